@@ -1,0 +1,115 @@
+// proxysql-pulsed: answers health probes from the state segment and its own look at the MySQL port. It never speaks
+// to the admin interface.
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <thread>
+
+#define CXXOPTS_NO_REGEX
+#include <cxxopts.hpp>
+
+#include "daemon/http_server.h"
+#include "daemon/probe_service.h"
+#include "src/heartbeat.h"
+#include "src/log.h"
+
+namespace {
+
+constexpr timespec kTick{0, 500'000'000};
+
+struct Options {
+  std::string config = pulse::kDefaultConfigPath;
+  std::vector<pulse::Override> overrides;
+  std::string text;  // help or version, to be printed
+};
+
+pulse::Result<Options> parse(int argc, char** argv) {
+  Options options;
+  options.overrides = pulse::overrides_from_environment(environ);
+  cxxopts::Options parser("proxysql-pulsed", "The probe daemon of ProxySQL Pulse.\n");
+  auto add = parser.add_options();
+  add("c,config", "the proxysql.cnf with the group pulse",
+      cxxopts::value<std::string>()->default_value(pulse::kDefaultConfigPath), "FILE");
+  // Each stands for the key of the group pulse named beside it.
+  const std::pair<const char*, const char*> flags[] = {
+      {"state", "state"}, {"group", "group"}, {"listen", "daemon.listen_address"}, {"port", "daemon.port"}};
+  for (const auto& [flag, key] : flags) {
+    add(flag, std::string("instead of pulse.") + key, cxxopts::value<std::string>(), "VALUE");
+  }
+  add("h,help", "this text");
+  add("V,version", "the version");
+  try {
+    const cxxopts::ParseResult parsed = parser.parse(argc, argv);
+    if (!parsed.unmatched().empty()) return pulse::Error{"unexpected argument " + parsed.unmatched().front()};
+    if (parsed.count("help") != 0) options.text = parser.help();
+    if (parsed.count("version") != 0) options.text = "proxysql-pulsed " PULSE_VERSION "\n";
+    options.config = parsed["config"].as<std::string>();
+    for (const auto& [flag, key] : flags) {
+      if (parsed.count(flag) != 0)
+        options.overrides.push_back({key, parsed[flag].as<std::string>(), std::string("--") + flag});
+    }
+  } catch (const std::exception& failure) {
+    return pulse::Error{std::string(failure.what()) + "; see proxysql-pulsed --help"};
+  }
+  return options;
+}
+
+int serve(const pulse::Config& config) {
+  char host[256] = {};
+  ::gethostname(host, sizeof host - 1);
+  pulse::install_bus_guard();
+  // Blocked before there is a second thread, so that only this one takes them, between two ticks.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  pulse::ProbeService service(config, host);
+  auto server =
+      pulse::HttpServer::listen(config.listen_address, static_cast<uint16_t>(config.listen_port), pulse::HttpLimits{},
+                                [&service](const pulse::HttpRequest& request) { return service.handle(request); });
+  if (!server) {
+    pulse::log_error(server.error().text + "; set pulse.daemon.port or pulse.daemon.listen_address");
+    return pulse::kExitUnavailable;
+  }
+  service.tick();
+  std::thread http([&server] { (*server)->run(); });
+  pulse::log_info("answering on port " + std::to_string((*server)->port()) + " for the " + config.role +
+                  " whose state is in " + config.state);
+  for (;;) {
+    const int received = ::sigtimedwait(&signals, nullptr, &kTick);
+    if (received > 0) break;
+    service.tick();
+  }
+  (*server)->stop();
+  http.join();
+  pulse::log_info("stopped");
+  return pulse::kExitOk;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  pulse::set_log_name("proxysql-pulsed");
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto options = parse(argc, argv);
+  if (!options) {
+    pulse::log_error(options.error().text);
+    return pulse::kExitUsage;
+  }
+  if (!options->text.empty()) {
+    std::fputs(options->text.c_str(), stdout);
+    return pulse::kExitOk;
+  }
+  const auto loaded = pulse::load_config(options->config, options->overrides);
+  if (!loaded) {
+    pulse::log_error(loaded.error().text);
+    return pulse::kExitConfig;
+  }
+  for (const std::string& warning : loaded->warnings) pulse::log_warning(warning);
+  return serve(loaded->config);
+}

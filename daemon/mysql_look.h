@@ -1,0 +1,96 @@
+// The daemon's own look at ProxySQL's MySQL port: whether clients that connect to it are served.
+//
+// The socket table answers for nothing: who empties the accept queue, serves. Only a queue that stands still is looked
+// at by connecting, since ProxySQL logs a warning for each connection that ends before its login.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include "src/clock.h"
+#include "src/result.h"
+
+namespace pulse {
+
+// What the socket table said. Times are of boottime_ns().
+struct PortSample {
+  enum class Passive { unavailable, not_listening, listening };
+  Passive passive = Passive::unavailable;
+  uint32_t accept_queue = 0;
+  int64_t at_ns = 0;
+};
+
+// What connecting said.
+struct ActiveResult {
+  bool greeted = false;  // by a handshake or an ERR packet: someone serves
+  std::string error;     // if not greeted; or the text of the ERR packet
+  nanoseconds took{0};
+};
+
+struct PortVerdict {
+  bool answers = false;
+  bool ever_answered = false;
+  int64_t since_ns = 0;      // when `answers` became what it is; 0 before the first look
+  int64_t looked_at_ns = 0;  // the latest look; 0 before the first
+  std::string how;           // "socket table" or "connection"; empty before the first look
+  std::string reason = "not looked yet";
+};
+
+struct LookState {
+  PortVerdict verdict;
+  int64_t window_ns = 0;        // since when the queue has not gone down, by what was seen; 0 if it is empty
+  uint32_t last_queue = 0;      // in the latest sample
+  bool suspicion_held = false;  // a connection in this window was not greeted: the next one waits longer
+};
+
+struct LookStep {
+  LookState state;
+  bool want_active = false;  // the verdict waits for after_active_look()
+};
+
+// A queue that stands for that long is a suspicion.
+constexpr nanoseconds kSuspiciousQueue = std::chrono::seconds(2);
+// After a suspicion was confirmed, the next connection is made after that: it adds to the queue that nobody empties.
+constexpr nanoseconds kConfirmedPause = std::chrono::seconds(10);
+
+// Takes in a sample. Not listening is final at once; a queue that is empty or went down means that the port answers;
+// one that has stood for kSuspiciousQueue wants a connection. So does each sample that is unavailable.
+LookStep next_look(LookState state, const PortSample& sample);
+
+// Takes in the connection that next_look() wanted. `at_ns` is when it ended.
+LookState after_active_look(LookState state, const ActiveResult& result, int64_t at_ns);
+
+// Connects, reads the first packet and closes. `numeric_address` is IPv4 or IPv6. A MySQL handshake of protocol 10 and
+// an ERR packet ("Too many connections") are greetings. Blocks until `deadline` at most, however slowly the bytes come.
+ActiveResult greet(const std::string& numeric_address, uint16_t port, Deadline deadline);
+
+// The look at one port, kept up to date by a loop.
+class MysqlLook {
+ public:
+  // `active` connects on each tick: for a port outside of this network namespace.
+  enum class Mode { passive, active };
+
+  // `numeric_address` is for connections; the socket table is asked about the port alone.
+  MysqlLook(std::string numeric_address, uint16_t port, Mode mode);
+
+  // Looks once. To be called from one thread, each 500 ms or so. Takes some 50 microseconds; where it connects, a
+  // second and a quarter at most.
+  void tick();
+
+  // The latest verdict. Any thread; never waits for a look.
+  PortVerdict current() const;
+
+ private:
+  PortSample sample() const;
+
+  const std::string address_;
+  const uint16_t port_;
+  const Mode mode_;
+  LookState state_;  // of the ticking thread
+  mutable std::mutex mutex_;
+  PortVerdict verdict_;  // under mutex_
+};
+
+}  // namespace pulse

@@ -1,0 +1,141 @@
+#include "daemon/probe_service.h"
+
+#include "src/log.h"
+#include "src/socket_table.h"
+#include "src/status_json.h"
+
+namespace pulse {
+
+namespace {
+
+HttpResponse json(int status, std::string body) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace
+
+ProbeService::ProbeService(const Config& config, const std::string& host_name)
+    : config_(config),
+      policy_(make_policy(config, host_name)),
+      boot_id_(machine_boot_id()),
+      running_since_ns_(boottime_ns()),
+      mysql_look_(config.mysql_host, static_cast<uint16_t>(config.mysql_port),
+                  config.mysql_look == "active" ? MysqlLook::Mode::active : MysqlLook::Mode::passive) {
+  open_segment();
+}
+
+void ProbeService::open_segment() {
+  SegmentOptions options;
+  options.path = config_.state;
+  options.group = config_.group;
+  auto opened = Segment::open(options);
+  const std::lock_guard<std::mutex> hold(mutex_);
+  segment_ = opened ? std::make_shared<Segment>(std::move(*opened)) : nullptr;
+  segment_problem_ = opened ? "" : opened.error().text;
+}
+
+void ProbeService::tick() {
+  mysql_look_.tick();
+  std::shared_ptr<Segment> segment;
+  {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    segment = segment_;
+  }
+  if (!segment || !segment->is_current(config_.state)) open_segment();
+
+  Snapshot now = look();
+  const bool stale =
+      now.view.observation.at_ns == 0 || now.now_ns - now.view.observation.at_ns > 3 * policy_.interval_ns;
+  int64_t counted = -1;
+  if (stale) {
+    const auto clients =
+        count_established(static_cast<uint16_t>(config_.mysql_port), Deadline::after(milliseconds(500)));
+    if (clients) counted = static_cast<int64_t>(*clients);
+  }
+  {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    counted_clients_ = counted;
+  }
+
+  if (now.view.problem != logged_problem_) {
+    if (now.view.problem.empty()) {
+      log_info("the state segment " + config_.state + " is usable");
+    } else {
+      log_error(now.view.problem);
+    }
+    logged_problem_ = now.view.problem;
+  }
+  if (now.verdict.state != logged_state_) {
+    const std::string text =
+        std::string(name(logged_state_)) + " -> " + name(now.verdict.state) + ": " + now.verdict.message;
+    if (now.verdict.state == State::beating || now.verdict.state == State::maintenance) {
+      log_info(text);
+    } else {
+      log_warning(text);
+    }
+    logged_state_ = now.verdict.state;
+  }
+}
+
+ProbeService::Snapshot ProbeService::look() {
+  Snapshot snapshot;
+  std::shared_ptr<Segment> segment;
+  {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    segment = segment_;
+    snapshot.view.problem = segment_problem_;
+    snapshot.clients = counted_clients_;
+  }
+  snapshot.now_ns = boottime_ns();
+  if (segment) snapshot.view = read_state(*segment, boot_id_, policy_.backoff(), snapshot.now_ns);
+  if (snapshot.clients < 0 && snapshot.view.observation.at_ns != 0)
+    snapshot.clients = snapshot.view.observation.clients;
+
+  const PortVerdict port = mysql_look_.current();
+  snapshot.port.known = port.looked_at_ns != 0;
+  snapshot.port.answers = port.answers;
+  snapshot.port.ever_answered = port.ever_answered;
+  snapshot.port.since_ns = port.since_ns;
+  snapshot.port.looked_at_ns = port.looked_at_ns;
+  snapshot.port.how = port.how;
+  snapshot.port.reason = port.reason;
+
+  const std::lock_guard<std::mutex> hold(mutex_);
+  snapshot.verdict = decide(snapshot.view, snapshot.port, policy_, memory_, running_since_ns_, snapshot.now_ns);
+  return snapshot;
+}
+
+std::optional<HttpResponse> ProbeService::handle(const HttpRequest& request) {
+  struct Endpoint {
+    const char* path;
+    Probe Verdict::*probe;
+    const char* name;
+  };
+  static constexpr Endpoint kProbes[] = {{"/healthz/started", &Verdict::started, "startup"},
+                                         {"/healthz/ready", &Verdict::ready, "readiness"},
+                                         {"/healthz/live", &Verdict::live, "liveness"}};
+  const Endpoint* endpoint = nullptr;
+  for (const Endpoint& candidate : kProbes) {
+    if (request.path == candidate.path) endpoint = &candidate;
+  }
+  const bool is_status = request.path == "/status";
+  if (endpoint == nullptr && !is_status) {
+    return json(404, error_json("there is no " + request.path +
+                                "; see /healthz/started, /healthz/ready, /healthz/live and /status"));
+  }
+  if (request.method != "GET" && request.method != "HEAD") {
+    HttpResponse refused = json(405, error_json(request.path + " takes GET and HEAD"));
+    refused.headers.push_back({"Allow", "GET, HEAD"});
+    return refused;
+  }
+  const Snapshot now = look();
+  const StatusInput input{now.view, now.verdict, now.port, config_, now.clients, now.now_ns};
+  if (is_status) return json(200, status_json(input));
+  const Probe& probe = now.verdict.*(endpoint->probe);
+  return json(probe.passes ? 200 : 503, probe_json(input, probe, endpoint->name));
+}
+
+}  // namespace pulse

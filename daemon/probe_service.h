@@ -1,0 +1,56 @@
+// What the daemon knows and answers: the segment, the MySQL port, and the probes made of both.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "daemon/http_server.h"
+#include "daemon/mysql_look.h"
+#include "shm/segment.h"
+#include "src/config.h"
+#include "src/verdict.h"
+
+namespace pulse {
+
+class ProbeService {
+ public:
+  // `host_name` decides this host's part of the liveness stagger. install_bus_guard() must have been called.
+  ProbeService(const Config& config, const std::string& host_name);
+
+  // Looks at the MySQL port and at the segment's file; logs what has changed. To be called twice a second by one
+  // thread; may take as long as one active look, a second.
+  void tick();
+
+  // Answers a request from memory, without a system call that could wait. Any one thread, beside tick().
+  std::optional<HttpResponse> handle(const HttpRequest& request);
+
+ private:
+  struct Snapshot {
+    StateView view;
+    PortView port;
+    Verdict verdict;
+    int64_t clients = -1;
+    int64_t now_ns = 0;
+  };
+  Snapshot look();
+  void open_segment();
+
+  const Config config_;
+  const Policy policy_;
+  const uint64_t boot_id_;
+  const int64_t running_since_ns_;
+  MysqlLook mysql_look_;
+
+  std::mutex mutex_;  // of what follows; held for copies, never over a wait
+  std::shared_ptr<Segment> segment_;
+  std::string segment_problem_;
+  Memory memory_;
+  int64_t counted_clients_ = -1;  // by the socket table, while the beats' count is stale
+
+  State logged_state_ = State::starting;  // tick()'s
+  std::string logged_problem_;
+};
+
+}  // namespace pulse

@@ -1,0 +1,351 @@
+#include "scheduler/beat.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+
+#include "scheduler/conversation.h"
+#include "scheduler/hard_timer.h"
+#include "scheduler/state_access.h"
+#include "shm/lock.h"
+#include "src/admin_client.h"
+#include "src/heartbeat.h"
+#include "src/log.h"
+#include "src/observe.h"
+#include "src/process.h"
+#include "src/satellite_plan.h"
+
+namespace pulse {
+
+namespace {
+
+// Until the configuration is read.
+constexpr milliseconds kProvisionalTimeout{2000};
+constexpr int64_t kOverdueGraceNs = 50'000'000;
+
+// What one beat does, step by step. Members are what later steps need of earlier ones.
+class Beat {
+ public:
+  explicit Beat(const Options& options) : options_(options), state_(options) {}
+
+  int run() {
+    arm_hard_timer(Deadline::at_monotonic_ns(began_monotonic_ns_ +
+                                             nanoseconds(options_.timeout.value_or(kProvisionalTimeout)).count()));
+    limit_memory();
+    state_.open();
+    auto lock = take_lock();
+    if (!lock) {
+      log_error(lock.error().text + ": no beat without a lock");
+      return kExitConfig;
+    }
+    if (!lock->taken()) return kExitSkipped;
+    if (state_.layout() == nullptr) {
+      log_error(state_.problem() + "; this beat goes on without it: no back-off, no report");
+    } else if (begin_record() && !admitted()) {
+      return kExitSkipped;
+    }
+    begin_attempt();
+    return work();
+  }
+
+ private:
+  // Every access to the mapping goes through here: a file that is cut short meanwhile costs the report, not the beat.
+  template <class Access>
+  void with_layout(Access access) {
+    if (state_.layout() == nullptr || lost_) return;
+    if (!guarded([&] { access(*state_.layout()); })) {
+      lost_ = true;
+      set_hard_timer_mark(nullptr, 0);
+      log_error("the state segment " + state_.path() + " was cut short; this beat goes on without it");
+    }
+  }
+
+  Result<InstanceLock> take_lock() {
+    auto lock = InstanceLock::try_take(state_.path(), state_.group());
+    if (!lock || lock->taken()) return lock;
+    if (kill_overdue_holder()) lock = InstanceLock::try_take(state_.path(), state_.group());
+    if (lock && !lock->taken()) {
+      with_layout([&](Layout& layout) {
+        layout.skipped_busy.fetch_add(1, std::memory_order_relaxed);
+        layout.last_beat_ns.store(began_ns_, std::memory_order_relaxed);
+      });
+    }
+    return lock;
+  }
+
+  // The holder is past its own deadline, where its timer should have ended it: stopped, or stuck in the kernel. Kills
+  // that very process. True if it is gone, and its lock with it.
+  bool kill_overdue_holder() {
+    Holder holder{};
+    bool read = false;
+    with_layout([&](Layout& layout) { read = layout.holder.read(holder); });
+    if (!read || holder.pid == 0 || boottime_ns() <= holder.deadline_ns + kOverdueGraceNs) return false;
+    const auto pid = static_cast<pid_t>(holder.pid);
+    const KillResult result = kill_process(pid, holder.start_ticks, Deadline::after(milliseconds(50)));
+    if (result == KillResult::not_it) return false;
+    Phase phase = Phase::none;
+    with_layout([&](Layout& layout) {
+      Attempt attempt{};
+      if (result != KillResult::killed || !layout.attempt.read(attempt)) return;
+      phase = phase_of({layout.phase_mark.load(std::memory_order_relaxed), 0, 0}, attempt.id);
+      layout.ended_ns.store(boottime_ns(), std::memory_order_relaxed);
+      layout.end_mark.store(make_mark(attempt.id, Outcome::overdue), std::memory_order_release);
+    });
+    const std::string who = "a beat that was " + std::to_string((boottime_ns() - holder.deadline_ns) / 1'000'000) +
+                            " ms past its deadline in phase " + name(phase) + " (pid " + std::to_string(pid) + ")";
+    if (result == KillResult::killed) log_warning("killed " + who);
+    if (result == KillResult::failed) log_error("can't kill " + who + ": stuck in the kernel, or not ours");
+    return result == KillResult::killed || result == KillResult::gone;
+  }
+
+  // Reads the record, accounts for a beat that died, announces this process as the holder.
+  bool begin_record() {
+    const uint64_t boot = machine_boot_id();
+    bool read = false;
+    with_layout([&](Layout& layout) {
+      read = layout.record.read(record_) && layout.attempt.read(attempt_) && layout.observation.read(last_seen_);
+      const Marks marks{layout.phase_mark.load(std::memory_order_relaxed),
+                        layout.end_mark.load(std::memory_order_acquire),
+                        layout.ended_ns.load(std::memory_order_relaxed)};
+      fold_unrecorded(record_, attempt_, marks, backoff(), began_ns_, true);
+      if (layout.boot_id.load(std::memory_order_relaxed) != boot) start_over(layout, boot);
+      layout.last_beat_ns.store(began_ns_, std::memory_order_relaxed);
+      servers_loaded_ns_ = layout.servers_loaded_ns.load(std::memory_order_relaxed);
+      resync_requested_ = layout.resync_requested.load(std::memory_order_relaxed);
+      resync_done_ = layout.resync_done.load(std::memory_order_relaxed);
+    });
+    return read;
+  }
+
+  // The machine was booted since: stamps mean nothing any more, only the counts go on.
+  void start_over(Layout& layout, uint64_t boot) {
+    BeatRecord fresh{};
+    fresh.attempt = record_.attempt;
+    fresh.ok = record_.ok;
+    fresh.failed = record_.failed;
+    fresh.timed_out = record_.timed_out;
+    fresh.killed_overdue = record_.killed_overdue;
+    record_ = fresh;
+    last_seen_ = Observation{};
+    layout.record.publish(record_);
+    layout.observation.publish(last_seen_);
+    layout.servers_loaded_ns.store(0, std::memory_order_relaxed);
+    layout.boot_id.store(boot, std::memory_order_release);
+  }
+
+  bool admitted() {
+    if (began_ns_ >= record_.next_attempt_ns) return true;
+    const Admission admission = admit(record_, began_ns_, parent_threads());
+    if (admission == Admission::attempt_threads_dropped) {
+      log_info("ProxySQL's blocked threads are gone: trying at once");
+      return true;
+    }
+    if (admission == Admission::attempt) return true;
+    with_layout([&](Layout& layout) {
+      layout.record.publish(record_);
+      layout.skipped_backoff.fetch_add(1, std::memory_order_relaxed);
+    });
+    return false;
+  }
+
+  static ParentThreads parent_threads() {
+    const pid_t parent = ::getppid();
+    const auto stat = read_process_stat(parent);
+    if (!stat) return {};
+    return {parent, stat->start_ticks, stat->threads};
+  }
+
+  void begin_attempt() {
+    attempt_ = {std::max(record_.attempt, attempt_.id) + 1, began_ns_,
+                began_ns_ + nanoseconds(options_.timeout.value_or(kProvisionalTimeout)).count()};
+    const auto self = read_process_stat(::getpid());
+    start_ticks_ = self ? self->start_ticks : 0;
+    announce();
+    enter(Phase::config);
+    with_layout([&](Layout& layout) { set_hard_timer_mark(&layout, attempt_.id); });
+  }
+
+  void announce() {
+    with_layout([&](Layout& layout) {
+      layout.holder.publish({::getpid(), start_ticks_, attempt_.deadline_ns});
+      layout.attempt.publish(attempt_);
+    });
+  }
+
+  void enter(Phase phase) {
+    phase_ = phase;
+    with_layout(
+        [&](Layout& layout) { layout.phase_mark.store(make_mark(attempt_.id, phase), std::memory_order_relaxed); });
+  }
+
+  int work() {
+    if (!state_.load()) return finish(Outcome::failed, kExitConfig, state_.config_error());
+    const Config& config = state_.loaded().config;
+    record_.interval_ms = static_cast<uint32_t>(config.interval.count());
+    record_.timeout_ms = static_cast<uint32_t>(config.timeout.count());
+    record_.backoff_max_ms = static_cast<uint32_t>(config.backoff_max.count());
+    with_layout([&](Layout& layout) {
+      const bool default_path = !options_.state && state_.path() == kDefaultStatePath;
+      if (default_path) layout.config_identity.store(state_.loaded().identity, std::memory_order_relaxed);
+    });
+    const int64_t timeout_ns = nanoseconds(config.timeout).count();
+    arm_hard_timer(Deadline::at_monotonic_ns(began_monotonic_ns_ + timeout_ns));
+    attempt_.deadline_ns = began_ns_ + timeout_ns;
+    announce();
+    deadline_ = io_deadline(began_monotonic_ns_, config.timeout);
+
+    enter(Phase::connect);
+    auto client = AdminClient::connect(admin_target(config), *deadline_);
+    if (!client) return fail(client.error());
+
+    enter(Phase::observe);
+    auto answer = client->query(observe_statement(), *deadline_);
+    if (!answer) return fail(answer.error());
+    auto seen = parse_seen(*answer);
+    if (!seen) return fail(seen.error());
+    carry_first_seen(*seen, last_seen_, began_ns_);
+
+    enter(Phase::plan);
+    const Plan plan = make_plan(config, *seen);
+
+    enter(Phase::act);
+    if (auto acted = act(plan, *client); !acted) return fail(acted.error());
+    client->close(*deadline_);
+
+    enter(Phase::publish);
+    const Observation observation =
+        to_observation(*seen, last_seen_, boottime_ns(), config.peer_timeout, config.is_core());
+    with_layout([&](Layout& layout) {
+      layout.observation.publish(observation);
+      if (plan_is_resync_ && !plan.deferred) layout.resync_done.store(resync_requested_, std::memory_order_relaxed);
+    });
+    log_transition(plan, observation);
+    return finish(Outcome::ok, kExitOk, "");
+  }
+
+  Plan make_plan(const Config& config, const Seen& seen) {
+    if (config.is_core()) return {};  // a core's beat observes and reports
+    plan_is_resync_ = resync_requested_ != resync_done_;
+    return plan_satellite(
+        {seen, config.bootstrap, config.peer_timeout, began_ns_, servers_loaded_ns_, plan_is_resync_});
+  }
+
+  Result<void> act(const Plan& plan, AdminClient& client) {
+    for (const Step& step : plan.steps) {
+      if (step.needs_rows) {
+        auto count = client.query("SELECT COUNT(*) FROM proxysql_servers", *deadline_);
+        if (!count) return count.error();
+        if (count->rows.size() != 1 || count->rows[0].empty() || count->rows[0][0] == "0") {
+          return Error{"proxysql_servers is empty: not loaded, that would isolate this node"};
+        }
+      }
+      if (step.needs_rows) {  // stamped before it is sent: whether it came through may stay unknown
+        with_layout([&](Layout& layout) { layout.servers_loaded_ns.store(boottime_ns(), std::memory_order_relaxed); });
+      }
+      auto done = client.query(step.statement, *deadline_);
+      if (!done && done.error().code != ETIMEDOUT && !step.instead.empty()) {
+        log_warning(done.error().text + ": inserting the file's entries instead");
+        for (const std::string& statement : step.instead) {
+          done = client.query(statement, *deadline_);
+          if (!done) break;
+          ++writes_;
+        }
+      }
+      if (!done) return done.error();
+      ++writes_;
+      log_info(step.statement + ": " + step.reason);
+    }
+    return {};
+  }
+
+  void log_transition(const Plan& plan, const Observation& now) const {
+    if (plan_is_resync_ && plan.steps.empty()) log_warning("resync: nothing done: " + plan.situation);
+    if (now.is_core != 0) return;
+    const bool had_core = last_seen_.at_ns == 0 || last_seen_.live_peers > 0;
+    if (had_core && now.live_peers == 0 && plan.steps.empty()) {
+      log_warning("no core is alive" + (plan.situation.empty() ? "" : ": " + plan.situation));
+    }
+    if (last_seen_.at_ns != 0 && last_seen_.live_peers == 0 && now.live_peers > 0) {
+      log_info(std::to_string(now.live_peers) + " cores are alive again");
+    }
+  }
+
+  int fail(const Error& error) {
+    const int code = exit_code_of(error, phase_);
+    return finish(code == kExitTimeout ? Outcome::timed_out : Outcome::failed, code,
+                  code == kExitTimeout ? error.text + " in phase " + name(phase_) : error.text);
+  }
+
+  BackoffPolicy backoff() const {
+    const int64_t interval_ms = record_.interval_ms == 0 ? 5000 : record_.interval_ms;
+    const int64_t most_ms = record_.backoff_max_ms == 0 ? 30'000 : record_.backoff_max_ms;
+    return {interval_ms * 1'000'000, most_ms * 1'000'000};
+  }
+
+  int finish(Outcome outcome, int exit_code, const std::string& message) {
+    const uint32_t failures_before = record_.consecutive_failures;
+    const int64_t failing_since = record_.failing_since_ns;
+    const bool new_kind =
+        record_.history_count != 0 && record_.history[(record_.history_count - 1) % kHistory].exit_code != exit_code;
+    AttemptEnd end;
+    end.attempt = attempt_.id;
+    end.outcome = outcome;
+    end.phase = phase_;
+    end.exit_code = exit_code;
+    end.began_ns = began_ns_;
+    end.ended_ns = boottime_ns();
+    end.writes = writes_;
+    end.message = message;
+    fold(record_, end, backoff());
+    if (outcome == Outcome::timed_out) {
+      const ParentThreads parent = parent_threads();
+      record_.parent_pid = parent.pid;
+      record_.parent_start_ticks = parent.start_ticks;
+      record_.parent_threads_most = parent.threads;
+    }
+    with_layout([&](Layout& layout) { layout.record.publish(record_); });
+
+    if (outcome != Outcome::ok && (new_kind || is_worth_logging(record_.consecutive_failures))) {
+      std::string text = message;
+      if (record_.consecutive_failures > 1) {
+        text += "; " + std::to_string(record_.consecutive_failures) + " beats in a row";
+      }
+      if (record_.next_attempt_ns > end.ended_ns && state_.layout() != nullptr) {
+        text += "; backing off, next attempt in " +
+                std::to_string((record_.next_attempt_ns - end.ended_ns) / 1'000'000) + " ms";
+      }
+      log_error(text);
+    }
+    if (outcome == Outcome::ok && failures_before > 0) {
+      log_info("reconciled again after " + std::to_string(failures_before) + " failed beats, " +
+               std::to_string((end.ended_ns - failing_since) / 1'000'000) + " ms");
+    }
+    return exit_code;
+  }
+
+  const Options& options_;
+  const int64_t began_monotonic_ns_ = monotonic_ns();
+  const int64_t began_ns_ = boottime_ns();
+  StateAccess state_;
+  bool lost_ = false;
+  BeatRecord record_{};
+  Attempt attempt_{};
+  Observation last_seen_{};
+  int64_t start_ticks_ = 0;
+  int64_t servers_loaded_ns_ = 0;
+  uint64_t resync_requested_ = 0;
+  uint64_t resync_done_ = 0;
+  bool plan_is_resync_ = false;
+  uint32_t writes_ = 0;
+  Phase phase_ = Phase::lock;
+  std::optional<Deadline> deadline_;
+};
+
+}  // namespace
+
+int run_beat(const Options& options) { return Beat(options).run(); }
+
+}  // namespace pulse

@@ -1,0 +1,148 @@
+#include "scheduler/commands.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "scheduler/hard_timer.h"
+#include "scheduler/state_access.h"
+#include "src/heartbeat.h"
+#include "src/log.h"
+#include "src/socket_table.h"
+#include "src/status_json.h"
+
+namespace pulse {
+
+namespace {
+
+// No command waits for anything but the kernel; this is the bound for when a disk or a terminal hangs.
+constexpr milliseconds kCommandTimeout{10000};
+
+struct Opened {
+  Config config;
+  std::string state_path;
+  Result<Segment> segment;
+};
+
+// The segment as the command line or the configuration names it. A configuration that can't be read is said and
+// doesn't keep `status` from showing what there is.
+Opened open_segment(const Options& options, bool writable) {
+  install_bus_guard();
+  Config config;
+  config.state = options.state.value_or(kDefaultStatePath);
+  config.mysql_host = "127.0.0.1";
+  config.role = "role unknown";
+  auto loaded = load_config(options.config, options.overrides());
+  if (loaded) {
+    config = loaded->config;
+  } else {
+    log_warning(loaded.error().text);
+  }
+  SegmentOptions segment;
+  segment.path = config.state;
+  segment.group = config.group;
+  segment.writable = writable;
+  segment.create = writable;
+  return {config, config.state, Segment::open(segment)};
+}
+
+// Runs `access` on the layout of a writable segment and returns the exit code.
+template <class Access>
+int with_segment(const Options& options, Access access) {
+  arm_hard_timer(Deadline::after(options.timeout.value_or(kCommandTimeout)));
+  Opened opened = open_segment(options, true);
+  if (!opened.segment) {
+    log_error(opened.segment.error().text);
+    return kExitUnavailable;
+  }
+  if (!guarded([&] { access(opened.segment->layout()); })) {
+    log_error("the state segment " + opened.state_path + " was cut short");
+    return kExitUnavailable;
+  }
+  return kExitOk;
+}
+
+PortView look_at_port(const Config& config, Deadline deadline) {
+  PortView port;
+  port.how = "socket table";
+  const auto listening = read_listen_state(static_cast<uint16_t>(config.mysql_port), deadline);
+  port.known = static_cast<bool>(listening);
+  port.answers = port.ever_answered = port.known && listening->listening;
+  port.looked_at_ns = port.since_ns = boottime_ns();
+  if (!port.answers) port.reason = port.known ? "nothing listens there" : listening.error().text;
+  return port;
+}
+
+}  // namespace
+
+int run_status(const Options& options) {
+  arm_hard_timer(Deadline::after(options.timeout.value_or(kCommandTimeout)));
+  Opened opened = open_segment(options, false);
+  const Config& config = opened.config;
+  char host[256] = {};
+  ::gethostname(host, sizeof host - 1);
+  const Policy policy = make_policy(config, host);
+  StateView view;
+  if (opened.segment) {
+    view = read_state(*opened.segment, machine_boot_id(), policy.backoff(), boottime_ns());
+  } else {
+    view.problem = opened.segment.error().text;
+  }
+  const PortView port = look_at_port(config, Deadline::after(milliseconds(500)));
+  const auto clients = count_established(static_cast<uint16_t>(config.mysql_port), Deadline::after(milliseconds(500)));
+  Memory memory;
+  const int64_t now = boottime_ns();
+  // How long nobody has seen a beat is reckoned from the segment's creation; the clock may have been set since.
+  const int64_t age = std::max<int64_t>(0, clock_ns(CLOCK_REALTIME) - view.created_realtime_ns);
+  const Verdict verdict = decide(view, port, policy, memory, now - age, now);
+  const StatusInput input{view, verdict, port, config, clients ? static_cast<int64_t>(*clients) : -1, now};
+  std::fputs((options.json ? status_json(input) : status_text(input)).c_str(), stdout);
+  return view.problem.empty() ? kExitOk : kExitUnavailable;
+}
+
+int run_maintenance(const Options& options) {
+  const bool on = options.arguments.front() == "on";
+  return with_segment(options, [&](Layout& layout) {
+    int64_t off = 0;
+    if (on) {
+      layout.maintenance_realtime_ns.compare_exchange_strong(off, clock_ns(CLOCK_REALTIME));
+    } else {
+      layout.maintenance_realtime_ns.store(0);
+    }
+    std::puts(on ? "maintenance is on: /healthz/ready answers 503 until proxysql-pulse maintenance off"
+                 : "maintenance is off");
+  });
+}
+
+int run_resync(const Options& options) {
+  return with_segment(options, [](Layout& layout) {
+    layout.resync_requested.fetch_add(1, std::memory_order_relaxed);
+    std::puts("asked for: the next beat puts proxysql_servers back to the configuration file's entries and loads it");
+  });
+}
+
+int run_check_config(const Options& options) {
+  arm_hard_timer(Deadline::after(options.timeout.value_or(kCommandTimeout)));
+  auto loaded = load_config(options.config, options.overrides());
+  if (!loaded) {
+    log_error(loaded.error().text);
+    return kExitConfig;
+  }
+  size_t key_width = 0, value_width = 0;
+  for (const Setting& setting : loaded->settings) {
+    key_width = std::max(key_width, setting.key.size());
+    value_width = std::max(value_width, setting.value.size());
+  }
+  for (const Setting& setting : loaded->settings) {
+    std::printf("%-*s = %-*s  # %s\n", static_cast<int>(key_width), setting.key.c_str(), static_cast<int>(value_width),
+                setting.value.c_str(), setting.source.c_str());
+  }
+  for (const ServerEntry& entry : loaded->config.bootstrap) {
+    std::printf("# bootstrap entry of proxysql_servers: %s:%u\n", entry.hostname.c_str(), entry.port);
+  }
+  for (const std::string& warning : loaded->warnings) log_warning(warning);
+  return kExitOk;
+}
+
+}  // namespace pulse

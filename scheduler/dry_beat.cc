@@ -1,0 +1,105 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+
+#include "scheduler/beat.h"
+#include "scheduler/conversation.h"
+#include "scheduler/hard_timer.h"
+#include "scheduler/state_access.h"
+#include "src/heartbeat.h"
+#include "src/log.h"
+#include "src/process.h"
+#include "src/satellite_plan.h"
+
+namespace pulse {
+
+namespace {
+
+Result<InstanceLock> wait_for_lock(const StateAccess& state, Deadline deadline) {
+  for (;;) {
+    auto lock = InstanceLock::try_take(state.path(), state.group());
+    if (!lock || lock->taken() || deadline.passed()) return lock;
+    // flock(2) has no timeout, and the holder is a beat that lasts some milliseconds.
+    const timespec pause{0, 5'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+}
+
+void print(const Plan& plan, const Seen& seen) {
+  std::printf("ProxySQL %s, up %lld s: %u backends online of %u, %lld clients, %zu rows of proxysql_servers\n",
+              seen.version.c_str(), static_cast<long long>(seen.uptime_s), seen.backends_online,
+              seen.backends_online + seen.backends_shunned + seen.backends_offline,
+              static_cast<long long>(seen.clients), seen.servers.size());
+  if (!plan.situation.empty()) std::printf("situation: %s\n", plan.situation.c_str());
+  if (plan.steps.empty()) std::printf("nothing to do\n");
+  for (const Step& step : plan.steps) {
+    std::printf("would run: %s\n      why: %s\n", step.statement.c_str(), step.reason.c_str());
+    for (const std::string& statement : step.instead) std::printf("  if refused: %s\n", statement.c_str());
+  }
+}
+
+}  // namespace
+
+int run_dry_beat(const Options& options) {
+  const int64_t began = monotonic_ns();
+  arm_hard_timer(Deadline::after(options.timeout.value_or(milliseconds(5000))));
+  limit_memory();
+  StateAccess state(options);
+  if (!state.load()) {
+    log_error(state.config_error());
+    return kExitConfig;
+  }
+  state.open();
+  const Config& config = state.loaded().config;
+  const milliseconds timeout = options.timeout.value_or(config.timeout);
+  const Deadline deadline = io_deadline(began, timeout);
+  arm_hard_timer(Deadline::at_monotonic_ns(began + nanoseconds(timeout).count()));
+  auto lock = wait_for_lock(state, deadline);
+  if (!lock || !lock->taken()) {
+    log_error(lock ? "a beat is running and doesn't end: try again" : lock.error().text);
+    return kExitSkipped;
+  }
+
+  Observation last{};
+  int64_t servers_loaded_ns = 0;
+  bool resync = false;
+  if (Layout* layout = state.layout(); layout != nullptr) {
+    const auto self = read_process_stat(::getpid());
+    static_cast<void>(guarded([&] {
+      if (!layout->observation.read(last)) last = Observation{};
+      servers_loaded_ns = layout->servers_loaded_ns.load(std::memory_order_relaxed);
+      resync = layout->resync_requested.load(std::memory_order_relaxed) !=
+               layout->resync_done.load(std::memory_order_relaxed);
+      layout->holder.publish({::getpid(), self ? self->start_ticks : 0, boottime_ns() + deadline.left().count()});
+    }));
+  } else {
+    log_warning(state.problem());
+  }
+
+  Phase phase = Phase::connect;
+  const auto fail = [&phase](const Error& error) {
+    log_error(error.text);
+    return exit_code_of(error, phase);
+  };
+  auto client = AdminClient::connect(admin_target(config), deadline);
+  if (!client) return fail(client.error());
+  phase = Phase::observe;
+  auto answer = client->query(observe_statement(), deadline);
+  if (!answer) return fail(answer.error());
+  auto seen = parse_seen(*answer);
+  if (!seen) return fail(seen.error());
+  client->close(deadline);
+
+  carry_first_seen(*seen, last, boottime_ns());
+  Plan plan;
+  if (config.is_core()) {
+    plan.situation = "a core's beat observes and reports";
+  } else {
+    plan = plan_satellite({*seen, config.bootstrap, config.peer_timeout, boottime_ns(), servers_loaded_ns, resync});
+  }
+  print(plan, *seen);
+  return kExitOk;
+}
+
+}  // namespace pulse

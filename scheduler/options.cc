@@ -1,0 +1,114 @@
+#include "scheduler/options.h"
+
+#include <unistd.h>
+
+#define CXXOPTS_NO_REGEX  // its regular expressions cost more than a whole skipped beat
+#include <cxxopts.hpp>
+#include <map>
+
+namespace pulse {
+
+namespace {
+
+constexpr const char* kCommands =
+    "Commands:\n"
+    "  beat            one reconciliation, then exit: what ProxySQL's scheduler runs\n"
+    "  beat --dry-run  print what a beat would do and why; change nothing\n"
+    "  status          what the state segment says, for a person; --json for a program\n"
+    "  maintenance on  readiness is 503 until \"maintenance off\"\n"
+    "  resync          the next beat puts proxysql_servers back to the file's entries and loads it\n"
+    "  check-config    print the effective configuration and where each value comes from\n"
+    "\n"
+    "Exit codes: 0 done; 64 usage; 69 admin interface unreachable or refused; 70 a statement failed; 75 skipped\n"
+    "(another beat runs, or backing off); 78 bad configuration; 124 hard timeout.\n";
+
+// Arguments that each command takes after its name.
+const std::map<std::string, std::vector<std::string>>& commands() {
+  static const std::map<std::string, std::vector<std::string>> table = {
+      {"beat", {}}, {"status", {}}, {"maintenance", {"on", "off"}}, {"resync", {}}, {"check-config", {}}};
+  return table;
+}
+
+Error usage(const std::string& text) { return Error{text + "; see proxysql-pulse --help"}; }
+
+Result<Options> check(Options options) {
+  const auto command = commands().find(options.command);
+  if (options.command.empty()) return usage("no command given");
+  if (command == commands().end()) return usage("unknown command \"" + options.command + "\"");
+  std::string allowed;
+  bool known = command->second.empty() && options.arguments.empty();
+  for (const std::string& argument : command->second) {
+    known |= options.arguments.size() == 1 && options.arguments.front() == argument;
+    allowed += (allowed.empty() ? "" : " or ") + argument;
+  }
+  if (!known) {
+    return usage(options.command + " takes " + (allowed.empty() ? "no further argument" : "one argument: " + allowed));
+  }
+  if (options.dry_run && options.command != "beat") return usage("--dry-run goes with beat");
+  if (options.json && options.command != "status") return usage("--json goes with status");
+  return options;
+}
+
+}  // namespace
+
+std::vector<Override> Options::overrides() const {
+  std::vector<Override> list = overrides_from_environment(environ);
+  if (state) list.push_back({"state", *state, "--state"});
+  if (group) list.push_back({"group", *group, "--group"});
+  if (timeout) list.push_back({"timeout_ms", std::to_string(timeout->count()), "--timeout-ms"});
+  return list;
+}
+
+Result<Options> parse_options(int argc, const char* const* argv) {
+  Options options;
+  cxxopts::Options parser("proxysql-pulse",
+                          "Keeps one ProxySQL of a cluster healed; started by ProxySQL's scheduler.\n");
+  parser.positional_help("COMMAND");
+  auto add = parser.add_options();
+  add("c,config", "the proxysql.cnf with the group pulse",
+      cxxopts::value<std::string>()->default_value(kDefaultConfigPath), "FILE");
+  add("state", "the state segment's file; also spares a skipped beat the reading of the configuration",
+      cxxopts::value<std::string>(), "FILE");
+  add("group", "the group that shares the state segment", cxxopts::value<std::string>(), "NAME|GID");
+  add("timeout-ms", "the hard timeout of this run", cxxopts::value<int64_t>(), "N");
+  add("dry-run", "with beat: print the plan, change nothing");
+  add("json", "with status: print JSON");
+  add("h,help", "this text");
+  add("V,version", "the version");
+  add("command", "", cxxopts::value<std::vector<std::string>>());
+  parser.parse_positional({"command"});
+  try {
+    const cxxopts::ParseResult parsed = parser.parse(argc, argv);
+    if (parsed.count("help") != 0) {
+      options.text = parser.help({""}) + "\n" + kCommands;
+      return options;
+    }
+    if (parsed.count("version") != 0) {
+      options.text = "proxysql-pulse " PULSE_VERSION "\n";
+      return options;
+    }
+    options.config = parsed["config"].as<std::string>();
+    if (parsed.count("state") != 0) options.state = parsed["state"].as<std::string>();
+    if (parsed.count("group") != 0) options.group = parsed["group"].as<std::string>();
+    if (parsed.count("timeout-ms") != 0) {
+      const int64_t span = parsed["timeout-ms"].as<int64_t>();
+      if (span < 50 || span > 60'000) return usage("--timeout-ms takes a whole number from 50 to 60000");
+      options.timeout = std::chrono::milliseconds(span);
+    }
+    if (options.state && (options.state->empty() || options.state->front() != '/')) {
+      return usage("--state takes an absolute path");
+    }
+    options.dry_run = parsed.count("dry-run") != 0;
+    options.json = parsed.count("json") != 0;
+    if (parsed.count("command") != 0) {
+      options.arguments = parsed["command"].as<std::vector<std::string>>();
+      options.command = options.arguments.front();
+      options.arguments.erase(options.arguments.begin());
+    }
+  } catch (const std::exception& failure) {
+    return usage(failure.what());
+  }
+  return check(std::move(options));
+}
+
+}  // namespace pulse

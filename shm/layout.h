@@ -1,0 +1,169 @@
+// What lies in the state segment, byte for byte. Any change here needs a new kLayoutVersion.
+//
+// All stamps are CLOCK_BOOTTIME nanoseconds unless they say otherwise; 0 means never. Strings end with a zero byte
+// or fill their array: readers go through text() and never trust a length, a count or an enumerator.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "shm/section.h"
+
+namespace pulse {
+
+inline constexpr uint64_t kMagic = 0x45534C5550515850;  // "PXQPULSE" in memory
+inline constexpr uint32_t kLayoutVersion = 1;
+
+enum class Phase : uint8_t { none, lock, config, connect, observe, plan, act, publish };
+enum class Outcome : uint8_t {
+  none,       // no attempt has ended yet
+  ok,         // reconciled
+  failed,     // refused, a statement failed, bad configuration, or the process died
+  timed_out,  // by its own deadline
+  overdue,    // past its own deadline and still there: killed by a later beat
+};
+
+// The process that holds the lock (a beat, or a command that excludes beats), so that one stuck past its deadline can
+// be told from any other process and killed.
+struct Holder {
+  int64_t pid;
+  int64_t start_ticks;  // field 22 of /proc/PID/stat
+  int64_t deadline_ns;
+};
+
+// One beat that got past the lock and the back-off. Attempts are numbered from 1: the number is the count of attempts.
+struct Attempt {
+  uint64_t id;
+  int64_t began_ns;
+  int64_t deadline_ns;
+};
+
+struct Ended {  // one line of the history
+  int64_t at_ns;
+  int64_t duration_ns;
+  uint8_t outcome;
+  uint8_t phase;
+  uint16_t exit_code;
+  uint32_t writes;
+};
+
+inline constexpr size_t kHistory = 32;
+
+// What all attempts up to `attempt` came to. Each attempt is folded in exactly once, so the counters add up:
+// attempt == ok + failed + timed_out.
+struct BeatRecord {
+  uint64_t attempt;
+  uint64_t ok;
+  uint64_t failed;
+  uint64_t timed_out;
+  uint64_t killed_overdue;  // of timed_out
+  int64_t last_ok_ns;
+  int64_t failing_since_ns;  // begin of the first attempt of the present row of failures
+  int64_t wedged_since_ns;   // begin of the first attempt of the present row of timeouts
+  int64_t next_attempt_ns;   // back-off: no attempt before this instant
+  uint32_t consecutive_failures;
+  uint32_t consecutive_timeouts;
+  uint32_t interval_ms;  // what back-off and silence are reckoned by; 0 until a configuration was read
+  uint32_t timeout_ms;
+  uint32_t backoff_max_ms;
+  uint32_t unused;
+  // Back-off watches ProxySQL's threads: each abandoned attempt leaves one, all go when the wedge ends.
+  int64_t parent_pid;
+  int64_t parent_start_ticks;
+  uint32_t parent_threads_most;
+  uint32_t history_count;  // ever; the newest is history[(history_count - 1) % kHistory]
+  std::array<Ended, kHistory> history;
+  std::array<char, 512> message;  // of the last attempt, "" after a good one
+};
+
+struct Module {  // a row of runtime_checksums_values
+  std::array<char, 32> name;
+  std::array<char, 24> checksum;
+  int64_t version;
+  int64_t epoch;
+};
+
+struct Peer {  // a row of proxysql_servers, in memory or at runtime
+  std::array<char, 256> hostname;
+  uint32_t port;
+  uint8_t in_memory;
+  uint8_t in_runtime;
+  uint8_t live;
+  uint8_t checked;        // ProxySQL has read checksums from it at least once
+  int64_t updated_at;     // epoch seconds of ProxySQL's last good check; 0 if none
+  int64_t first_seen_ns;  // by a beat, at runtime; 0 if it isn't there
+};
+
+inline constexpr size_t kModules = 12;
+inline constexpr size_t kPeers = 64;
+
+// What the last good beat saw of its ProxySQL.
+struct Observation {
+  int64_t at_ns;
+  int64_t proxysql_started_ns;
+  int64_t clients;
+  uint32_t backends_online;
+  uint32_t backends_shunned;
+  uint32_t backends_offline;  // OFFLINE_SOFT and OFFLINE_HARD
+  uint32_t backends_total;
+  uint8_t listener_paused;
+  uint8_t configured;  // a configuration has been received from a core, or came with the file
+  uint8_t is_core;
+  uint8_t unused;
+  uint32_t modules_count;
+  uint32_t peers_count;  // of all rows; peers[] holds the first kPeers
+  uint32_t live_peers;
+  std::array<char, 64> version;
+  std::array<Module, kModules> modules;
+  std::array<Peer, kPeers> peers;
+};
+
+struct Layout {
+  // Written once by the creator, before the file has its name.
+  uint64_t magic;
+  uint32_t layout_version;
+  uint32_t size;
+  int64_t created_realtime_ns;
+
+  // Plain words, any process.
+  std::atomic<uint64_t> boot_id;                 // of the machine: stamps of another boot mean nothing
+  std::atomic<int64_t> last_beat_ns;             // any beat, also one that was skipped: the scheduler is alive
+  std::atomic<uint64_t> config_identity;         // of the file that was read and names this segment; see config.h
+  std::atomic<int64_t> maintenance_realtime_ns;  // since when; 0: off
+  std::atomic<uint64_t> resync_requested;
+  std::atomic<uint64_t> resync_done;
+  std::atomic<int64_t> servers_loaded_ns;  // last LOAD PROXYSQL SERVERS TO RUNTIME: epochs have one-second resolution
+  std::atomic<uint64_t> skipped_busy;
+  std::atomic<uint64_t> skipped_backoff;
+
+  // Of the running attempt, written by its own process (also from its timer's signal handler) or by its killer.
+  std::atomic<uint64_t> phase_mark;  // attempt << 8 | Phase
+  std::atomic<int64_t> ended_ns;     // written before end_mark
+  std::atomic<uint64_t> end_mark;    // attempt << 8 | Outcome: ended without a record of its own
+
+  // Written by the lock's holder.
+  Section<Holder> holder;
+  Section<Attempt> attempt;
+  Section<BeatRecord> record;
+  Section<Observation> observation;
+};
+
+template <size_t N>
+std::string_view text(const std::array<char, N>& chars) {
+  return {chars.data(), static_cast<size_t>(std::find(chars.begin(), chars.end(), '\0') - chars.begin())};
+}
+
+// Copies as much of `from` as fits, cut at a UTF-8 character's boundary, and clears the rest.
+template <size_t N>
+void set_text(std::array<char, N>& to, std::string_view from) {
+  size_t length = std::min(from.size(), N - 1);
+  while (length < from.size() && length > 0 && (static_cast<unsigned char>(from[length]) & 0xC0) == 0x80) --length;
+  to.fill('\0');
+  std::memcpy(to.data(), from.data(), length);
+}
+
+}  // namespace pulse

@@ -1,0 +1,58 @@
+#include "shm/lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+
+namespace pulse {
+
+namespace {
+
+// Opens before it creates: in a sticky directory the kernel may refuse O_CREAT on another user's existing file.
+UniqueFd open_lock_file(const std::string& path, std::optional<gid_t> group) {
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+  UniqueFd fd(::open(path.c_str(), kFlags));
+  if (fd || errno != ENOENT) return fd;
+  fd = UniqueFd(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, group ? 0660 : 0600));
+  if (fd && group) {
+    // Best effort: whoever can't open the file uses the socket, and says so by its error if that fails too.
+    if (::fchown(fd.get(), static_cast<uid_t>(-1), *group) != 0 || ::fchmod(fd.get(), 0660) != 0) errno = 0;
+  }
+  if (!fd && errno == EEXIST) fd = UniqueFd(::open(path.c_str(), kFlags));
+  return fd;
+}
+
+}  // namespace
+
+Result<InstanceLock> InstanceLock::try_take(const std::string& state_path, std::optional<gid_t> group) {
+  UniqueFd fd = open_lock_file(state_path + ".lock", group);
+  struct stat file {};
+  if (!fd || ::fstat(fd.get(), &file) != 0 || !S_ISREG(file.st_mode)) return try_socket(state_path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return InstanceLock(std::move(fd));
+  if (errno == EWOULDBLOCK) return InstanceLock(UniqueFd());
+  return try_socket(state_path);  // a file system without flock
+}
+
+Result<InstanceLock> InstanceLock::try_socket(const std::string& state_path) {
+  const std::string what = "lock " + state_path + ".lock, or a socket in its place";
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : state_path) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const int length = std::snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "proxysql-pulse.%016llx",
+                                   static_cast<unsigned long long>(hash));
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error(what, errno);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + static_cast<size_t>(length));
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) return InstanceLock(std::move(fd));
+  if (errno == EADDRINUSE) return InstanceLock(UniqueFd());
+  return system_error(what, errno);
+}
+
+}  // namespace pulse

@@ -1,0 +1,33 @@
+// The lock that makes beats one at a time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "src/result.h"
+#include "src/unique_fd.h"
+
+namespace pulse {
+
+// A kernel lock (flock) on PATH.lock, released by the kernel whatever way its holder dies. It stands beside the
+// segment and not on it, so that beats exclude each other even while the segment itself is unusable. Where the file
+// can't be made (a read-only directory), a listening abstract unix socket named after the path does the same within
+// this network namespace, which all beats of one ProxySQL share.
+class InstanceLock {
+ public:
+  // Tries to take the lock of the segment at `state_path`; never waits: ask taken() of what comes back.
+  // `group` as in SegmentOptions. Fails only if neither kind of lock can be had; error().code is the errno.
+  static Result<InstanceLock> try_take(const std::string& state_path, std::optional<gid_t> group);
+
+  bool taken() const { return static_cast<bool>(fd_); }
+
+ private:
+  explicit InstanceLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  static Result<InstanceLock> try_socket(const std::string& state_path);
+
+  UniqueFd fd_;
+};
+
+}  // namespace pulse

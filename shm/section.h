@@ -1,0 +1,61 @@
+// One published value in the segment: a double buffer with a generation. One writer, any number of readers.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace pulse {
+
+static_assert(std::atomic<uint64_t>::is_always_lock_free, "the segment is shared between processes");
+
+// The writer fills the copy that nobody is told to read, then names it current with one store; so a writer that is
+// killed half-way has changed nothing, and no reader ever waits. The payload moves as relaxed atomic words: a plain
+// memcpy would be a data race. All zero bytes are a valid Section whose value is a T of zero bytes.
+template <class T>
+class Section {
+  static_assert(std::is_trivially_copyable_v<T>);
+  static_assert(sizeof(T) % sizeof(uint64_t) == 0, "pad the payload to whole words");
+
+ public:
+  static constexpr size_t kWords = sizeof(T) / sizeof(uint64_t);
+
+  // Makes `value` the current one. Only the section's one writer may call this (the lock's holder, or the daemon).
+  void publish(const T& value) {
+    const uint64_t generation = generation_.load(std::memory_order_relaxed);
+    // The words below must not become visible before the generation that made their copy the inactive one.
+    std::atomic_thread_fence(std::memory_order_release);
+    auto& copy = copies_[(generation + 1) & 1];
+    uint64_t word;
+    for (size_t i = 0; i < kWords; ++i) {
+      std::memcpy(&word, reinterpret_cast<const char*>(&value) + i * sizeof word, sizeof word);
+      copy[i].store(word, std::memory_order_relaxed);
+    }
+    generation_.store(generation + 1, std::memory_order_release);
+  }
+
+  // Copies the current value to `out`. False if a writer overtook this reader on every one of a bounded number of
+  // tries, which takes a writer that publishes without pause; `out` is then unspecified.
+  [[nodiscard]] bool read(T& out) const {
+    for (int tries = 0; tries < 1000; ++tries) {
+      const uint64_t generation = generation_.load(std::memory_order_acquire);
+      const auto& copy = copies_[generation & 1];
+      for (size_t i = 0; i < kWords; ++i) {
+        const uint64_t word = copy[i].load(std::memory_order_relaxed);
+        std::memcpy(reinterpret_cast<char*>(&out) + i * sizeof word, &word, sizeof word);
+      }
+      std::atomic_thread_fence(std::memory_order_acquire);
+      if (generation_.load(std::memory_order_relaxed) == generation) return true;
+    }
+    return false;
+  }
+
+ private:
+  std::atomic<uint64_t> generation_;
+  std::array<std::array<std::atomic<uint64_t>, kWords>, 2> copies_;
+};
+
+}  // namespace pulse

@@ -1,0 +1,72 @@
+// The state segment as a file: created whole, opened with suspicion, mapped.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/interprocess/mapped_region.hpp>
+#include <csetjmp>
+#include <optional>
+#include <string>
+
+#include "shm/layout.h"
+#include "src/result.h"
+
+namespace pulse {
+
+inline constexpr const char* kDefaultStatePath = "/dev/shm/proxysql-pulse";
+
+struct SegmentOptions {
+  std::string path = kDefaultStatePath;
+  std::optional<gid_t> group;  // of the programs that share it under different users; also makes the file 0660
+  bool create = true;
+  bool writable = true;
+};
+
+// A mapped segment. Movable; unmaps when it goes. Copies of processes (fork) share the mapping.
+class Segment {
+ public:
+  // Opens `options.path`, or creates it whole: a file appears under its name only once it is complete, and of
+  // several creators one wins and all use its file. Refuses, with a text that says what to do: symbolic links and
+  // other non-files, owners that are neither this user, root nor of the configured group, a wrong magic, size or
+  // layout version. error().code is the errno, or EPROTO for a file that isn't a segment of this version.
+  static Result<Segment> open(const SegmentOptions& options);
+
+  Layout& layout() { return *static_cast<Layout*>(region_.get_address()); }
+  const Layout& layout() const { return *static_cast<const Layout*>(region_.get_address()); }
+
+  // Whether the file under `path` is still the one mapped here, whole. The daemon asks this before it believes what
+  // it reads: somebody may have removed or replaced the file.
+  bool is_current(const std::string& path) const;
+
+ private:
+  Segment(boost::interprocess::mapped_region region, dev_t device, ino_t inode)
+      : region_(std::move(region)), device_(device), inode_(inode) {}
+
+  boost::interprocess::mapped_region region_;
+  dev_t device_;
+  ino_t inode_;
+};
+
+// Runs `access`, which reads or writes a mapping and owns nothing that needs a destructor, and returns true; false
+// if the file was cut short under it (SIGBUS). install_bus_guard() must have been called once in this process.
+void install_bus_guard();
+namespace detail {
+extern thread_local sigjmp_buf* bus_jump;
+}
+template <class Access>
+[[nodiscard]] bool guarded(Access&& access) {
+  sigjmp_buf jump;
+  if (sigsetjmp(jump, 0) != 0) {
+    detail::bus_jump = nullptr;
+    return false;
+  }
+  detail::bus_jump = &jump;
+  access();
+  detail::bus_jump = nullptr;
+  return true;
+}
+
+// A number for the machine's present boot, never 0. Stamps in the segment belong to the boot that made them.
+uint64_t machine_boot_id();
+
+}  // namespace pulse

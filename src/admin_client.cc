@@ -1,0 +1,215 @@
+#include "src/admin_client.h"
+
+#include <arpa/inet.h>
+#include <errmsg.h>
+#include <mysql.h>
+#include <netdb.h>
+#include <nss.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+
+#include <algorithm>
+
+#include "src/unique_fd.h"
+
+namespace pulse {
+
+namespace {
+
+constexpr size_t kMostBytes = 8 << 20;
+constexpr size_t kMostRows = 100'000;
+
+// Waits for what the library asked for. Returns the events as the library wants them, or 0 when the deadline passed.
+int wait(MYSQL* mysql, int wanted, Deadline deadline) {
+  pollfd socket{static_cast<int>(mysql_get_socket(mysql)), 0, 0};
+  if ((wanted & MYSQL_WAIT_READ) != 0) socket.events |= POLLIN;
+  if ((wanted & MYSQL_WAIT_WRITE) != 0) socket.events |= POLLOUT;
+  if ((wanted & MYSQL_WAIT_EXCEPT) != 0) socket.events |= POLLPRI;
+  for (;;) {
+    const int ready = ::poll(&socket, 1, deadline.poll_timeout_ms());
+    if (ready < 0 && errno == EINTR) continue;
+    if (deadline.passed() || ready <= 0) return 0;
+    int events = 0;
+    if ((socket.revents & (POLLIN | POLLHUP | POLLERR)) != 0) events |= MYSQL_WAIT_READ;
+    if ((socket.revents & (POLLOUT | POLLERR)) != 0) events |= MYSQL_WAIT_WRITE;
+    if ((socket.revents & POLLPRI) != 0) events |= MYSQL_WAIT_EXCEPT;
+    return (events & wanted) != 0 ? events & wanted : wanted;
+  }
+}
+
+// Drives one call of the non-blocking interface to its end. False when the deadline passed first; the connection is
+// then good for nothing but closing its socket.
+template <class Start, class Continue>
+bool drive(MYSQL* mysql, Deadline deadline, Start start, Continue go_on) {
+  int wanted = start();
+  while (wanted != 0) {
+    const int events = wait(mysql, wanted, deadline);
+    if (events == 0) return false;
+    wanted = go_on(events);
+  }
+  return true;
+}
+
+Error timed_out(const std::string& what) { return Error{what + ": timed out", ETIMEDOUT}; }
+
+// The library starts OpenSSL whether TLS is used or not; without configuration file and error strings that costs
+// next to nothing, with them more than the whole rest of a beat.
+void start_libraries() {
+  static const bool started = [] {
+#ifdef PULSE_STATIC_BEAT
+    // Else the library asks NSS for the port of the service "mysql", and NSS would load plug-ins.
+    mysql_port = 3306;
+#endif
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_SSL_STRINGS, nullptr);
+    return mysql_library_init(0, nullptr, nullptr) == 0;
+  }();
+  static_cast<void>(started);
+}
+
+bool is_address(const std::string& host) {
+  unsigned char buffer[sizeof(in6_addr)];
+  return ::inet_pton(AF_INET, host.c_str(), buffer) == 1 || ::inet_pton(AF_INET6, host.c_str(), buffer) == 1;
+}
+
+// All addresses of `host`, as texts: the library is always given one, for its own lookup would block.
+Result<std::vector<std::string>> resolve(const std::string& host) {
+  if (is_address(host)) return std::vector<std::string>{host};
+  // Hosts file and DNS are built into the C library; any other service of nsswitch.conf would be a plug-in, which a
+  // static program must not load.
+  __nss_configure_lookup("hosts", "files dns");
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failure = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  if (failure != 0) return Error{"look up " + host + ": " + ::gai_strerror(failure), CR_UNKNOWN_HOST};
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  std::vector<std::string> addresses;
+  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
+    char text[NI_MAXHOST];
+    if (::getnameinfo(entry->ai_addr, entry->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0) {
+      addresses.emplace_back(text);
+    }
+  }
+  return addresses;
+}
+
+}  // namespace
+
+// Not mysql_close(): that would send and wait. What the library holds goes with the process.
+void AdminClient::Closer::operator()(st_mysql* connection) const {
+  const UniqueFd socket(static_cast<int>(mysql_get_socket(connection)));
+}
+
+Error AdminClient::failure(const std::string& what) const {
+  return Error{what + ": " + mysql_error(handle_.get()) + " (" + std::to_string(mysql_errno(handle_.get())) + ")",
+               static_cast<int>(mysql_errno(handle_.get()))};
+}
+
+Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline deadline) {
+  const bool is_socket = target.host.front() == '/';
+  const std::string where = is_socket
+                                ? target.host
+                                : (target.host.find(':') == std::string::npos ? target.host : "[" + target.host + "]") +
+                                      ":" + std::to_string(target.port);
+  const std::string what = "connect to the admin interface at " + where + " as " + target.user;
+  start_libraries();
+  auto addresses = is_socket ? Result<std::vector<std::string>>(std::vector<std::string>{""}) : resolve(target.host);
+  if (!addresses) return Error{what + ": " + addresses.error().text, addresses.error().code};
+
+  Error last{what + ": no address", CR_UNKNOWN_HOST};
+  for (const std::string& address : *addresses) {
+    MYSQL* mysql = mysql_init(nullptr);
+    if (mysql == nullptr) return Error{what + ": out of memory", CR_OUT_OF_MEMORY};
+    AdminClient client(Handle(mysql), where);
+    mysql_options(mysql, MYSQL_OPT_NONBLOCK, nullptr);
+    const unsigned off = 0;
+    mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &off);
+    // ProxySQL may announce caching_sha2_password; its admin interface takes the native method from whoever starts
+    // with it, and a static client can't load the other.
+    mysql_options(mysql, MYSQL_DEFAULT_AUTH, "mysql_native_password");
+    const my_bool enforce = target.tls ? 1 : 0;
+    const my_bool verify = 0;  // ProxySQL signs its certificate itself
+    mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
+    mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+
+    MYSQL* connected = nullptr;
+    const bool in_time = drive(
+        mysql, deadline,
+        [&] {
+          return mysql_real_connect_start(&connected, mysql, is_socket ? nullptr : address.c_str(), target.user.c_str(),
+                                          target.password.c_str(), nullptr, target.port,
+                                          is_socket ? target.host.c_str() : nullptr, 0);
+        },
+        [&](int events) { return mysql_real_connect_cont(&connected, mysql, events); });
+    if (!in_time) return timed_out(what);
+    if (connected != nullptr) return client;
+    last = client.failure(what);
+  }
+  return last;
+}
+
+Result<AdminResult> AdminClient::query(const std::string& statement, Deadline deadline) {
+  MYSQL* mysql = handle_.get();
+  const std::string what =
+      "\"" + (statement.size() > 200 ? statement.substr(0, 197) + "..." : statement) + "\" at " + where_;
+  int failed = 0;
+  if (!drive(
+          mysql, deadline, [&] { return mysql_real_query_start(&failed, mysql, statement.c_str(), statement.size()); },
+          [&](int events) { return mysql_real_query_cont(&failed, mysql, events); })) {
+    return timed_out(what);
+  }
+  if (failed != 0) return failure(what);
+
+  AdminResult result;
+  MYSQL_RES* answer = mysql_use_result(mysql);
+  if (answer == nullptr) {
+    if (mysql_errno(mysql) != 0) return failure(what);
+    result.affected = mysql_affected_rows(mysql);
+    return result;
+  }
+  size_t bytes = 0;
+  const unsigned columns = mysql_num_fields(answer);
+  for (;;) {
+    MYSQL_ROW row = nullptr;
+    // The result is freed on no way out but the good one: freeing it early would read on until the peer's end of it.
+    if (!drive(
+            mysql, deadline, [&] { return mysql_fetch_row_start(&row, answer); },
+            [&](int events) { return mysql_fetch_row_cont(&row, answer, events); })) {
+      return timed_out(what);
+    }
+    if (row == nullptr) break;
+    const unsigned long* lengths = mysql_fetch_lengths(answer);
+    std::vector<std::string> cells(columns);
+    for (unsigned i = 0; i < columns; ++i) {
+      if (row[i] != nullptr) cells[i].assign(row[i], lengths[i]);
+      bytes += cells[i].size();
+    }
+    result.rows.push_back(std::move(cells));
+    if (bytes > kMostBytes || result.rows.size() > kMostRows) {
+      return Error{what + ": the answer doesn't end (over 8 MiB or 100,000 rows)", CR_MALFORMED_PACKET};
+    }
+    // A peer that always has the next row ready never makes the library wait.
+    if (deadline.passed()) return timed_out(what);
+  }
+  if (mysql_errno(mysql) != 0) return failure(what);
+  mysql_free_result(answer);
+  return result;
+}
+
+void AdminClient::close(Deadline deadline) {
+  MYSQL* mysql = handle_.release();
+  drive(
+      mysql, deadline, [&] { return mysql_close_start(mysql); },
+      [&](int events) { return mysql_close_cont(mysql, events); });
+}
+
+std::string sql_quote(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'') quoted += '\'';
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+}  // namespace pulse

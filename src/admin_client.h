@@ -1,0 +1,63 @@
+// A connection to ProxySQL's admin interface, every wait of it under one absolute deadline.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/clock.h"
+#include "src/result.h"
+
+struct st_mysql;
+
+namespace pulse {
+
+struct AdminTarget {
+  std::string host;  // a name, an address, or the path of a unix socket
+  uint16_t port = 6032;
+  std::string user;
+  std::string password;
+  bool tls = false;
+};
+
+struct AdminResult {
+  std::vector<std::vector<std::string>> rows;  // NULL is ""
+  uint64_t affected = 0;
+};
+
+// Text protocol over MariaDB Connector/C's non-blocking interface. The library's own timeouts are per read and in
+// whole seconds: a peer that sends a byte now and then outlives them, so they aren't used.
+//
+// Errors: code ETIMEDOUT when the deadline passed; otherwise the MySQL error number: 2000 to 2999 is the
+// conversation itself (unreachable, lost, garbage), anything else is what ProxySQL answered.
+class AdminClient {
+ public:
+  // Resolves, connects and logs in. A name is looked up in the hosts file and by DNS; that alone isn't bound by
+  // `deadline` (the resolver can't be) but by the process's hard timer.
+  static Result<AdminClient> connect(const AdminTarget& target, Deadline deadline);
+
+  // Runs one statement. A result of more than 8 MiB or 100,000 rows is an error, so that a peer that never stops
+  // sending costs no memory.
+  Result<AdminResult> query(const std::string& statement, Deadline deadline);
+
+  // Says goodbye and closes. Without it the destructor closes the socket alone, which never waits.
+  void close(Deadline deadline);
+
+ private:
+  struct Closer {
+    void operator()(st_mysql* connection) const;
+  };
+  using Handle = std::unique_ptr<st_mysql, Closer>;
+  explicit AdminClient(Handle handle, std::string where) : handle_(std::move(handle)), where_(std::move(where)) {}
+
+  Error failure(const std::string& what) const;
+
+  Handle handle_;
+  std::string where_;
+};
+
+// How errors, logs and plans quote a text in a statement: 'it''s'.
+std::string sql_quote(const std::string& text);
+
+}  // namespace pulse

@@ -1,0 +1,108 @@
+// The configuration: the group `pulse` of proxysql.cnf, with what it takes over from ProxySQL's own groups.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "src/result.h"
+
+namespace pulse {
+
+inline constexpr const char* kDefaultConfigPath = "/etc/proxysql.cnf";
+
+// A row of proxysql_servers as the file's group of that name gives it: the bootstrap entries.
+struct ServerEntry {
+  std::string hostname;
+  uint16_t port = 6032;
+  int64_t weight = 0;
+  std::string comment;
+};
+
+struct Config {
+  std::string role;  // "core" or "satellite"
+  std::string state;
+  std::string group_name;
+  std::chrono::milliseconds interval{5000};
+  std::chrono::milliseconds timeout{0};  // of one beat, from its first instruction to its exit
+  std::chrono::milliseconds backoff_max{30000};
+
+  std::string admin_host;  // a name, an address, or the path of a unix socket
+  int64_t admin_port = 6032;
+  std::string admin_user;
+  std::string admin_password;
+  std::string admin_password_file;
+  bool admin_tls = false;
+
+  std::chrono::milliseconds peer_timeout{0};  // a core that ProxySQL hasn't reached for longer is dead
+
+  std::string listen_address;
+  int64_t listen_port = 8080;  // 0: any free one, which is logged
+  std::string mysql_host;
+  int64_t mysql_port = 6033;
+  std::string mysql_look;  // "passive" or "active"
+  std::chrono::milliseconds mysql_dead_after{10000};
+  std::chrono::milliseconds live_after{600000};  // 0: a wedged admin interface never fails the liveness probe
+  std::chrono::milliseconds live_stagger{300000};
+
+  // Not keys of their own:
+  std::string file;
+  std::optional<gid_t> group;
+  std::vector<ServerEntry> bootstrap;
+  bool timeout_is_set = false;
+
+  bool is_core() const { return role == "core"; }
+};
+
+// One effective value, for check-config. Secrets come redacted.
+struct Setting {
+  std::string key;  // "pulse.admin.port"
+  std::string value;
+  std::string source;  // "default", "/etc/proxysql.cnf:12", "PULSE_ADMIN_PORT", "--timeout-ms", ...
+};
+
+struct LoadedConfig {
+  Config config;
+  std::vector<Setting> settings;
+  std::vector<std::string> warnings;
+  uint64_t identity = 0;  // of the file read, see config_identity()
+};
+
+// Values that come before the file's, by key without the leading "pulse." ("admin.port"); `second` is where each
+// comes from, as errors and check-config name it.
+struct Override {
+  std::string key;
+  std::string value;
+  std::string source;
+};
+
+// The overrides that an environment holds: PULSE_ADMIN_PORT is admin.port. Names that are no key are left alone, for
+// Kubernetes puts variables for its services there. `environment` as in environ(7), may be null.
+std::vector<Override> overrides_from_environment(const char* const* environment);
+
+// Reads `path`, lays the overrides over it in order, and checks everything. error().text names file, line, key and
+// what is allowed; nothing is written anywhere.
+Result<LoadedConfig> load_config(const std::string& path, const std::vector<Override>& overrides);
+
+// The same from a text, for tests; `path` stands in the messages.
+Result<LoadedConfig> parse_config(const std::string& text, const std::string& path,
+                                  const std::vector<Override>& overrides);
+
+// A number for the file as it is now (device, inode, size, times, path), never 0; 0 if there is no such file. A beat
+// that finds the segment at the default path made under the same number needn't read the file to know its path.
+uint64_t config_identity(const std::string& path);
+
+// The first TCP address of ProxySQL's "a:1;b:2;/path" lists, as host and port, wildcards turned into loopback;
+// the path of a unix socket with port 0 if there is no other.
+std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces);
+
+// A group's name or number. Names are looked up in /etc/group by hand: a static program can't use NSS.
+std::optional<gid_t> find_group(const std::string& name);
+
+}  // namespace pulse

@@ -1,0 +1,137 @@
+#include "src/heartbeat.h"
+
+#include <algorithm>
+#include <string>
+
+namespace pulse {
+
+const char* name(Phase phase) {
+  switch (phase) {
+    case Phase::none:
+      return "none";
+    case Phase::lock:
+      return "lock";
+    case Phase::config:
+      return "config";
+    case Phase::connect:
+      return "connect";
+    case Phase::observe:
+      return "observe";
+    case Phase::plan:
+      return "plan";
+    case Phase::act:
+      return "act";
+    case Phase::publish:
+      return "publish";
+  }
+  return "unknown";
+}
+
+const char* name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::none:
+      return "none";
+    case Outcome::ok:
+      return "ok";
+    case Outcome::failed:
+      return "failed";
+    case Outcome::timed_out:
+      return "timed_out";
+    case Outcome::overdue:
+      return "killed_overdue";
+  }
+  return "unknown";
+}
+
+Phase phase_of(const Marks& marks, uint64_t attempt) {
+  if (marks.phase_mark >> 8 != attempt) return Phase::none;
+  const auto phase = static_cast<uint8_t>(marks.phase_mark & 0xFF);
+  return phase <= static_cast<uint8_t>(Phase::publish) ? static_cast<Phase>(phase) : Phase::none;
+}
+
+void fold(BeatRecord& record, const AttemptEnd& end, const BackoffPolicy& policy) {
+  record.attempt = end.attempt;
+  set_text(record.message, end.message);
+  record.next_attempt_ns = 0;
+  record.parent_threads_most = 0;
+  const bool timed_out = end.outcome == Outcome::timed_out || end.outcome == Outcome::overdue;
+  if (end.outcome == Outcome::ok) {
+    ++record.ok;
+    record.last_ok_ns = end.ended_ns;
+    record.consecutive_failures = 0;
+    record.failing_since_ns = 0;
+  } else {
+    ++(timed_out ? record.timed_out : record.failed);
+    if (end.outcome == Outcome::overdue) ++record.killed_overdue;
+    if (record.consecutive_failures++ == 0) record.failing_since_ns = end.began_ns;
+  }
+  if (timed_out) {
+    if (record.consecutive_timeouts++ == 0) record.wedged_since_ns = end.began_ns;
+  } else if (!end.died) {
+    record.consecutive_timeouts = 0;
+    record.wedged_since_ns = 0;
+  }
+  if (record.consecutive_timeouts > 0) {
+    int64_t wait = policy.interval_ns;
+    for (uint32_t k = 0; k < record.consecutive_timeouts && wait < policy.backoff_max_ns; ++k) wait *= 2;
+    record.next_attempt_ns = end.ended_ns + std::min(wait, policy.backoff_max_ns);
+  }
+  record.history[record.history_count++ % kHistory] = Ended{end.ended_ns,
+                                                            std::max<int64_t>(0, end.ended_ns - end.began_ns),
+                                                            static_cast<uint8_t>(end.outcome),
+                                                            static_cast<uint8_t>(end.phase),
+                                                            static_cast<uint16_t>(end.exit_code),
+                                                            end.writes};
+}
+
+bool is_open(const BeatRecord& record, const Attempt& attempt, const Marks& marks) {
+  return attempt.id > record.attempt && marks.end_mark >> 8 != attempt.id;
+}
+
+bool fold_unrecorded(BeatRecord& record, const Attempt& attempt, const Marks& marks, const BackoffPolicy& policy,
+                     int64_t now_ns, bool holder_gone) {
+  if (attempt.id <= record.attempt) return false;
+  const bool marked = marks.end_mark >> 8 == attempt.id;
+  if (!marked && !holder_gone) return false;
+  AttemptEnd end;
+  end.attempt = attempt.id;
+  end.phase = phase_of(marks, attempt.id);
+  end.began_ns = attempt.began_ns;
+  end.ended_ns = marked ? marks.ended_ns : now_ns;
+  std::string message;
+  if (marked && (marks.end_mark & 0xFF) == static_cast<uint8_t>(Outcome::timed_out)) {
+    end.outcome = Outcome::timed_out;
+    end.exit_code = kExitTimeout;
+    message = std::string("timed out in phase ") + name(end.phase);
+  } else if (marked) {
+    end.outcome = Outcome::overdue;
+    message = std::string("stuck past its deadline in phase ") + name(end.phase) + ", killed";
+  } else {
+    // Its own timer would have left a mark: it was killed from outside, which says nothing about ProxySQL.
+    end.outcome = Outcome::failed;
+    end.died = true;
+    message = std::string("killed in phase ") + name(end.phase);
+  }
+  end.message = message;
+  fold(record, end, policy);
+  return true;
+}
+
+Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent) {
+  if (now_ns >= record.next_attempt_ns) return Admission::attempt;
+  if (parent.pid == 0) return Admission::held_back;
+  const bool same = record.parent_pid == parent.pid && record.parent_start_ticks == parent.start_ticks;
+  if (!same) {
+    // Another ProxySQL than the one that was wedged: nothing of the old row of timeouts is left.
+    const bool known_before = record.parent_pid != 0;
+    record.parent_pid = parent.pid;
+    record.parent_start_ticks = parent.start_ticks;
+    record.parent_threads_most = parent.threads;
+    return known_before ? Admission::attempt_threads_dropped : Admission::held_back;
+  }
+  record.parent_threads_most = std::max(record.parent_threads_most, parent.threads);
+  const bool dropped = parent.threads + record.consecutive_timeouts <= record.parent_threads_most;
+  return dropped ? Admission::attempt_threads_dropped : Admission::held_back;
+}
+
+}  // namespace pulse

@@ -1,0 +1,83 @@
+// What a row of attempts comes to: outcomes, back-off, history. Pure; the segment's holder and every reader use the
+// same functions, so that a beat that died without a word counts the same for both.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "shm/layout.h"
+
+namespace pulse {
+
+// Exit codes of proxysql-pulse; those below 100 follow sysexits.h, 124 follows timeout(1).
+enum ExitCode : int {
+  kExitOk = 0,
+  kExitUsage = 64,
+  kExitUnavailable = 69,  // the admin interface is unreachable or refuses
+  kExitStatement = 70,    // a statement failed
+  kExitSkipped = 75,      // lock busy, or backing off
+  kExitConfig = 78,
+  kExitTimeout = 124,
+};
+
+const char* name(Phase phase);
+const char* name(Outcome outcome);
+
+// The words beside the sections, as copied from the segment.
+struct Marks {
+  uint64_t phase_mark = 0;
+  uint64_t end_mark = 0;
+  int64_t ended_ns = 0;
+};
+
+inline uint64_t make_mark(uint64_t attempt, Phase phase) { return attempt << 8 | static_cast<uint8_t>(phase); }
+inline uint64_t make_mark(uint64_t attempt, Outcome outcome) { return attempt << 8 | static_cast<uint8_t>(outcome); }
+
+// The phase that `attempt` is in or ended in, by `marks`; none if the mark is another attempt's.
+Phase phase_of(const Marks& marks, uint64_t attempt);
+
+struct AttemptEnd {
+  uint64_t attempt = 0;
+  Outcome outcome = Outcome::none;
+  Phase phase = Phase::none;
+  int exit_code = 0;
+  bool died = false;  // killed from outside, so without an exit code
+  int64_t began_ns = 0;
+  int64_t ended_ns = 0;
+  uint32_t writes = 0;
+  std::string_view message;
+};
+
+struct BackoffPolicy {
+  int64_t interval_ns;
+  int64_t backoff_max_ns;
+};
+
+// Adds the end of one attempt to the record. Back-off: after k timeouts in a row, the next attempt is not before
+// min(interval * 2^k, backoff_max) after the end of the last; anything else but a death ends the row.
+void fold(BeatRecord& record, const AttemptEnd& end, const BackoffPolicy& policy);
+
+// Whether `attempt` began and is neither in the record nor known to have ended.
+bool is_open(const BeatRecord& record, const Attempt& attempt, const Marks& marks);
+
+// Folds in an attempt that ended without a record of its own: its timer's handler or its killer left an end mark, or
+// (with `holder_gone`: the caller holds the lock, so nobody else does) it died. Does nothing for an attempt that is
+// already in the record or still runs. Returns whether it folded one.
+bool fold_unrecorded(BeatRecord& record, const Attempt& attempt, const Marks& marks, const BackoffPolicy& policy,
+                     int64_t now_ns, bool holder_gone);
+
+// What back-off allows at this moment.
+enum class Admission { attempt, held_back, attempt_threads_dropped };
+
+struct ParentThreads {
+  int64_t pid = 0;  // 0: not known
+  int64_t start_ticks = 0;
+  uint32_t threads = 0;
+};
+
+// Decides whether a beat may make an attempt. While held back it watches the threads of the parent (ProxySQL): each
+// abandoned attempt has left one there and all go when the wedge ends, so a drop by as many as there were timeouts in
+// a row admits an attempt at once. Keeps the highest count in the record.
+Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent);
+
+}  // namespace pulse

@@ -1,0 +1,175 @@
+#include "src/observe.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+
+namespace pulse {
+
+namespace {
+
+constexpr size_t kColumns = 5;
+
+bool to_number(const std::string& text, int64_t& number) {
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  return parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
+}
+
+ServerRow* server(Seen& seen, const std::string& hostname, const std::string& port_text) {
+  int64_t port = 0;
+  if (!to_number(port_text, port) || port < 0 || port > 65'535) return nullptr;
+  for (ServerRow& row : seen.servers) {
+    if (row.port == port && row.hostname == hostname) return &row;
+  }
+  seen.servers.push_back({hostname, static_cast<uint16_t>(port)});
+  return &seen.servers.back();
+}
+
+bool take_backends(Seen& seen, const std::string& status, int64_t count) {
+  uint32_t& counter = status == "ONLINE"                ? seen.backends_online
+                      : status.rfind("SHUNNED", 0) == 0 ? seen.backends_shunned
+                                                        : seen.backends_offline;
+  counter += static_cast<uint32_t>(count);
+  return true;
+}
+
+bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime) {
+  const std::string& kind = row[0];
+  int64_t number = 0;
+  if (kind == "memory" || kind == "runtime" || kind == "peer") {
+    ServerRow* found = server(seen, row[1], row[2]);
+    if (found == nullptr) return false;
+    if (kind == "memory") found->in_memory = true;
+    if (kind == "runtime") found->in_runtime = true;
+    return kind != "peer" || to_number(row[3], found->updated_at);
+  }
+  if (kind == "module") {
+    ModuleRow module{row[1], 0, 0, row[4]};
+    const bool good = to_number(row[2], module.version) && to_number(row[3], module.epoch);
+    seen.modules.push_back(std::move(module));
+    return good;
+  }
+  if (kind == "backends") return to_number(row[2], number) && take_backends(seen, row[1], number);
+  if (kind == "now") return to_number(row[1], seen.now_s);
+  if (kind == "global") {
+    if (row[1] == "ProxySQL_Uptime") {
+      has_uptime = true;
+      return to_number(row[2], seen.uptime_s);
+    }
+    if (row[1] == "Client_Connections_connected") return to_number(row[2], seen.clients);
+    if (row[1] == "mysql_listener_paused") seen.listener_paused = row[2] == "true" || row[2] == "1";
+    if (row[1] == "admin-version") seen.version = row[2];
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+const std::string& observe_statement() {
+  // Table names are lower case, for ProxySQL refreshes a table only when it finds its name spelt so.
+  static const std::string statement =
+      "SELECT 'memory', hostname, port, '', '' FROM proxysql_servers"
+      " UNION ALL SELECT 'runtime', hostname, port, '', '' FROM runtime_proxysql_servers"
+      " UNION ALL SELECT 'peer', hostname, port, MAX(updated_at), '' FROM stats_proxysql_servers_checksums"
+      " GROUP BY hostname, port"
+      " UNION ALL SELECT 'module', name, version, epoch, checksum FROM runtime_checksums_values"
+      " UNION ALL SELECT 'backends', status, COUNT(*), '', '' FROM runtime_mysql_servers GROUP BY status"
+      " UNION ALL SELECT 'global', Variable_Name, Variable_Value, '', '' FROM stats_mysql_global WHERE Variable_Name IN"
+      " ('ProxySQL_Uptime', 'Client_Connections_connected', 'mysql_listener_paused')"
+      " UNION ALL SELECT 'global', variable_name, variable_value, '', '' FROM global_variables"
+      " WHERE variable_name = 'admin-version'"
+      " UNION ALL SELECT 'now', strftime('%s', 'now'), '', '', ''";
+  return statement;
+}
+
+Result<Seen> parse_seen(const AdminResult& answer) {
+  Seen seen;
+  bool has_uptime = false;
+  for (const auto& row : answer.rows) {
+    if (row.size() != kColumns || !take_row(seen, row, has_uptime)) {
+      std::string shown;
+      for (const auto& cell : row) shown += (shown.empty() ? "" : ", ") + cell.substr(0, 40);
+      return Error{"unexpected row in ProxySQL's answer: " + shown};
+    }
+  }
+  if (!has_uptime || seen.now_s == 0) return Error{"ProxySQL's answer is incomplete: no ProxySQL_Uptime or no time"};
+  // A server that is neither in memory nor at runtime any more may still have checksums for a moment.
+  std::erase_if(seen.servers, [](const ServerRow& row) { return !row.in_memory && !row.in_runtime; });
+  return seen;
+}
+
+bool is_live(const ServerRow& row, int64_t now_s, std::chrono::milliseconds timeout) {
+  return row.in_runtime && row.updated_at > 0 && (now_s - row.updated_at) * 1000 <= timeout.count();
+}
+
+bool is_dead(const ServerRow& row, int64_t now_s, int64_t now_ns, std::chrono::milliseconds timeout) {
+  if (row.updated_at > 0) return (now_s - row.updated_at) * 1000 > timeout.count();
+  return row.in_runtime && row.first_seen_ns != 0 && now_ns - row.first_seen_ns > nanoseconds(timeout).count();
+}
+
+void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns) {
+  const size_t known = std::min<size_t>(last.peers_count, kPeers);
+  for (ServerRow& row : seen.servers) {
+    if (!row.in_runtime) continue;
+    row.first_seen_ns = now_ns;
+    for (size_t i = 0; i < known; ++i) {
+      const Peer& peer = last.peers[i];
+      if (peer.first_seen_ns != 0 && peer.port == row.port && text(peer.hostname) == row.hostname) {
+        row.first_seen_ns = std::min(now_ns, peer.first_seen_ns);
+      }
+    }
+  }
+}
+
+Observation to_observation(const Seen& seen, const Observation& last, int64_t now_ns,
+                           std::chrono::milliseconds peer_timeout, bool is_core) {
+  Observation out{};
+  out.at_ns = now_ns;
+  out.proxysql_started_ns = now_ns - seen.uptime_s * 1'000'000'000;
+  out.clients = seen.clients;
+  out.backends_online = seen.backends_online;
+  out.backends_shunned = seen.backends_shunned;
+  out.backends_offline = seen.backends_offline;
+  out.backends_total = seen.backends_online + seen.backends_shunned + seen.backends_offline;
+  out.listener_paused = seen.listener_paused ? 1 : 0;
+  out.is_core = is_core ? 1 : 0;
+  set_text(out.version, seen.version);
+
+  // Uptime comes in whole seconds: two looks at one boot differ by less than two.
+  const bool same_boot =
+      last.at_ns != 0 && std::abs(last.proxysql_started_ns - out.proxysql_started_ns) < 2'000'000'000;
+  const bool received = std::any_of(seen.modules.begin(), seen.modules.end(), [](const ModuleRow& module) {
+    return module.version > 1 &&
+           (module.name == "mysql_servers" || module.name == "mysql_servers_v2" || module.name == "mysql_users");
+  });
+  out.configured = received || out.backends_total > 0 || (same_boot && last.configured != 0) ? 1 : 0;
+
+  for (const ModuleRow& module : seen.modules) {
+    if (out.modules_count == kModules) break;
+    Module& to = out.modules[out.modules_count++];
+    set_text(to.name, module.name);
+    set_text(to.checksum, module.checksum);
+    to.version = module.version;
+    to.epoch = module.epoch;
+  }
+  for (const ServerRow& row : seen.servers) {
+    const bool live = is_live(row, seen.now_s, peer_timeout);
+    if (live) ++out.live_peers;
+    if (out.peers_count < kPeers) {
+      Peer& to = out.peers[out.peers_count];
+      set_text(to.hostname, row.hostname);
+      to.port = row.port;
+      to.in_memory = row.in_memory ? 1 : 0;
+      to.in_runtime = row.in_runtime ? 1 : 0;
+      to.live = live ? 1 : 0;
+      to.checked = row.updated_at > 0 ? 1 : 0;
+      to.updated_at = row.updated_at;
+      to.first_seen_ns = row.first_seen_ns;
+    }
+    ++out.peers_count;
+  }
+  return out;
+}
+
+}  // namespace pulse

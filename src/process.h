@@ -1,0 +1,35 @@
+// Other processes, by /proc and pidfd: a process is its pid and its start time, never a pid alone.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "src/clock.h"
+#include "src/result.h"
+
+namespace pulse {
+
+struct ProcessStat {
+  int64_t start_ticks = 0;  // field 22 of /proc/PID/stat: clock ticks after boot
+  uint32_t threads = 0;
+  pid_t parent = 0;
+  char state = '?';
+  std::string name;  // comm, 15 bytes at most
+};
+
+// Reads /proc/PID/stat, about 20 us. error().code is the errno (ENOENT: no such process).
+Result<ProcessStat> read_process_stat(pid_t pid);
+
+// Parses the text of /proc/PID/stat; the name may hold any character, also ')'.
+Result<ProcessStat> parse_process_stat(std::string text);
+
+enum class KillResult { killed, gone, not_it, failed };
+
+// SIGKILLs the process that has this pid and this start time and this process's own name, and nothing else, then
+// waits until `deadline` for it to be gone. `not_it`: the pid belongs to something else now; `failed`: it doesn't die
+// (stuck in the kernel) or may not be killed.
+KillResult kill_process(pid_t pid, int64_t start_ticks, Deadline deadline);
+
+}  // namespace pulse

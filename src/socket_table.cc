@@ -1,0 +1,239 @@
+#include "src/socket_table.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "src/unique_fd.h"
+
+namespace pulse {
+namespace {
+
+constexpr int kDumpAttempts = 5;
+constexpr size_t kChunk = 16 * 1024;  // the kernel fills at most 8 KiB of it unless the reader asks for more
+
+// One socket of the wanted port and state. For a listening one the queues are the accept queue and its maximum.
+struct Found {
+  uint32_t receive_queue = 0;
+  uint32_t send_queue = 0;
+};
+using Visitor = std::function<void(const Found&)>;
+
+Error timed_out(const std::string& what) { return system_error(what, ETIMEDOUT); }
+
+// Sends the question for one family. The kernel compares idiag_sport itself, before it builds an answer.
+Result<void> ask(int socket, uint8_t family, uint8_t state, uint16_t port, uint32_t sequence) {
+  struct {
+    nlmsghdr header;
+    inet_diag_req_v2 request;
+  } message{};
+  message.header.nlmsg_len = sizeof message;
+  message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  message.header.nlmsg_seq = sequence;
+  message.request.sdiag_family = family;
+  message.request.sdiag_protocol = IPPROTO_TCP;
+  message.request.idiag_states = 1u << state;
+  message.request.id.idiag_sport = htons(port);
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  const ssize_t sent =
+      ::sendto(socket, &message, sizeof message, 0, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
+  if (sent < 0) return system_error("ask the kernel's socket table", errno);
+  return {};
+}
+
+struct Progress {
+  bool finished = false;     // the last message of the dump was seen
+  bool interrupted = false;  // the table changed meanwhile: sockets may be missing or there twice
+};
+
+// Reads the messages of one datagram.
+Result<void> read_messages(const char* data, size_t size, uint32_t sequence, uint16_t port, const Visitor& visit,
+                           Progress& progress) {
+  auto left = static_cast<unsigned int>(size);
+  for (const auto* header = reinterpret_cast<const nlmsghdr*>(data); NLMSG_OK(header, left);
+       header = NLMSG_NEXT(header, left)) {
+    if (header->nlmsg_seq != sequence) continue;
+    if ((header->nlmsg_flags & NLM_F_DUMP_INTR) != 0) progress.interrupted = true;
+    if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR) {
+      // Both begin with a negative errno, or 0.
+      int failure = 0;
+      if (header->nlmsg_len >= NLMSG_LENGTH(sizeof failure)) std::memcpy(&failure, NLMSG_DATA(header), sizeof failure);
+      if (failure < 0) return system_error("read the kernel's socket table", -failure);
+      progress.finished = true;
+      return {};
+    }
+    if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY || header->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) continue;
+    inet_diag_msg found{};
+    std::memcpy(&found, NLMSG_DATA(header), sizeof found);
+    if (found.id.idiag_sport == htons(port)) visit({found.idiag_rqueue, found.idiag_wqueue});
+  }
+  return {};
+}
+
+// One question and its whole answer. Returns whether the table stood still.
+Result<bool> dump_once(int socket, uint8_t family, uint8_t state, uint16_t port, uint32_t sequence, Deadline deadline,
+                       const Visitor& visit) {
+  if (auto asked = ask(socket, family, state, port, sequence); !asked) return asked.error();
+  Progress progress;
+  while (!progress.finished) {
+    pollfd waiting{socket, POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, deadline.poll_timeout_ms());
+    if (ready < 0 && errno != EINTR) return system_error("wait for the kernel's socket table", errno);
+    if (deadline.passed()) return timed_out("wait for the kernel's socket table");
+    if (ready <= 0) continue;
+    alignas(nlmsghdr) std::array<char, kChunk> chunk;
+    sockaddr_nl from{};
+    iovec vector{chunk.data(), chunk.size()};
+    msghdr message{};
+    message.msg_name = &from;
+    message.msg_namelen = sizeof from;
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    const ssize_t size = ::recvmsg(socket, &message, 0);
+    if (size < 0) {
+      if (errno == EAGAIN || errno == EINTR) continue;
+      return system_error("read the kernel's socket table", errno);
+    }
+    if ((message.msg_flags & MSG_TRUNC) != 0) return system_error("read the kernel's socket table", EMSGSIZE);
+    if (from.nl_pid != 0) continue;  // another process; only the kernel has port id 0
+    const auto read = read_messages(chunk.data(), static_cast<size_t>(size), sequence, port, visit, progress);
+    if (!read) return read.error();
+  }
+  return !progress.interrupted;
+}
+
+// Calls `restart` before the first socket of each attempt, then `visit` for each socket.
+Result<void> visit_netlink(uint8_t state, uint16_t port, Deadline deadline, const std::function<void()>& restart,
+                           const Visitor& visit) {
+  const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG));
+  if (socket.get() < 0) return system_error("open a NETLINK_SOCK_DIAG socket", errno);
+  uint32_t sequence = 0;
+  for (int attempt = 1;; ++attempt) {
+    restart();
+    bool whole = true;
+    for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}}) {
+      const auto stood_still = dump_once(socket.get(), family, state, port, ++sequence, deadline, visit);
+      if (!stood_still) return stood_still.error();
+      whole = whole && *stood_still;
+    }
+    // A table that changes all the time: the last reading is as good as any.
+    if (whole || attempt == kDumpAttempts) return {};
+  }
+}
+
+// Takes the text up to the next blank, and the blanks after it, off `line`.
+std::string_view take_field(std::string_view& line) {
+  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+  const std::string_view field = line.substr(0, line.find(' '));
+  line.remove_prefix(field.size());
+  return field;
+}
+
+bool parse_hex(std::string_view text, uint32_t& value) {
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  return failure == std::errc() && end == text.data() + text.size();
+}
+
+// A line of /proc/net/tcp: "sl: local:port remote:port state tx_queue:rx_queue ...", all hexadecimal.
+void visit_line(std::string_view line, uint8_t state, uint16_t port, const Visitor& visit) {
+  take_field(line);
+  const std::string_view local = take_field(line);
+  take_field(line);
+  const std::string_view state_field = take_field(line);
+  const std::string_view queues = take_field(line);
+  const size_t local_colon = local.rfind(':');
+  const size_t queue_colon = queues.find(':');
+  if (local_colon == std::string_view::npos || queue_colon == std::string_view::npos) return;  // the title
+  uint32_t line_port = 0;
+  uint32_t line_state = 0;
+  Found found;
+  if (!parse_hex(local.substr(local_colon + 1), line_port) || !parse_hex(state_field, line_state)) return;
+  if (line_port != port || line_state != state || !parse_hex(queues.substr(queue_colon + 1), found.receive_queue)) {
+    return;
+  }
+  visit(found);
+}
+
+Result<void> visit_proc_file(const char* path, bool optional, uint8_t state, uint16_t port, Deadline deadline,
+                             const Visitor& visit) {
+  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    if (optional && errno == ENOENT) return {};
+    return system_error(std::string("open ") + path, errno);
+  }
+  std::string text;
+  std::array<char, kChunk> chunk;
+  while (true) {
+    if (deadline.passed()) return timed_out(std::string("read ") + path);
+    const ssize_t count = ::read(file.get(), chunk.data(), chunk.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return system_error(std::string("read ") + path, errno);
+    if (count == 0) return {};
+    text.append(chunk.data(), static_cast<size_t>(count));
+    size_t begin = 0;
+    for (size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      visit_line(std::string_view(text).substr(begin, end - begin), state, port, visit);
+    }
+    text.erase(0, begin);
+  }
+}
+
+Result<void> visit_proc(uint8_t state, uint16_t port, Deadline deadline, const std::function<void()>& restart,
+                        const Visitor& visit) {
+  restart();
+  auto read = visit_proc_file("/proc/net/tcp", false, state, port, deadline, visit);
+  if (!read) return read;
+  return visit_proc_file("/proc/net/tcp6", true, state, port, deadline, visit);  // absent without IPv6
+}
+
+Result<void> visit_sockets(SocketSource source, uint8_t state, uint16_t port, Deadline deadline,
+                           const std::function<void()>& restart, const Visitor& visit) {
+  if (source != SocketSource::proc) {
+    auto visited = visit_netlink(state, port, deadline, restart, visit);
+    if (visited || source == SocketSource::netlink || deadline.passed()) return visited;
+  }
+  return visit_proc(state, port, deadline, restart, visit);
+}
+
+}  // namespace
+
+Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSource source) {
+  ListenState state;
+  const auto visited = visit_sockets(
+      source, TCP_LISTEN, port, deadline, [&] { state = ListenState(); },
+      [&](const Found& found) {
+        state.listening = true;
+        ++state.sockets;
+        state.accept_queue += found.receive_queue;
+        state.accept_queue_max += found.send_queue;
+      });
+  if (!visited) return visited.error();
+  return state;
+}
+
+Result<uint32_t> count_established(uint16_t port, Deadline deadline, SocketSource source) {
+  uint32_t count = 0;
+  const auto visited = visit_sockets(
+      source, TCP_ESTABLISHED, port, deadline, [&] { count = 0; }, [&](const Found&) { ++count; });
+  if (!visited) return visited.error();
+  return count;
+}
+
+}  // namespace pulse

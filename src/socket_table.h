@@ -1,0 +1,33 @@
+// What the kernel's socket table says about one local TCP port, in this network namespace. Nobody is connected to, and
+// the program behind the port notices nothing.
+#pragma once
+
+#include <cstdint>
+
+#include "src/clock.h"
+#include "src/result.h"
+
+namespace pulse {
+
+struct ListenState {
+  bool listening = false;
+  uint32_t sockets = 0;           // listening ones: more than one with SO_REUSEPORT, or one per address
+  uint32_t accept_queue = 0;      // connections that wait for accept(2), over all of them
+  uint32_t accept_queue_max = 0;  // the sum of the backlogs; 0 if unknown, as with SocketSource::proc
+};
+
+enum class SocketSource {
+  automatic,  // netlink, and proc where that is refused (seccomp) or not built in (gVisor)
+  netlink,    // NETLINK_SOCK_DIAG: the kernel skips the other ports' sockets
+  proc,       // /proc/net/tcp and tcp6: text of every socket there is
+};
+
+// Both families count, and an IPv4 connection to an IPv6 socket counts once. The error's code is the errno, ETIMEDOUT
+// if the deadline passed.
+Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSource source = SocketSource::automatic);
+
+// Established connections whose local port is `port`: those of its clients, accepted or still queued. Not the sockets
+// of clients on this host, whose remote port it is.
+Result<uint32_t> count_established(uint16_t port, Deadline deadline, SocketSource source = SocketSource::automatic);
+
+}  // namespace pulse

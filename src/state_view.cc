@@ -1,0 +1,35 @@
+#include "src/state_view.h"
+
+namespace pulse {
+
+StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPolicy& policy, int64_t now_ns) {
+  StateView view;
+  bool read = false;
+  const bool mapped = guarded([&] {
+    const Layout& layout = segment.layout();
+    view.created_realtime_ns = layout.created_realtime_ns;
+    view.maintenance_realtime_ns = layout.maintenance_realtime_ns.load(std::memory_order_relaxed);
+    view.skipped_busy = layout.skipped_busy.load(std::memory_order_relaxed);
+    view.skipped_backoff = layout.skipped_backoff.load(std::memory_order_relaxed);
+    view.resync_pending =
+        layout.resync_requested.load(std::memory_order_relaxed) != layout.resync_done.load(std::memory_order_relaxed);
+    // The record first: an attempt that is published meanwhile is then newer than the record, never older.
+    read = layout.record.read(view.record);
+    if (layout.boot_id.load(std::memory_order_acquire) != boot_id) return;
+    view.last_beat_ns = layout.last_beat_ns.load(std::memory_order_relaxed);
+    read = read && layout.attempt.read(view.attempt) && layout.observation.read(view.observation);
+    view.marks.end_mark = layout.end_mark.load(std::memory_order_acquire);
+    view.marks.ended_ns = layout.ended_ns.load(std::memory_order_relaxed);
+    view.marks.phase_mark = layout.phase_mark.load(std::memory_order_relaxed);
+  });
+  if (!mapped || !read) {
+    view = StateView{};
+    view.problem = mapped ? "the state segment is rewritten without pause" : "the state segment was cut short";
+    return view;
+  }
+  fold_unrecorded(view.record, view.attempt, view.marks, policy, now_ns, false);
+  view.attempt_open = is_open(view.record, view.attempt, view.marks);
+  return view;
+}
+
+}  // namespace pulse

@@ -1,0 +1,31 @@
+// The whole segment as one consistent copy, as its readers see it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "shm/segment.h"
+#include "src/heartbeat.h"
+
+namespace pulse {
+
+struct StateView {
+  std::string problem;  // why the segment can't be used; "" if it can. All else is then zero
+  BeatRecord record{};  // with an attempt folded in that ended without a record of its own
+  Attempt attempt{};
+  Marks marks{};
+  Observation observation{};
+  int64_t last_beat_ns = 0;
+  int64_t created_realtime_ns = 0;
+  int64_t maintenance_realtime_ns = 0;
+  uint64_t skipped_busy = 0;
+  uint64_t skipped_backoff = 0;
+  bool resync_pending = false;
+  bool attempt_open = false;  // an attempt began and hasn't ended
+};
+
+// Copies everything. Stamps of another boot of the machine count as never. `boot_id` is machine_boot_id(), which
+// costs a system call or three and doesn't change. `backoff_max` and interval come from the configuration.
+StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPolicy& policy, int64_t now_ns);
+
+}  // namespace pulse

@@ -1,0 +1,214 @@
+#include "src/status_json.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+namespace pulse {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Names and messages come from ProxySQL, MySQL or a file: whatever bytes they hold, the answer is valid JSON.
+std::string dump(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace); }
+
+Json age_ms(int64_t stamp_ns, int64_t now_ns) {
+  return stamp_ns == 0 ? Json(nullptr) : Json(std::max<int64_t>(0, now_ns - stamp_ns) / 1'000'000);
+}
+
+Json heartbeat(const StatusInput& input) {
+  const BeatRecord& record = input.view.record;
+  const Ended last = record.history_count == 0 ? Ended{} : record.history[(record.history_count - 1) % kHistory];
+  const bool running = input.view.attempt_open;
+  const Phase phase = running ? phase_of(input.view.marks, input.view.attempt.id)
+                      : last.phase <= static_cast<uint8_t>(Phase::publish) ? static_cast<Phase>(last.phase)
+                                                                           : Phase::none;
+  const Outcome outcome =
+      last.outcome <= static_cast<uint8_t>(Outcome::overdue) ? static_cast<Outcome>(last.outcome) : Outcome::none;
+  const int64_t next = record.next_attempt_ns - input.now_ns;
+  return Json{{"age_ms", age_ms(input.view.last_beat_ns, input.now_ns)},
+              {"outcome", name(outcome)},
+              {"phase", name(phase)},
+              {"running", running},
+              {"duration_ms", static_cast<double>(last.duration_ns / 1000) / 1000.0},
+              {"consecutive_timeouts", record.consecutive_timeouts},
+              {"next_attempt_in_ms", record.next_attempt_ns == 0 ? 0 : std::max<int64_t>(0, next / 1'000'000)}};
+}
+
+Json backends(const Observation& seen) {
+  return Json{{"online", seen.backends_online},
+              {"shunned", seen.backends_shunned},
+              {"offline", seen.backends_offline},
+              {"total", seen.backends_total}};
+}
+
+Json common(const StatusInput& input, bool passes, const std::string& message, const char* probe_name) {
+  return Json{{"status", passes ? "ok" : "unhealthy"},
+              {"message", message},
+              {"probe", probe_name},
+              {"draining", input.verdict.state == State::draining},
+              {"clients", input.clients < 0 ? Json(nullptr) : Json(input.clients)},
+              {"backends", backends(input.view.observation)},
+              {"state", name(input.verdict.state)},
+              {"heartbeat", heartbeat(input)},
+              {"observed_age_ms", age_ms(input.view.observation.at_ns, input.now_ns)},
+              {"mysql_port_age_ms", age_ms(input.port.looked_at_ns, input.now_ns)}};
+}
+
+Json counters(const StateView& view) {
+  const BeatRecord& record = view.record;
+  // Attempts are numbered: the newest number is the count of those that started.
+  return Json{{"started", std::max(record.attempt, view.attempt.id)},
+              {"ok", record.ok},
+              {"failed", record.failed},
+              {"timed_out", record.timed_out},
+              {"skipped_busy", view.skipped_busy},
+              {"skipped_backoff", view.skipped_backoff},
+              {"killed_overdue", record.killed_overdue}};
+}
+
+Json history(const StatusInput& input) {
+  const BeatRecord& record = input.view.record;
+  Json list = Json::array();
+  const uint32_t count = std::min<uint32_t>(record.history_count, kHistory);
+  for (uint32_t i = 0; i < count; ++i) {
+    const Ended& ended = record.history[(record.history_count - 1 - i) % kHistory];
+    list.push_back(
+        {{"age_ms", age_ms(ended.at_ns, input.now_ns)},
+         {"outcome", ended.outcome <= static_cast<uint8_t>(Outcome::overdue) ? name(static_cast<Outcome>(ended.outcome))
+                                                                             : "unknown"},
+         {"phase",
+          ended.phase <= static_cast<uint8_t>(Phase::publish) ? name(static_cast<Phase>(ended.phase)) : "unknown"},
+         {"exit_code", ended.exit_code},
+         {"duration_ms", static_cast<double>(ended.duration_ns / 1000) / 1000.0},
+         {"writes", ended.writes}});
+  }
+  return list;
+}
+
+Json proxysql(const StatusInput& input) {
+  const Observation& seen = input.view.observation;
+  Json modules = Json::array();
+  for (uint32_t i = 0; i < std::min<uint32_t>(seen.modules_count, kModules); ++i) {
+    const Module& module = seen.modules[i];
+    modules.push_back({{"name", text(module.name)},
+                       {"version", module.version},
+                       {"epoch", module.epoch},
+                       {"checksum", text(module.checksum)}});
+  }
+  Json servers = Json::array();
+  for (uint32_t i = 0; i < std::min<uint32_t>(seen.peers_count, kPeers); ++i) {
+    const Peer& peer = seen.peers[i];
+    servers.push_back({{"hostname", text(peer.hostname)},
+                       {"port", peer.port},
+                       {"in_memory", peer.in_memory != 0},
+                       {"in_runtime", peer.in_runtime != 0},
+                       {"live", peer.live != 0},
+                       {"last_checked_at", peer.updated_at == 0 ? Json(nullptr) : Json(peer.updated_at)}});
+  }
+  return Json{{"version", text(seen.version)},      {"uptime_ms", age_ms(seen.proxysql_started_ns, input.now_ns)},
+              {"configured", seen.configured != 0}, {"listener_paused", seen.listener_paused != 0},
+              {"live_cores", seen.live_peers},      {"proxysql_servers_total", seen.peers_count},
+              {"proxysql_servers", servers},        {"modules", modules}};
+}
+
+Json mysql_port(const StatusInput& input) {
+  const PortView& port = input.port;
+  return Json{{"host", input.config.mysql_host},
+              {"port", input.config.mysql_port},
+              {"answers", port.answers},
+              {"since_ms", age_ms(port.since_ns, input.now_ns)},
+              {"looked_age_ms", age_ms(port.looked_at_ns, input.now_ns)},
+              {"how", port.how},
+              {"reason", port.reason}};
+}
+
+}  // namespace
+
+std::string probe_json(const StatusInput& input, const Probe& probe, const char* probe_name) {
+  return dump(common(input, probe.passes, probe.message, probe_name), -1);
+}
+
+std::string status_json(const StatusInput& input) {
+  const Verdict& verdict = input.verdict;
+  const StateView& view = input.view;
+  Json json = common(input, verdict.ready.passes, verdict.message, "status");
+  json["version"] = PULSE_VERSION;
+  json["role"] = input.config.role;
+  const auto probe = [](const Probe& from) { return Json{{"passes", from.passes}, {"message", from.message}}; };
+  json["probes"] = {
+      {"started", probe(verdict.started)}, {"ready", probe(verdict.ready)}, {"live", probe(verdict.live)}};
+  json["counters"] = counters(view);
+  json["wedged_for_ms"] = age_ms(view.record.wedged_since_ns, input.now_ns);
+  json["failing_for_ms"] = age_ms(view.record.failing_since_ns, input.now_ns);
+  json["last_ok_age_ms"] = age_ms(view.record.last_ok_ns, input.now_ns);
+  json["last_error"] = text(view.record.message);
+  json["resync_pending"] = view.resync_pending;
+  json["maintenance_since"] =
+      view.maintenance_realtime_ns == 0 ? Json(nullptr) : Json(view.maintenance_realtime_ns / 1'000'000'000);
+  json["mysql_port"] = mysql_port(input);
+  json["proxysql"] = proxysql(input);
+  json["history"] = history(input);
+  json["segment"] = {{"path", input.config.state}, {"problem", view.problem}, {"bytes", sizeof(Layout)}};
+  json["settings"] = {{"interval_ms", input.config.interval.count()},
+                      {"timeout_ms", input.config.timeout.count()},
+                      {"backoff_max_ms", input.config.backoff_max.count()},
+                      {"live_after_ms", input.config.live_after.count()}};
+  return dump(json, 2) + "\n";
+}
+
+std::string status_text(const StatusInput& input) {
+  const Verdict& verdict = input.verdict;
+  const StateView& view = input.view;
+  const BeatRecord& record = view.record;
+  const Observation& seen = view.observation;
+  const auto age = [&](int64_t stamp) { return stamp == 0 ? "never" : show_span(input.now_ns - stamp) + " ago"; };
+  const auto probe = [](const Probe& from) { return from.passes ? std::string("yes") : "NO: " + from.message; };
+  std::string out;
+  const auto line = [&out](const char* label, const std::string& value) {
+    char padded[24];
+    std::snprintf(padded, sizeof padded, "%-14s", label);
+    out += padded + value + "\n";
+  };
+  line("state", std::string(name(verdict.state)) + " (" + input.config.role + ")");
+  line("", verdict.message);
+  line("ready", probe(verdict.ready));
+  line("live", probe(verdict.live));
+  line("started", probe(verdict.started));
+  line("last beat", age(view.last_beat_ns));
+  line("last success", age(record.last_ok_ns));
+  if (!text(record.message).empty()) line("last error", std::string(text(record.message)));
+  line("attempts", std::to_string(std::max(record.attempt, view.attempt.id)) + ": " + std::to_string(record.ok) +
+                       " ok, " + std::to_string(record.failed) + " failed, " + std::to_string(record.timed_out) +
+                       " timed out (" + std::to_string(record.killed_overdue) + " killed); skipped " +
+                       std::to_string(view.skipped_busy) + " busy, " + std::to_string(view.skipped_backoff) +
+                       " backing off");
+  line("mysql port", input.config.mysql_host + ":" + std::to_string(input.config.mysql_port) +
+                         (input.port.answers ? " answers" : " doesn't answer: " + input.port.reason) +
+                         (input.clients < 0 ? "" : ", " + std::to_string(input.clients) + " clients"));
+  line("backends", std::to_string(seen.backends_online) + " online, " + std::to_string(seen.backends_shunned) +
+                       " shunned, " + std::to_string(seen.backends_offline) + " offline; seen " + age(seen.at_ns));
+  line("proxysql", seen.at_ns == 0 ? "not seen yet"
+                                   : std::string(text(seen.version)) + ", up " +
+                                         show_span(input.now_ns - seen.proxysql_started_ns) +
+                                         (seen.configured != 0 ? ", configured" : ", not configured yet"));
+  for (uint32_t i = 0; i < std::min<uint32_t>(seen.peers_count, kPeers); ++i) {
+    const Peer& peer = seen.peers[i];
+    line(i == 0 ? "cores" : "", std::string(text(peer.hostname)) + ":" + std::to_string(peer.port) +
+                                    (peer.live != 0      ? " live"
+                                     : peer.checked != 0 ? " DEAD"
+                                                         : " not reached yet") +
+                                    (peer.in_runtime == 0  ? ", not at runtime"
+                                     : peer.in_memory == 0 ? ", at runtime only"
+                                                           : ""));
+  }
+  if (view.resync_pending) line("resync", "asked for, with the next beat");
+  if (!view.problem.empty()) line("segment", view.problem);
+  return out;
+}
+
+std::string error_json(const std::string& message) { return dump(Json{{"status", "error"}, {"message", message}}, -1); }
+
+}  // namespace pulse

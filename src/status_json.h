@@ -1,0 +1,32 @@
+// The JSON that probes and `status` answer with. Field names are proxysql-agent's where it has them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "src/verdict.h"
+
+namespace pulse {
+
+struct StatusInput {
+  const StateView& view;
+  const Verdict& verdict;
+  const PortView& port;
+  const Config& config;
+  int64_t clients;  // -1: not known
+  int64_t now_ns;
+};
+
+// One probe's answer: {"status","message","probe","draining","clients","backends","state","heartbeat",...}.
+std::string probe_json(const StatusInput& input, const Probe& probe, const char* probe_name);
+
+// Everything known, indented for people.
+std::string status_json(const StatusInput& input);
+
+// The same as status_json for a terminal, as text.
+std::string status_text(const StatusInput& input);
+
+// {"status":"error","message":...}
+std::string error_json(const std::string& message);
+
+}  // namespace pulse

@@ -1,0 +1,162 @@
+#include "src/verdict.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "src/clock.h"
+
+namespace pulse {
+
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr int kSilentIntervals = 3;
+
+// No beat ever: ProxySQL itself needs a while to start, and its scheduler waits one interval before the first run.
+int64_t patience(const Policy& policy) { return std::max(kSilentIntervals * policy.interval_ns, 10 * kSecond); }
+
+State decide_state(const StateView& view, const Policy& policy, int64_t running_since_ns, int64_t now_ns) {
+  if (view.maintenance_realtime_ns != 0) return State::maintenance;
+  if (!view.problem.empty()) return State::failing;
+  if (view.last_beat_ns == 0) {
+    return now_ns - running_since_ns > patience(policy) ? State::scheduler_silent : State::starting;
+  }
+  if (now_ns - view.last_beat_ns > kSilentIntervals * policy.interval_ns) return State::scheduler_silent;
+  const bool stuck = view.attempt_open && now_ns > view.attempt.deadline_ns + kSecond;
+  if (view.record.consecutive_timeouts > 0 || stuck) return State::admin_unresponsive;
+  if (view.record.consecutive_failures > 0) return State::failing;
+  return view.record.ok > 0 ? State::beating : State::starting;
+}
+
+std::string describe(State state, const StateView& view, int64_t now_ns) {
+  const BeatRecord& record = view.record;
+  switch (state) {
+    case State::maintenance:
+      return "in maintenance: proxysql-pulse maintenance off ends it";
+    case State::failing:
+      if (!view.problem.empty()) return view.problem;
+      return "beats fail since " + show_span(now_ns - record.failing_since_ns) + ": " +
+             std::string(text(record.message));
+    case State::admin_unresponsive: {
+      if (record.consecutive_timeouts == 0) return "a beat is stuck past its deadline";
+      const int64_t next = record.next_attempt_ns - now_ns;
+      return "the admin interface hasn't answered since " + show_span(now_ns - record.wedged_since_ns) + ", " +
+             std::to_string(record.consecutive_timeouts) + " attempts timed out, next " +
+             (next > 0 ? "in " + show_span(next) : "with the next beat");
+    }
+    case State::scheduler_silent:
+      return view.last_beat_ns == 0
+                 ? "no beat has ever come: is there an active scheduler row that runs proxysql-pulse beat?"
+                 : "no beat for " + show_span(now_ns - view.last_beat_ns) +
+                       ": ProxySQL is stopped or wedged, or its scheduler row was switched off";
+    case State::starting:
+      return "no beat has succeeded yet";
+    case State::draining:
+      return "draining";
+    case State::beating:
+      break;
+  }
+  const Observation& seen = view.observation;
+  if (seen.is_core == 0 && seen.at_ns != 0 && seen.live_peers == 0) return "beating; no core is alive";
+  if (seen.backends_total == 0) return "beating; no backends";
+  if (seen.backends_online == 0) return "all backends offline";
+  return seen.backends_online < seen.backends_total ? "some backends offline" : "all backends online";
+}
+
+}  // namespace
+
+const char* name(State state) {
+  switch (state) {
+    case State::starting:
+      return "starting";
+    case State::beating:
+      return "beating";
+    case State::failing:
+      return "failing";
+    case State::admin_unresponsive:
+      return "admin_unresponsive";
+    case State::scheduler_silent:
+      return "scheduler_silent";
+    case State::draining:
+      return "draining";
+    case State::maintenance:
+      return "maintenance";
+  }
+  return "unknown";
+}
+
+Policy make_policy(const Config& config, const std::string& host_name) {
+  const auto ns = [](milliseconds span) { return nanoseconds(span).count(); };
+  Policy policy;
+  policy.is_core = config.is_core();
+  policy.interval_ns = ns(config.interval);
+  policy.backoff_max_ns = ns(config.backoff_max);
+  policy.mysql_dead_after_ns = ns(config.mysql_dead_after);
+  policy.live_after_ns = ns(config.live_after);
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, with a last mixing step: pod names differ in their last letters
+  for (const char c : host_name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  hash ^= hash >> 32;
+  hash *= 0x9E3779B97F4A7C15;
+  hash ^= hash >> 29;
+  if (config.live_stagger.count() > 0) {
+    policy.live_stagger_ns = static_cast<int64_t>(hash % static_cast<uint64_t>(ns(config.live_stagger)));
+  }
+  return policy;
+}
+
+Verdict decide(const StateView& view, const PortView& port, const Policy& policy, Memory& memory,
+               int64_t running_since_ns, int64_t now_ns) {
+  const Observation& seen = view.observation;
+  if (view.record.last_ok_ns != 0) memory.started = true;
+  if (seen.at_ns != 0) memory.configured = seen.configured != 0;
+
+  Verdict verdict;
+  verdict.state = decide_state(view, policy, running_since_ns, now_ns);
+  verdict.message = describe(verdict.state, view, now_ns);
+  const bool state_is_known = view.problem.empty();
+  const std::string port_message =
+      !port.known ? "the MySQL port hasn't been looked at yet" : "the MySQL port doesn't answer: " + port.reason;
+
+  // Started: one beat has gone through, and the port has answered. Without a segment the port alone counts.
+  verdict.started.passes = (memory.started || !state_is_known) && port.ever_answered;
+  verdict.started.message = verdict.started.passes ? "started" : port.ever_answered ? verdict.message : port_message;
+
+  // Ready: a fault of the control plane must not take a working data plane out of service.
+  if (verdict.state == State::maintenance) {
+    verdict.ready.message = verdict.message;
+  } else if (!port.answers) {
+    verdict.ready.message = port_message;
+  } else if (!policy.is_core && !memory.configured && state_is_known) {
+    verdict.ready.message = "no configuration has been received from a core; " + verdict.message;
+  } else {
+    verdict.ready.passes = true;
+    verdict.ready.message = verdict.message;
+  }
+
+  // Live: only what a restart can mend, and only once it is certain.
+  const bool deliberately_closed = verdict.state == State::maintenance || seen.listener_paused != 0;
+  const bool port_dead = port.known && port.ever_answered && !port.answers && !deliberately_closed &&
+                         now_ns - port.since_ns > policy.mysql_dead_after_ns;
+  const bool wedged_for_long = view.record.consecutive_timeouts > 0 && policy.live_after_ns > 0 &&
+                               now_ns - view.record.wedged_since_ns > policy.live_after_ns + policy.live_stagger_ns;
+  verdict.live.passes = !port_dead && !wedged_for_long;
+  verdict.live.message = port_dead         ? port_message + ", for " + show_span(now_ns - port.since_ns)
+                         : wedged_for_long ? verdict.message + "; that is longer than live_after"
+                                           : verdict.message;
+  return verdict;
+}
+
+std::string show_span(int64_t span) {
+  char text[32];
+  const double seconds = static_cast<double>(std::max<int64_t>(0, span)) / 1e9;
+  if (seconds < 120) {
+    std::snprintf(text, sizeof text, "%.1f s", seconds);
+  } else if (seconds < 7200) {
+    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
+  } else {
+    std::snprintf(text, sizeof text, "%.0f h", seconds / 3600);
+  }
+  return text;
+}
+
+}  // namespace pulse

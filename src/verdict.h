@@ -1,0 +1,70 @@
+// What the probes say. Pure: state, port and policy in, answers out.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "src/config.h"
+#include "src/state_view.h"
+
+namespace pulse {
+
+enum class State { starting, beating, failing, admin_unresponsive, scheduler_silent, draining, maintenance };
+const char* name(State state);
+
+// The MySQL port as last looked at.
+struct PortView {
+  bool known = false;  // looked at, at least once
+  bool answers = false;
+  bool ever_answered = false;
+  int64_t since_ns = 0;  // of the present answer
+  int64_t looked_at_ns = 0;
+  std::string how;     // "socket table" or "connection"
+  std::string reason;  // why it doesn't answer
+};
+
+struct Policy {
+  bool is_core = false;
+  int64_t interval_ns = 5'000'000'000;
+  int64_t backoff_max_ns = 30'000'000'000;
+  int64_t mysql_dead_after_ns = 10'000'000'000;
+  int64_t live_after_ns = 0;    // 0: a wedge never fails liveness
+  int64_t live_stagger_ns = 0;  // this host's own part of the stagger, added to live_after
+  BackoffPolicy backoff() const { return {interval_ns, backoff_max_ns}; }
+};
+
+// The policy of a configuration on the host of this name: the stagger is the same at each start and differs from
+// host to host, so that a fleet-wide wedge doesn't restart every pod at once.
+Policy make_policy(const Config& config, const std::string& host_name);
+
+struct Probe {
+  bool passes = false;
+  std::string message;
+};
+
+struct Verdict {
+  State state = State::starting;
+  std::string message;  // one line for a person: what it is, and since when
+  Probe started;
+  Probe ready;
+  Probe live;
+};
+
+// What outlives a segment that is lost or made anew; kept by the daemon, so that such a loss never takes a working
+// data plane out of service.
+struct Memory {
+  bool started = false;
+  bool configured = false;
+};
+
+// The rules, in words: docs/proxysql-pulsed.md, "Health". Updates `memory`. `running_since_ns` is when the caller
+// began to look, which bounds how long "starting" may last.
+Verdict decide(const StateView& view, const PortView& port, const Policy& policy, Memory& memory,
+               int64_t running_since_ns, int64_t now_ns);
+
+// "4.2 s", "3 min", "5 h": for people.
+std::string show_span(int64_t nanoseconds);
+
+}  // namespace pulse

@@ -1,0 +1,351 @@
+#include "tests/integration/support.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "src/admin_client.h"
+#include "src/process.h"
+#include "src/unique_fd.h"
+
+namespace pulse::test {
+
+namespace {
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+bool connects(uint16_t port) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+}
+
+}  // namespace
+
+bool is_real() { return std::getenv("PROXYSQL_BIN") != nullptr; }
+
+std::string binary(const std::string& name) { return std::string(PULSE_BIN_DIR) + "/" + name; }
+
+bool eventually(const std::function<bool()>& condition, milliseconds patience) {
+  const Deadline deadline = Deadline::after(patience);
+  for (;;) {
+    if (condition()) return true;
+    if (deadline.passed()) return false;
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+}
+
+uint16_t free_port() {
+  // Outside of the range from which the kernel gives ports to clients: nobody else takes one between here and its use,
+  // but another test of this run, which starts from another place.
+  static std::atomic<unsigned> next{static_cast<unsigned>(::getpid()) * 37 % 18'000};
+  for (int tries = 0; tries < 2'000; ++tries) {
+    const auto port = static_cast<uint16_t>(10'000 + next++ % 18'000);
+    const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return port;
+  }
+  ADD_FAILURE() << "no free port";
+  return 0;
+}
+
+Process::Process(const std::vector<std::string>& argv, const TempDir& dir, Options options) {
+  static std::atomic<int> count{0};
+  output_path_ = dir / (options.name + "." + std::to_string(count++) + ".out");
+  std::vector<char*> arguments, environment;
+  for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& variable : options.environment) environment.push_back(const_cast<char*>(variable.c_str()));
+  arguments.push_back(nullptr);
+  environment.push_back(nullptr);
+  const pid_t parent = ::getpid();
+  pid_ = ::fork();
+  if (pid_ != 0) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(126);
+  const int out = ::open(output_path_.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
+  const int none = ::open("/dev/null", O_RDONLY);
+  ::dup2(none, 0);
+  ::dup2(out, 1);
+  ::dup2(out, 2);
+  ::close(out);
+  ::close(none);
+  if (options.in_child) options.in_child();
+  ::execve(arguments[0], arguments.data(), environment.data());
+  ::_exit(127);
+}
+
+Process::~Process() {
+  if (!running()) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+void Process::signal(int number) const { ::kill(pid_, number); }
+
+std::optional<int> Process::wait(milliseconds patience) {
+  if (ended_) return ended_;
+  const UniqueFd fd(static_cast<int>(::syscall(434 /* pidfd_open */, pid_, 0)));
+  pollfd event{fd.get(), POLLIN, 0};
+  ::poll(&event, 1, static_cast<int>(patience.count()));
+  int status = 0;
+  if (::waitpid(pid_, &status, WNOHANG) == pid_) ended_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  return ended_;
+}
+
+bool Process::running() { return !wait(milliseconds(0)); }
+
+std::string Process::output() const { return read_file(output_path_); }
+
+Ran run_to_end(const std::vector<std::string>& argv, const TempDir& dir, const std::vector<std::string>& environment,
+               const std::function<void()>& in_child) {
+  const int64_t began = monotonic_ns();
+  Process process(argv, dir, {environment, "run", in_child});
+  Ran ran;
+  ran.exit_code = process.wait().value_or(-1000);
+  ran.took = std::chrono::duration_cast<milliseconds>(nanoseconds(monotonic_ns() - began));
+  ran.output = process.output();
+  return ran;
+}
+
+Server::Server(Options options)
+    : options_(std::move(options)),
+      admin_port_(free_port()),
+      mysql_port_(free_port()),
+      config_path_(dir_ / "proxysql.cnf"),
+      state_path_(dir_ / "state") {
+  write_config();
+  if (options_.start) start();
+}
+
+Server::~Server() {
+  if (process_ && process_->running()) kill();
+}
+
+void Server::write_config() {
+  std::string row = options_.scheduler_row;
+  if (row.empty() && options_.beat_interval_ms > 0) {
+    row = "{ id=1, active=1, interval_ms=" + std::to_string(options_.beat_interval_ms) + ", filename=\"" +
+          binary("proxysql-pulse") + "\", arg1=\"beat\", arg2=\"--config=" + config_path_ +
+          "\", arg3=\"--state=" + state_path_ + "\" },";
+  }
+  dir_.write("proxysql.cnf",
+             "datadir=\"" + (dir_ / "data") +
+                 "\"\n"
+                 "admin_variables={ admin_credentials=\"admin:admin;radmin:radmin\", mysql_ifaces=\"127.0.0.1:" +
+                 std::to_string(admin_port_) +
+                 "\", cluster_username=\"radmin\", cluster_password=\"radmin\", cluster_check_interval_ms=200 }\n"
+                 "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"127.0.0.1:" +
+                 std::to_string(mysql_port_) + "\" }\n" + "mysql_servers=( " + options_.mysql_servers + " )\n" +
+                 "mysql_users=( { username=\"app\", password=\"app\", default_hostgroup=0 }, )\n" +
+                 "proxysql_servers=( " + options_.bootstrap + " )\n" + "scheduler=( " + row + " )\n" +
+                 "pulse={ role=\"" + options_.role + "\", state=\"" + state_path_ + "\", " +
+                 (options_.beat_interval_ms > 0 && !options_.scheduler_row.empty()
+                      ? "interval_ms=" + std::to_string(options_.beat_interval_ms) + ", "
+                      : "") +
+                 options_.pulse + " }\n" + options_.extra);
+  std::filesystem::create_directories(dir_ / "data");
+}
+
+void Server::start() {
+  std::vector<std::string> argv;
+  if (is_real()) {
+    argv = {std::getenv("PROXYSQL_BIN"), "--no-version-check", "-f", "-c", config_path_, "-D", dir_ / "data"};
+  } else {
+    argv = {binary("proxysql-double"), "-f", "-c", config_path_, "-D", dir_ / "data", "--control", dir_ / "control"};
+  }
+  process_ = std::make_unique<Process>(argv, dir_, Process::Options{{"PATH=/usr/bin:/bin"}, "server", {}});
+  const bool up = eventually([&] { return !process_->running() || (connects(admin_port_) && connects(mysql_port_)); });
+  ASSERT_TRUE(up && process_->running()) << process_->output();
+}
+
+void Server::kill() {
+  process_->signal(SIGCONT);
+  process_->signal(SIGKILL);
+  ASSERT_TRUE(process_->wait());
+}
+
+int Server::threads() const {
+  const auto stat = read_process_stat(process_->pid());
+  return stat ? static_cast<int>(stat->threads) : 0;
+}
+
+std::vector<std::vector<std::string>> Server::query(const std::string& statement) {
+  const Deadline deadline = Deadline::after(kPatience);
+  auto client = AdminClient::connect({"127.0.0.1", admin_port_, "radmin", "radmin", false}, deadline);
+  if (!client) {
+    ADD_FAILURE() << client.error().text;
+    return {};
+  }
+  auto result = client->query(statement, deadline);
+  if (!result) {
+    ADD_FAILURE() << result.error().text;
+    return {};
+  }
+  client->close(deadline);
+  return result->rows;
+}
+
+std::string Server::value(const std::string& statement) {
+  const auto rows = query(statement);
+  return rows.empty() || rows[0].empty() ? "" : rows[0][0];
+}
+
+std::string Server::column(const std::string& statement) {
+  std::string joined;
+  for (const auto& row : query(statement)) joined += (joined.empty() ? "" : ",") + row[0];
+  return joined;
+}
+
+nlohmann::json Server::control(const std::string& command) {
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = dir_ / "control";
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const timeval patience{10, 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  const std::string line = command + "\n";
+  std::string answer;
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+      ::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size())) {
+    char buffer[65536];
+    ssize_t got;
+    while (answer.find('\n') == std::string::npos && (got = ::recv(fd.get(), buffer, sizeof buffer, 0)) > 0) {
+      answer.append(buffer, static_cast<size_t>(got));
+    }
+  }
+  auto json = nlohmann::json::parse(answer, nullptr, false);
+  EXPECT_FALSE(json.is_discarded() || json.contains("error")) << command << " -> " << answer;
+  return json;
+}
+
+void Server::wedge(seconds span) {
+  if (!is_real()) {
+    control("wedge 1 " + std::to_string(span.count()));
+    return;
+  }
+  wedger_ = std::make_unique<Process>(
+      std::vector<std::string>{"/usr/bin/mysql", "-h127.0.0.1", "-P" + std::to_string(admin_port_), "-uradmin",
+                               "-pradmin", "-e",
+                               "PULL VERSION MYSQL SERVERS 4000000000 " + std::to_string(span.count())},
+      dir_, Process::Options{{}, "wedger", {}});
+  // It holds from the moment at which a statement gets no answer.
+  ASSERT_TRUE(eventually([&] {
+    auto client =
+        AdminClient::connect({"127.0.0.1", admin_port_, "radmin", "radmin", false}, Deadline::after(seconds(1)));
+    return client && !client->query("SELECT 1", Deadline::after(milliseconds(100)));
+  }));
+}
+
+void Server::unwedge() {
+  if (!is_real()) control("unwedge");
+}
+
+std::vector<std::string> Server::pulse(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(), binary("proxysql-pulse"));
+  arguments.push_back("--config=" + config_path_);
+  return arguments;
+}
+
+Ran Server::run(std::vector<std::string> arguments, std::vector<std::string> environment) const {
+  return run_to_end(pulse(std::move(arguments)), dir_, environment);
+}
+
+nlohmann::json Server::status() const {
+  const Ran ran = run({"status", "--json"});
+  const size_t open = ran.output.find('{');
+  auto json = nlohmann::json::parse(open == std::string::npos ? "" : ran.output.substr(open), nullptr, false);
+  EXPECT_FALSE(json.is_discarded()) << ran.output;
+  return json;
+}
+
+std::vector<pid_t> Server::beats() const {
+  std::vector<pid_t> found;
+  const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
+  while (const dirent* entry = ::readdir(proc.get())) {
+    const pid_t pid = std::atoi(entry->d_name);
+    if (pid <= 0) continue;
+    const std::string command = read_file("/proc/" + std::string(entry->d_name) + "/cmdline");
+    if (command.find("proxysql-pulse") != std::string::npos && command.find(config_path_) != std::string::npos &&
+        command.find("beat") != std::string::npos) {
+      found.push_back(pid);
+    }
+  }
+  return found;
+}
+
+Daemon::Daemon(const Server& server, std::vector<std::string> arguments)
+    : process_(
+          [&] {
+            std::vector<std::string> argv = {binary("proxysql-pulsed"), "--config=" + server.config(), "--port=0"};
+            argv.insert(argv.end(), arguments.begin(), arguments.end());
+            return argv;
+          }(),
+          server.dir(), Process::Options{{}, "daemon", {}}) {
+  const bool up = eventually([&] {
+    const std::string log = process_.output();
+    const size_t at = log.find("answering on port ");
+    if (at != std::string::npos && log.find('\n', at) != std::string::npos) {
+      port_ = static_cast<uint16_t>(std::stoi(log.substr(at + 18)));
+    }
+    return port_ != 0 || !process_.running();
+  });
+  EXPECT_TRUE(up && port_ != 0) << process_.output();
+}
+
+Daemon::Answer Daemon::get(const std::string& path, const std::string& method) const {
+  const int64_t began = monotonic_ns();
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval patience{5, 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port_);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const std::string request = method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  std::string text;
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+      ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+    char buffer[65536];
+    ssize_t got;
+    while ((got = ::recv(fd.get(), buffer, sizeof buffer, 0)) > 0) text.append(buffer, static_cast<size_t>(got));
+  }
+  Answer answer;
+  answer.ms = static_cast<double>(monotonic_ns() - began) / 1e6;
+  const size_t body = text.find("\r\n\r\n");
+  if (text.rfind("HTTP/1.1 ", 0) != 0 || body == std::string::npos) return answer;
+  answer.status = std::stoi(text.substr(9));
+  if (method != "HEAD") answer.body = nlohmann::json::parse(text.substr(body + 4), nullptr, false);
+  return answer;
+}
+
+std::string Daemon::state() const {
+  const Answer answer = get("/status");
+  return answer.body.is_object() ? answer.body.value("state", "") : "";
+}
+
+}  // namespace pulse::test

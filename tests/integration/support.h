@@ -1,0 +1,157 @@
+// What the integration tests stand on: real programs on free loopback ports, started, watched and ended by pid.
+//
+// The server is tests/proxysql-double, or the real one that PROXYSQL_BIN names; a test that needs a fault which only
+// the double can do skips on the real one. All waits are bounded by kPatience unless they say otherwise.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/clock.h"
+#include "tests/unit/temp_dir.h"
+
+namespace pulse::test {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+inline constexpr seconds kPatience{30};
+
+// Is the server the real one?
+bool is_real();
+
+// Polls `condition` every few milliseconds until it holds. False if it didn't within `patience`.
+bool eventually(const std::function<bool()>& condition, milliseconds patience = kPatience);
+
+// A TCP port of 127.0.0.1 that was free a moment ago.
+uint16_t free_port();
+
+// A child process, its output in files of `dir`. Killed and reaped when it goes.
+class Process {
+ public:
+  struct Options {
+    std::vector<std::string> environment = {};
+    std::string name = "process";  // of the output file
+    std::function<void()> in_child = {};
+  };
+  Process(const std::vector<std::string>& argv, const TempDir& dir, Options options);
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process();
+
+  pid_t pid() const { return pid_; }
+  void signal(int number) const;
+  // Waits for its end; the exit code, or minus the signal that ended it; nothing if it still runs after `patience`.
+  std::optional<int> wait(milliseconds patience = kPatience);
+  bool running();
+  std::string output() const;
+
+ private:
+  pid_t pid_ = -1;
+  std::optional<int> ended_;
+  std::string output_path_;
+};
+
+struct Ran {
+  int exit_code = -1000;  // minus the signal if one ended it; -1000 if it had to be given up
+  milliseconds took{0};
+  std::string output;  // stdout and stderr
+};
+
+// A ProxySQL with its configuration file, data directory and (for the double) control socket in a directory of its own.
+class Server {
+ public:
+  struct Options {
+    std::string role = "satellite";
+    int beat_interval_ms = 0;    // 0: no scheduler row
+    std::string pulse = "";      // more lines of the group pulse
+    std::string extra = "";      // more top-level text
+    std::string bootstrap = "";  // elements of proxysql_servers
+    std::string mysql_servers = "{ address=\"127.0.0.1\", port=3306, hostgroup=0 },";
+    std::string scheduler_row = "";  // instead of the beat's
+    bool start = true;
+  };
+  explicit Server(Options options);
+  ~Server();
+
+  void start();
+  // SIGKILL, as a crash does it.
+  void kill();
+
+  uint16_t admin_port() const { return admin_port_; }
+  uint16_t mysql_port() const { return mysql_port_; }
+  const std::string& config() const { return config_path_; }
+  const std::string& state() const { return state_path_; }
+  const TempDir& dir() const { return dir_; }
+  Process& process() { return *process_; }
+  int threads() const;
+  std::string log() const { return process_ ? process_->output() : ""; }
+
+  // Runs a statement on the admin interface; fails the test if that fails.
+  std::vector<std::vector<std::string>> query(const std::string& statement);
+  std::string value(const std::string& statement);
+  // Column 0 of the rows, as "a,b,c".
+  std::string column(const std::string& statement);
+
+  // One line to the double's control socket, its JSON answer.
+  nlohmann::json control(const std::string& command);
+
+  // Hangs every admin statement (kind 1) until unwedge(), or for `span` on a real server.
+  void wedge(seconds span);
+  void unwedge();
+
+  // proxysql-pulse with this server's file.
+  std::vector<std::string> pulse(std::vector<std::string> arguments) const;
+  Ran run(std::vector<std::string> arguments, std::vector<std::string> environment = {}) const;
+  Ran beat() const { return run({"beat"}); }
+  nlohmann::json status() const;
+  // Live processes of proxysql-pulse that belong to this server (by their state file).
+  std::vector<pid_t> beats() const;
+
+ private:
+  void write_config();
+
+  Options options_;
+  TempDir dir_;
+  uint16_t admin_port_;
+  uint16_t mysql_port_;
+  std::string config_path_;
+  std::string state_path_;
+  std::unique_ptr<Process> process_;
+  std::unique_ptr<Process> wedger_;
+};
+
+// proxysql-pulsed for a server.
+class Daemon {
+ public:
+  struct Answer {
+    int status = 0;  // 0: no answer
+    nlohmann::json body;
+    double ms = 0;
+  };
+  explicit Daemon(const Server& server, std::vector<std::string> arguments = {});
+  uint16_t port() const { return port_; }
+  Process& process() { return process_; }
+  Answer get(const std::string& path, const std::string& method = "GET") const;
+  std::string state() const;
+
+ private:
+  Process process_;
+  uint16_t port_ = 0;
+};
+
+// The command's run to its end.
+Ran run_to_end(const std::vector<std::string>& argv, const TempDir& dir,
+               const std::vector<std::string>& environment = {}, const std::function<void()>& in_child = {});
+
+std::string binary(const std::string& name);
+
+}  // namespace pulse::test

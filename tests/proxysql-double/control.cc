@@ -1,0 +1,223 @@
+#include "tests/proxysql-double/control.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "tests/proxysql-double/server.h"
+#include "tests/proxysql-double/socket.h"
+
+namespace proxysql_double {
+namespace {
+
+using nlohmann::json;
+
+// Words of a line; a word may hold spaces when (a part of) it is in double quotes.
+std::vector<std::string> split(const std::string& line) {
+  std::vector<std::string> words;
+  std::string word;
+  bool open = false;
+  bool any = false;
+  for (const char c : line) {
+    if (c == '"') {
+      open = !open;
+      any = true;
+    } else if (!open && (c == ' ' || c == '\r')) {
+      if (any) words.push_back(std::exchange(word, ""));
+      any = false;
+    } else {
+      word += c;
+      any = true;
+    }
+  }
+  if (any) words.push_back(word);
+  return words;
+}
+
+json failure(const std::string& text) { return {{"ok", false}, {"error", text}}; }
+json success() { return {{"ok", true}}; }
+
+// key=value words after the first `skip`.
+std::map<std::string, std::string> settings(const std::vector<std::string>& words, size_t skip) {
+  std::map<std::string, std::string> found;
+  for (size_t i = skip; i < words.size(); ++i) {
+    const size_t equals = words[i].find('=');
+    if (equals == std::string::npos) {
+      found[words[i]] = "";
+    } else {
+      found[words[i].substr(0, equals)] = words[i].substr(equals + 1);
+    }
+  }
+  return found;
+}
+
+json plant_fault(Server& server, const std::vector<std::string>& words) {
+  if (words.size() < 3) return failure("fault PHASE KIND [nth=N] [match=TEXT] [mysql]");
+  const auto phase = parse_phase(words[1]);
+  const auto kind = parse_fault_kind(words[2]);
+  if (!phase) return failure("unknown phase " + words[1]);
+  if (!kind) return failure("unknown kind " + words[2]);
+  const bool to_statement = *phase == Phase::query || *phase == Phase::result;
+  if (*kind == FaultKind::endless && !to_statement) return failure("endless goes with phases query and result");
+  if (*kind == FaultKind::noaccept && *phase != Phase::accept) return failure("noaccept goes with phase accept");
+  Fault fault;
+  fault.phase = *phase;
+  fault.kind = *kind;
+  for (const auto& [name, value] : settings(words, 3)) {
+    if (name == "nth") {
+      fault.nth = std::atoi(value.c_str());
+    } else if (name == "match") {
+      fault.match = value;
+    } else if (name == "mysql") {
+      fault.port = Port::mysql;
+    } else {
+      return failure("unknown setting " + name);
+    }
+  }
+  server.faults.set(fault);
+  return success();
+}
+
+json plant_hold(Server& server, const std::vector<std::string>& words) {
+  Hold hold;
+  for (const auto& [name, value] : settings(words, 1)) {
+    if (name == "match") hold.match = value;
+    if (name == "ms") hold.delay = std::chrono::milliseconds(std::atoll(value.c_str()));
+    if (name == "locked") hold.locked = true;
+  }
+  constexpr std::chrono::minutes kLongest{10};
+  if (hold.match.empty() || hold.delay.count() <= 0 || hold.delay > kLongest) {
+    return failure("hold match=TEXT ms=N [locked], N up to 600000");
+  }
+  server.faults.set_hold(hold);
+  return success();
+}
+
+json wedge(Server& server, const std::vector<std::string>& words) {
+  const std::string kind = words.size() > 1 ? words[1] : "";
+  if (kind == "1") {
+    const double seconds = words.size() > 2 ? std::atof(words[2].c_str()) : 0;
+    server.wedge.hold_statements(server.statement_mutex,
+                                 std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)));
+  } else if (kind == "2") {
+    server.wedge.stop_accept_loop();
+  } else {
+    return failure("wedge 1 [SECONDS] | wedge 2");
+  }
+  return success();
+}
+
+size_t thread_count() {
+  size_t threads = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) ++threads;
+  return threads;
+}
+
+json stats(Server& server) {
+  json answer = success();
+  answer["pid"] = ::getpid();
+  answer["threads"] = thread_count();
+  answer["admin_connections_now"] = server.admin_port.connections_now();
+  answer["admin_connections_total"] = server.admin_port.connections_total();
+  answer["mysql_connections_now"] = server.mysql_port.connected();
+  answer["mysql_paused"] = server.mysql_port.paused();
+  answer["statements_total"] = server.journal.statements();
+  answer["writes_total"] = server.journal.writes();
+  answer["statements_by_user"] = server.journal.statements_by_user();
+  answer["scheduler_runs"] = server.scheduler.runs();
+  answer["wedge"] = static_cast<int>(server.wedge.kind());
+  answer["min_proxysql_servers_rows"] = server.journal.fewest_proxysql_servers();
+  answer["last_statement"] = server.journal.last_number();
+  return answer;
+}
+
+json statements(Server& server, const std::vector<std::string>& words) {
+  const uint64_t since = words.size() > 1 ? std::strtoull(words[1].c_str(), nullptr, 10) : 0;
+  json answer = success();
+  answer["statements"] = json::array();
+  for (const JournalEntry& entry : server.journal.since(since)) {
+    answer["statements"].push_back(
+        {{"number", entry.number}, {"ms", entry.unix_ms}, {"user", entry.user}, {"text", entry.statement}});
+  }
+  return answer;
+}
+
+json run(Server& server, const std::vector<std::string>& words) {
+  const std::string name = words.empty() ? "" : words[0];
+  if (name == "fault") return plant_fault(server, words);
+  if (name == "hold") return plant_hold(server, words);
+  if (name == "clear") {
+    server.faults.clear();
+    return success();
+  }
+  if (name == "wedge") return wedge(server, words);
+  if (name == "unwedge") {
+    server.wedge.release();
+    return success();
+  }
+  if (name == "stats") return stats(server);
+  if (name == "statements") return statements(server, words);
+  if (name == "reset_stats") {
+    server.journal.reset();
+    return success();
+  }
+  return failure("unknown command " + name);
+}
+
+void serve(Server& server, Fd client) {
+  std::string input;
+  char buffer[4096];
+  while (true) {
+    const ssize_t got = ::recv(client.get(), buffer, sizeof(buffer), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return;
+    input.append(buffer, static_cast<size_t>(got));
+    for (size_t end = input.find('\n'); end != std::string::npos; end = input.find('\n')) {
+      const std::string line = input.substr(0, end);
+      input.erase(0, end + 1);
+      if (!send_all(client.get(), run_control_command(server, line) + "\n")) return;
+    }
+  }
+}
+
+}  // namespace
+
+std::string run_control_command(Server& server, const std::string& line) {
+  return run(server, split(line)).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+pulse::Result<void> start_control(Server& server, const std::string& path) {
+  const std::string what = "listen on " + path;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return pulse::system_error(what, ENAMETOOLONG);
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  ::unlink(path.c_str());
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const mode_t old_mask = ::umask(0177);
+  const int bound = ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  const int reason = errno;
+  ::umask(old_mask);
+  if (bound != 0) return pulse::system_error(what, reason);
+  if (::listen(fd.get(), 64) != 0) return pulse::system_error(what, errno);
+  std::thread([&server, listener = std::move(fd)] {
+    while (true) {
+      Fd client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (client.open()) std::thread(serve, std::ref(server), std::move(client)).detach();
+    }
+  }).detach();
+  return {};
+}
+
+}  // namespace proxysql_double

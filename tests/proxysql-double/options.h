@@ -1,0 +1,25 @@
+// The command line: ProxySQL's own options that tests use, and the double's.
+#pragma once
+
+#include <string>
+
+#include "src/result.h"
+
+namespace proxysql_double {
+
+struct Options {
+  std::string config_file = "/etc/proxysql.cnf";
+  std::string data_dir;  // else the file's datadir, else /var/lib/proxysql
+  bool initial = false;  // drop proxysql.db and start from the file
+  bool reload = false;   // merge the file over proxysql.db
+
+  // The double's own.
+  std::string control_path;  // unix socket for faults and inspection; none if empty
+  std::string version = "2.7.1-16-g2726c27";
+  bool die_with_parent = false;
+};
+
+// Errors name the argument; code is 1, as ProxySQL exits.
+pulse::Result<Options> parse_options(int argc, char** argv);
+
+}  // namespace proxysql_double

@@ -1,0 +1,105 @@
+#include "tests/proxysql-double/server.h"
+
+#include <filesystem>
+#include <thread>
+
+#include "tests/proxysql-double/log.h"
+
+namespace proxysql_double {
+
+constexpr std::chrono::milliseconds kRestartTakes{1500};
+
+Server::Server(Options options_in, std::unique_ptr<Database> database_in)
+    : options(std::move(options_in)),
+      database(std::move(database_in)),
+      variables(options.version),
+      modules(*database, variables),
+      mysql_port(variables, faults),
+      cluster(*this),
+      admin_port(*this) {}
+
+pulse::Result<std::unique_ptr<Server>> Server::start(const Options& given) {
+  Options options = given;
+  const auto cnf = read_cnf(options.config_file);
+  if (!cnf) return cnf.error();  // ProxySQL parses the file in any case, and a bad one ends it
+  if (options.data_dir.empty()) options.data_dir = cnf->data_dir.empty() ? "/var/lib/proxysql" : cnf->data_dir;
+  options.data_dir = std::filesystem::absolute(options.data_dir).string();
+  bool new_disk = false;
+  auto database = Database::open(options.data_dir, options.initial, &new_disk);
+  if (!database) return database.error();
+  auto server = std::make_unique<Server>(options, std::move(*database));
+  auto result = server->load_everything(new_disk || options.reload);
+  server->note_proxysql_servers();
+  server->journal.reset();
+  if (result) result = server->open_ports();
+  if (result) return server;
+  // Its threads run already, and only the end of the process stops them.
+  [[maybe_unused]] const Server* abandoned = server.release();
+  return result.error();
+}
+
+pulse::Result<void> Server::load_everything(bool read_file) {
+  const auto cnf = read_cnf(options.config_file);
+  if (!cnf) return cnf.error();
+  for (const Module module : {Module::admin_variables, Module::mysql_variables}) modules.runtime_to_memory(module);
+  for (const Module module : all_modules()) {
+    modules.disk_to_memory(module);
+    if (!read_file) continue;
+    modules.config_to_memory(module, *cnf);
+    modules.memory_to_disk(module);
+  }
+  for (const Module module : all_modules()) load_to_runtime(module);
+  variables.freeze();
+  return {};
+}
+
+pulse::Result<void> Server::open_ports() {
+  if (auto opened = mysql_port.start(); !opened) return opened;
+  return admin_port.start();
+}
+
+void Server::load_to_runtime(Module module, std::optional<int64_t> peer_epoch) {
+  modules.memory_to_runtime(module, peer_epoch);
+  switch (module) {
+    case Module::proxysql_servers:
+      cluster.load(database->query("SELECT hostname, port, weight, comment FROM rt.proxysql_servers"));
+      break;
+    case Module::mysql_users:
+      mysql_port.load_users(database->query("SELECT username, password FROM rt.mysql_users WHERE frontend=1"));
+      break;
+    case Module::scheduler:
+      scheduler.load(database->query("SELECT * FROM rt.scheduler ORDER BY id"));
+      break;
+    default:
+      break;
+  }
+  note_proxysql_servers();
+}
+
+void Server::note_proxysql_servers() {
+  journal.saw_proxysql_servers(
+      database->count("SELECT min(c) FROM (SELECT count(*) AS c FROM main.proxysql_servers UNION ALL SELECT count(*) "
+                      "FROM rt.proxysql_servers)"));
+}
+
+void Server::restart() {
+  std::thread([this] {
+    log_info("Starting shutdown...");
+    admin_port.close();
+    mysql_port.stop();
+    std::this_thread::sleep_for(kRestartTakes);
+    const std::lock_guard lock(statement_mutex);
+    modules.forget_all();
+    if (auto loaded = load_everything(false); !loaded) log_error(loaded.error().text);
+    if (auto opened = open_ports(); !opened) {
+      log_error(opened.error().text);
+      std::_Exit(1);
+    }
+  }).detach();
+}
+
+std::chrono::seconds Server::uptime() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
+}
+
+}  // namespace proxysql_double

@@ -1,0 +1,63 @@
+// The whole double: what its parts share, and what several of them do together.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "src/result.h"
+#include "tests/proxysql-double/admin_port.h"
+#include "tests/proxysql-double/cluster.h"
+#include "tests/proxysql-double/database.h"
+#include "tests/proxysql-double/faults.h"
+#include "tests/proxysql-double/journal.h"
+#include "tests/proxysql-double/modules.h"
+#include "tests/proxysql-double/mysql_port.h"
+#include "tests/proxysql-double/options.h"
+#include "tests/proxysql-double/scheduler.h"
+#include "tests/proxysql-double/variables.h"
+#include "tests/proxysql-double/wedge.h"
+
+namespace proxysql_double {
+
+struct Server {
+  // Reads the file and the database, loads everything to runtime and opens the ports.
+  static pulse::Result<std::unique_ptr<Server>> start(const Options& options);
+
+  Server(Options options_in, std::unique_ptr<Database> database_in);
+
+  // LOAD ... TO RUNTIME with all that follows from it. `peer_epoch` after a pull.
+  void load_to_runtime(Module module, std::optional<int64_t> peer_epoch = std::nullopt);
+
+  // PROXYSQL RESTART: returns at once; connections drop, and the ports are back about two seconds later.
+  void restart();
+
+  // Counts proxysql_servers, memory and runtime, for the journal.
+  void note_proxysql_servers();
+
+  std::chrono::seconds uptime() const;
+
+  const Options options;
+  std::mutex statement_mutex;  // ProxySQL's sql_query_global_mutex: around every admin statement
+  std::unique_ptr<Database> database;
+  Variables variables;
+  Modules modules;
+  Faults faults;
+  Wedge wedge;
+  Journal journal;
+  Scheduler scheduler;
+  MysqlPort mysql_port;
+  Cluster cluster;
+  AdminPort admin_port;
+
+ private:
+  pulse::Result<void> load_everything(bool read_file);
+  pulse::Result<void> open_ports();
+
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace proxysql_double

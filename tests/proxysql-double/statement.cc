@@ -1,0 +1,36 @@
+#include "tests/proxysql-double/statement.h"
+
+#include <thread>
+
+#include "tests/proxysql-double/log.h"
+#include "tests/proxysql-double/server.h"
+
+namespace proxysql_double {
+namespace {
+
+std::string trimmed(const std::string& text) {
+  constexpr const char* kSpace = " \t\r\n\f";
+  const size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string::npos) return "";
+  const size_t last = text.find_last_not_of(" \t\r\n\f;");
+  return last == std::string::npos || last < first ? "" : text.substr(first, last - first + 1);
+}
+
+}  // namespace
+
+Answer run_statement(Server& server, const Client& client, const std::string& text) {
+  server.journal.add(client.user, text);
+  const auto hold = server.faults.hold_for(text);
+  if (hold && !hold->locked) std::this_thread::sleep_for(hold->delay);
+
+  StatementLock lock(server.statement_mutex);
+  if (hold && hold->locked) std::this_thread::sleep_for(hold->delay);
+  const std::string statement = trimmed(text);
+  if (auto answer = run_command(server, client, statement, lock)) return *answer;
+  refresh_tables(server, statement, lock);
+  Answer answer = server.database->run(statement);
+  if (!only_reads(statement)) server.note_proxysql_servers();
+  return answer;
+}
+
+}  // namespace proxysql_double

@@ -1,0 +1,213 @@
+#include "src/config.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "tests/unit/temp_dir.h"
+
+namespace pulse {
+namespace {
+
+constexpr const char* kRole = "pulse = { role = \"satellite\"; };\n";
+
+Result<LoadedConfig> parse(const std::string& text, const std::vector<Override>& overrides = {}) {
+  return parse_config(text, "/etc/p.cnf", overrides);
+}
+
+std::string error_of(const std::string& text, const std::vector<Override>& overrides = {}) {
+  const auto loaded = parse(text, overrides);
+  return loaded ? "no error" : loaded.error().text;
+}
+
+std::string source_of(const LoadedConfig& loaded, const std::string& key) {
+  for (const Setting& setting : loaded.settings) {
+    if (setting.key == key) return setting.source;
+  }
+  return "no such key";
+}
+
+TEST(Config, DefaultsAreProxySQLs) {
+  const auto loaded = parse(kRole);
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  const Config& config = loaded->config;
+  EXPECT_FALSE(config.is_core());
+  EXPECT_EQ("/dev/shm/proxysql-pulse", config.state);
+  EXPECT_EQ("127.0.0.1", config.admin_host);
+  EXPECT_EQ(6032, config.admin_port);
+  EXPECT_EQ("admin", config.admin_user);
+  EXPECT_EQ("admin", config.admin_password);
+  EXPECT_EQ(6033, config.mysql_port);
+  EXPECT_EQ(8080, config.listen_port);
+  EXPECT_EQ(5000, config.interval.count());
+  EXPECT_EQ(2000, config.timeout.count());
+  EXPECT_EQ("default", source_of(*loaded, "pulse.admin.port"));
+}
+
+TEST(Config, TakesOverWhatProxySQLsGroupsSay) {
+  const auto loaded = parse(R"(datadir="/var/lib/proxysql"
+admin_variables=
+{
+  admin_credentials="boss:s3cret;radmin:radmin"
+  mysql_ifaces="0.0.0.0:7032;/tmp/admin.sock"
+  cluster_check_interval_ms=3000
+}
+mysql_variables={ interfaces="0.0.0.0:7033;/tmp/mysql.sock" }
+proxysql_servers=(
+  { hostname="core.example", port=6032, weight=2, comment="boot", },
+  { address="10.0.0.1", port=6042, },
+  { hostname="no-port" },
+)
+scheduler=(
+  { id=1; active=1; interval_ms=60000; filename="/usr/bin/other"; },
+  { id=2; active=1; interval_ms=500; filename="/usr/bin/proxysql-pulse"; arg1="beat"; },
+)
+pulse={ role="satellite" }
+)");
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  const Config& config = loaded->config;
+  EXPECT_EQ("boss", config.admin_user);
+  EXPECT_EQ("s3cret", config.admin_password);
+  EXPECT_EQ("127.0.0.1", config.admin_host);
+  EXPECT_EQ(7032, config.admin_port);
+  EXPECT_EQ(7033, config.mysql_port);
+  EXPECT_EQ(500, config.interval.count());
+  EXPECT_EQ(400, config.timeout.count());
+  EXPECT_EQ(15'000, config.peer_timeout.count());
+  ASSERT_EQ(2u, config.bootstrap.size()) << "ProxySQL skips a row without a port";
+  EXPECT_EQ("core.example", config.bootstrap[0].hostname);
+  EXPECT_EQ(2, config.bootstrap[0].weight);
+  EXPECT_EQ("boot", config.bootstrap[0].comment);
+  EXPECT_EQ("10.0.0.1", config.bootstrap[1].hostname);
+  EXPECT_EQ("/etc/p.cnf:5", source_of(*loaded, "pulse.admin.port"));
+  EXPECT_EQ("/etc/p.cnf:16", source_of(*loaded, "pulse.interval_ms"));
+}
+
+TEST(Config, PulseWinsOverProxySQLAndFlagsOverAll) {
+  const std::string text =
+      "admin_variables={ mysql_ifaces=\"0.0.0.0:7032\" }\npulse={ role=\"core\"; admin={ port=8032; host=\"::1\"; }; "
+      "};\n";
+  const char* const environment[] = {"PULSE_ADMIN_PORT=9032", "PULSE_SERVICE_HOST=10.1.1.1", "PATH=/bin", nullptr};
+  auto overrides = overrides_from_environment(environment);
+  auto loaded = parse(text);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(8032, loaded->config.admin_port);
+  EXPECT_EQ("::1", loaded->config.admin_host);
+  loaded = parse(text, overrides);
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_EQ(9032, loaded->config.admin_port);
+  EXPECT_EQ("PULSE_ADMIN_PORT", source_of(*loaded, "pulse.admin.port"));
+  overrides.push_back({"admin.port", "9999", "--port"});
+  loaded = parse(text, overrides);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(9999, loaded->config.admin_port);
+}
+
+TEST(Config, SecretsAreNeverShown) {
+  const auto loaded = parse("admin_variables={ admin_credentials=\"u:hush-hush\" }\n" + std::string(kRole));
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ("hush-hush", loaded->config.admin_password);
+  for (const Setting& setting : loaded->settings) EXPECT_EQ(std::string::npos, setting.value.find("hush"));
+  const std::string error = error_of("pulse={ role=\"core\"; admin={ password=12345; }; };");
+  EXPECT_EQ(std::string::npos, error.find("12345")) << error;
+}
+
+TEST(Config, APasswordFileWinsAndLosesItsNewline) {
+  const test::TempDir dir;
+  const std::string file = dir.write("password", "from-file\n");
+  const auto loaded = parse("pulse={ role=\"core\"; admin={ password_file=\"" + file + "\"; }; };");
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_EQ("from-file", loaded->config.admin_password);
+  EXPECT_EQ(file, source_of(*loaded, "pulse.admin.password"));
+}
+
+struct BadCase {
+  const char* name;
+  const char* text;
+  const char* error;  // from its beginning
+};
+
+class BadConfig : public ::testing::TestWithParam<BadCase> {};
+
+TEST_P(BadConfig, NamesFileLineKeyAndWhatIsAllowed) {
+  const std::string error = error_of(GetParam().text);
+  EXPECT_EQ(GetParam().error, error.substr(0, std::string(GetParam().error).size())) << error;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, BadConfig,
+    ::testing::Values(
+        BadCase{"Syntax", "a=1\nb=(", "/etc/p.cnf:2: syntax error"},
+        BadCase{"NoRole", "pulse={ timeout_ms=100; };",
+                "/etc/p.cnf: pulse.role is missing: allowed is \"core\" or \"satellite\""},
+        BadCase{"NoGroup", "a=1;", "/etc/p.cnf: pulse.role is missing"},
+        BadCase{"BadRole", "pulse={\n role=\"boss\"; };",
+                "/etc/p.cnf:2: pulse.role = \"boss\": allowed is \"core\" or \"satellite\""},
+        BadCase{"WrongType", "pulse={ role=\"core\";\n timeout_ms=\"1s\"; };",
+                "/etc/p.cnf:2: pulse.timeout_ms = \"1s\": allowed is a whole number from 50 to 60000"},
+        BadCase{"OutOfRange", "pulse={ role=\"core\";\n\n timeout_ms=7; };",
+                "/etc/p.cnf:3: pulse.timeout_ms = 7: allowed is a whole number from 50 to 60000"},
+        BadCase{"Bool", "pulse={ role=\"core\"; admin={\n tls=1; }; };",
+                "/etc/p.cnf:2: pulse.admin.tls = 1: allowed is true or false"},
+        BadCase{"Unknown", "pulse={ role=\"core\";\n timeout=7; };",
+                "/etc/p.cnf:2: unknown key pulse.timeout; allowed here: role, state, group, interval_ms, timeout_ms"},
+        BadCase{
+            "UnknownBelow", "pulse={ role=\"core\"; admin={\n prot=7; }; };",
+            "/etc/p.cnf:2: unknown key pulse.admin.prot; allowed here: host, port, user, password, password_file, tls"},
+        BadCase{"GroupIsNone", "pulse={ role=\"core\";\n admin=7; };", "/etc/p.cnf:2: pulse.admin: expected a group"},
+        BadCase{"PulseIsNone", "\npulse=7;", "/etc/p.cnf:2: pulse: expected a group"},
+        BadCase{"ListForText", "pulse={ role=(1); };",
+                "/etc/p.cnf:1: pulse.role: allowed is \"core\" or \"satellite\""},
+        BadCase{"RelativeState", "pulse={ role=\"core\";\n state=\"x\"; };",
+                "/etc/p.cnf:2: pulse.state = \"x\": allowed is an absolute path"},
+        BadCase{"NoSuchUnixGroup", "pulse={ role=\"core\"; group=\"no-such-group\"; };",
+                "/etc/p.cnf:1: pulse.group = \"no-such-group\": allowed is a number or a name in /etc/group"},
+        BadCase{"PasswordFile", "pulse={ role=\"core\"; admin={ password_file=\"/no/such\"; }; };",
+                "/etc/p.cnf:1: pulse.admin.password_file: can't read /no/such: No such file or directory"},
+        BadCase{"Credentials", "admin_variables={\n admin_credentials=\"nobody\" }\npulse={ role=\"core\"; };",
+                "/etc/p.cnf:2: admin_credentials: expected \"user:password\""},
+        BadCase{"BootstrapPort", "proxysql_servers=( { hostname=\"a\", port=70000 } )\npulse={ role=\"core\"; };",
+                "/etc/p.cnf:1: proxysql_servers: port 70000 is not from 1 to 65535"},
+        BadCase{"MysqlHost", "pulse={ role=\"core\"; daemon={ mysql_host=\"db\"; }; };",
+                "/etc/p.cnf:1: pulse.daemon.mysql_host = \"db\": allowed is an IPv4 or IPv6 address"},
+        BadCase{"Duplicate", "pulse={ role=\"core\"; role=\"core\"; };", "/etc/p.cnf:1: duplicate setting name"}),
+    [](const auto& each) { return each.param.name; });
+
+TEST(Config, OverridesAreCheckedTheSameWay) {
+  EXPECT_EQ("--timeout-ms: pulse.timeout_ms = \"abc\": allowed is a whole number from 50 to 60000",
+            error_of(kRole, {{"timeout_ms", "abc", "--timeout-ms"}}));
+  EXPECT_EQ("PULSE_DAEMON_PORT: pulse.daemon.port = \"tcp://10.0.0.1:80\": allowed is a whole number from 0 to 65535",
+            error_of(kRole, {{"daemon.port", "tcp://10.0.0.1:80", "PULSE_DAEMON_PORT"}}));
+}
+
+TEST(Config, FilesThatAreNone) {
+  const test::TempDir dir;
+  EXPECT_EQ(dir / "none" + ": No such file or directory", load_config(dir / "none", {}).error().text);
+  EXPECT_EQ(dir.path() + ": not a regular file", load_config(dir.path(), {}).error().text);
+  const std::string binary = dir.write("binary", std::string("a=1;\0b=2;", 9));
+  EXPECT_EQ(binary + ": holds a zero byte: not a configuration file", load_config(binary, {}).error().text);
+}
+
+TEST(Config, IdentityFollowsTheFile) {
+  const test::TempDir dir;
+  const std::string file = dir.write("c.cnf", kRole);
+  const uint64_t first = config_identity(file);
+  EXPECT_NE(0u, first);
+  EXPECT_EQ(first, config_identity(file));
+  dir.write("c.cnf", std::string(kRole) + "# more\n");
+  EXPECT_NE(first, config_identity(file));
+  EXPECT_EQ(0u, config_identity(dir / "none"));
+}
+
+TEST(FirstInterface, ReadsProxySQLsLists) {
+  using Pair = std::pair<std::string, int64_t>;
+  EXPECT_EQ((Pair{"127.0.0.1", 6032}), *first_interface("0.0.0.0:6032"));
+  EXPECT_EQ((Pair{"::1", 6032}), *first_interface("[::]:6032;0.0.0.0:6032"));
+  EXPECT_EQ((Pair{"fe80::1", 7}), *first_interface("[fe80::1]:7"));
+  EXPECT_EQ((Pair{"10.0.0.1", 6032}), *first_interface("/tmp/a.sock; 10.0.0.1:6032"));
+  EXPECT_EQ((Pair{"/tmp/a.sock", 0}), *first_interface("/tmp/a.sock"));
+  EXPECT_FALSE(first_interface("nonsense"));
+  EXPECT_FALSE(first_interface("a:99999"));
+}
+
+}  // namespace
+}  // namespace pulse

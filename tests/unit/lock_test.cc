@@ -1,0 +1,88 @@
+#include "shm/lock.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/temp_dir.h"
+
+namespace pulse {
+namespace {
+
+class LockTest : public ::testing::TestWithParam<bool> {
+ protected:
+  // With the parameter set, the lock file can't be made and the socket serves: as root no directory is read-only, but
+  // one that doesn't exist takes no file either.
+  std::string state() const { return GetParam() ? dir_ / "missing/state" : dir_ / "state"; }
+  test::TempDir dir_;
+};
+
+TEST_P(LockTest, OneAtATimeAndNoWaiting) {
+  auto first = InstanceLock::try_take(state(), std::nullopt);
+  ASSERT_TRUE(first) << first.error().text;
+  EXPECT_TRUE(first->taken());
+  const auto second = InstanceLock::try_take(state(), std::nullopt);
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(second->taken());
+}
+
+TEST_P(LockTest, GoesWithItsOwner) {
+  {
+    const auto lock = InstanceLock::try_take(state(), std::nullopt);
+    ASSERT_TRUE(lock && lock->taken());
+  }
+  const auto again = InstanceLock::try_take(state(), std::nullopt);
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->taken());
+}
+
+TEST_P(LockTest, GoesWithAKilledProcess) {
+  int ready[2];
+  ASSERT_EQ(0, ::pipe(ready));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto lock = InstanceLock::try_take(state(), std::nullopt);
+    const char taken = lock && lock->taken() ? 'y' : 'n';
+    if (::write(ready[1], &taken, 1) != 1) ::_exit(1);
+    for (;;) ::pause();
+  }
+  char taken = 0;
+  ASSERT_EQ(1, ::read(ready[0], &taken, 1));
+  EXPECT_EQ('y', taken);
+  {
+    const auto busy = InstanceLock::try_take(state(), std::nullopt);
+    ASSERT_TRUE(busy);
+    EXPECT_FALSE(busy->taken());
+  }
+  ::kill(child, SIGKILL);
+  ASSERT_EQ(child, ::waitpid(child, nullptr, 0));
+  const auto free = InstanceLock::try_take(state(), std::nullopt);
+  ASSERT_TRUE(free);
+  EXPECT_TRUE(free->taken());
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+TEST_P(LockTest, OtherPathsAreOtherLocks) {
+  const auto one = InstanceLock::try_take(state(), std::nullopt);
+  const auto other = InstanceLock::try_take(state() + "-other", std::nullopt);
+  ASSERT_TRUE(one && other);
+  EXPECT_TRUE(one->taken());
+  EXPECT_TRUE(other->taken());
+}
+
+INSTANTIATE_TEST_SUITE_P(FileAndSocket, LockTest, ::testing::Values(false, true),
+                         [](const auto& each) { return each.param ? "Socket" : "File"; });
+
+TEST(Lock, DoesNotFollowASymbolicLink) {
+  const test::TempDir dir;
+  dir.write("target", "");
+  ASSERT_EQ(0, ::symlink((dir / "target").c_str(), (dir / "state.lock").c_str()));
+  const auto lock = InstanceLock::try_take(dir / "state", std::nullopt);
+  ASSERT_TRUE(lock);
+  EXPECT_TRUE(lock->taken()) << "by the socket";
+}
+
+}  // namespace
+}  // namespace pulse

@@ -1,0 +1,133 @@
+#include "src/observe.h"
+
+#include <gtest/gtest.h>
+
+namespace pulse {
+namespace {
+
+using std::chrono::milliseconds;
+
+AdminResult answer(std::vector<std::vector<std::string>> rows) {
+  rows.push_back({"global", "ProxySQL_Uptime", "100", "", ""});
+  rows.push_back({"now", "1000000", "", "", ""});
+  return {std::move(rows), 0};
+}
+
+TEST(ObserveStatement, NeverNamesTheTableThatHangsProxySQL) {
+  EXPECT_EQ(std::string::npos, observe_statement().find("metrics"));
+}
+
+TEST(ParseSeen, TakesAllParts) {
+  const auto seen = parse_seen(answer({{"memory", "a", "6032", "", ""},
+                                       {"runtime", "a", "6032", "", ""},
+                                       {"runtime", "b", "6032", "", ""},
+                                       {"peer", "a", "6032", "999999", ""},
+                                       {"peer", "gone", "6032", "999999", ""},
+                                       {"module", "mysql_servers", "3", "1700000000", "0xAB"},
+                                       {"backends", "ONLINE", "4", "", ""},
+                                       {"backends", "SHUNNED", "1", "", ""},
+                                       {"backends", "SHUNNED_REPLICATION_LAG", "1", "", ""},
+                                       {"backends", "OFFLINE_SOFT", "2", "", ""},
+                                       {"backends", "OFFLINE_HARD", "3", "", ""},
+                                       {"global", "Client_Connections_connected", "17", "", ""},
+                                       {"global", "mysql_listener_paused", "true", "", ""},
+                                       {"global", "admin-version", "2.7.1-x", "", ""}}));
+  ASSERT_TRUE(seen) << seen.error().text;
+  ASSERT_EQ(2u, seen->servers.size()) << "a server that has left both tables is none";
+  EXPECT_TRUE(seen->servers[0].in_memory && seen->servers[0].in_runtime);
+  EXPECT_EQ(999999, seen->servers[0].updated_at);
+  EXPECT_FALSE(seen->servers[1].in_memory);
+  EXPECT_EQ(4u, seen->backends_online);
+  EXPECT_EQ(2u, seen->backends_shunned);
+  EXPECT_EQ(5u, seen->backends_offline);
+  EXPECT_EQ(17, seen->clients);
+  EXPECT_TRUE(seen->listener_paused);
+  EXPECT_EQ("2.7.1-x", seen->version);
+  ASSERT_EQ(1u, seen->modules.size());
+  EXPECT_EQ(3, seen->modules[0].version);
+}
+
+TEST(ParseSeen, RefusesWhatItDidNotAskFor) {
+  EXPECT_FALSE(parse_seen({}));
+  EXPECT_FALSE(parse_seen({{{"now", "1000000", "", "", ""}}, 0})) << "no uptime";
+  EXPECT_FALSE(parse_seen(answer({{"memory", "a", "6032"}})));
+  EXPECT_FALSE(parse_seen(answer({{"memory", "a", "port", "", ""}})));
+  EXPECT_FALSE(parse_seen(answer({{"memory", "a", "70000", "", ""}})));
+  EXPECT_FALSE(parse_seen(answer({{"surprise", "", "", "", ""}})));
+  EXPECT_FALSE(parse_seen(answer({{"peer", "a", "1", "yesterday", ""}})));
+}
+
+TEST(Liveness, Table) {
+  struct Case {
+    const char* name;
+    ServerRow row;
+    bool live, dead;
+  };
+  constexpr int64_t kNow = 1000;
+  constexpr int64_t kNowNs = 500'000'000'000;
+  const auto row = [](bool runtime, int64_t updated_at, int64_t first_seen_ns) {
+    return ServerRow{"a", 1, true, runtime, updated_at, first_seen_ns};
+  };
+  for (const Case& c :
+       {Case{"checked just now", row(true, 1000, kNowNs), true, false},
+        Case{"at the limit", row(true, 995, kNowNs), true, false}, Case{"over it", row(true, 994, kNowNs), false, true},
+        Case{"clock went back", row(true, 1100, kNowNs), true, false},
+        Case{"never checked, new", row(true, 0, kNowNs), false, false},
+        Case{"never checked, old", row(true, 0, kNowNs - 6'000'000'000), false, true},
+        Case{"in memory alone", row(false, 0, 0), false, false},
+        Case{"left runtime, checked", row(false, 1000, 0), false, false}}) {
+    EXPECT_EQ(c.live, is_live(c.row, kNow, milliseconds(5000))) << c.name;
+    EXPECT_EQ(c.dead, is_dead(c.row, kNow, kNowNs, milliseconds(5000))) << c.name;
+  }
+}
+
+TEST(CarryFirstSeen, KeepsTheOldStamp) {
+  Seen seen;
+  seen.servers = {{"a", 1, true, true}, {"b", 1, true, true}, {"c", 1, true, false}};
+  Observation last{};
+  last.peers_count = 1;
+  set_text(last.peers[0].hostname, "a");
+  last.peers[0].port = 1;
+  last.peers[0].first_seen_ns = 7;
+  carry_first_seen(seen, last, 100);
+  EXPECT_EQ(7, seen.servers[0].first_seen_ns);
+  EXPECT_EQ(100, seen.servers[1].first_seen_ns);
+  EXPECT_EQ(0, seen.servers[2].first_seen_ns);
+  last.peers_count = 4'000'000'000;  // bounded, whatever stands there
+  carry_first_seen(seen, last, 100);
+}
+
+class ToObservation : public ::testing::Test {
+ protected:
+  Observation now() const { return to_observation(seen_, last_, 1'000'000'000'000, milliseconds(5000), false); }
+  Seen seen_;
+  Observation last_{};
+};
+
+TEST_F(ToObservation, ConfiguredByAPullByBackendsOrFromBefore) {
+  EXPECT_EQ(0, now().configured);
+  seen_.modules = {{"mysql_servers", 1, 0, ""}, {"proxysql_servers", 9, 0, ""}};
+  EXPECT_EQ(0, now().configured) << "version 1 is the file's own; proxysql_servers carries no traffic";
+  seen_.modules = {{"mysql_users", 2, 0, ""}};
+  EXPECT_EQ(1, now().configured);
+  seen_.modules.clear();
+  seen_.backends_shunned = 1;
+  EXPECT_EQ(1, now().configured);
+  seen_.backends_shunned = 0;
+  seen_.uptime_s = 100;
+  last_.configured = 1;
+  last_.at_ns = 1;
+  last_.proxysql_started_ns = 1'000'000'000'000 - 100'900'000'000;
+  EXPECT_EQ(1, now().configured) << "once in a boot is enough";
+  last_.proxysql_started_ns -= 5'000'000'000;
+  EXPECT_EQ(0, now().configured) << "that was another boot";
+}
+
+TEST_F(ToObservation, HoldsSoManyPeersAndCountsAll) {
+  for (size_t i = 0; i < kPeers + 5; ++i) seen_.servers.push_back({"h" + std::to_string(i), 1, true, true, 0, 0});
+  EXPECT_EQ(kPeers + 5, now().peers_count);
+  EXPECT_EQ("h" + std::to_string(kPeers - 1), text(now().peers[kPeers - 1].hostname));
+}
+
+}  // namespace
+}  // namespace pulse

@@ -1,0 +1,106 @@
+#include "src/process.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace pulse {
+namespace {
+
+// A process that does nothing until it is killed; reaped here.
+class Sleeper {
+ public:
+  Sleeper() : pid_(::fork()) {
+    if (pid_ == 0) {
+      for (;;) ::pause();
+    }
+    const auto stat = read_process_stat(pid_);
+    if (stat) start_ticks_ = stat->start_ticks;
+  }
+  ~Sleeper() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  pid_t pid() const { return pid_; }
+  int64_t start_ticks() const { return start_ticks_; }
+  bool alive() const { return ::kill(pid_, 0) == 0 && !zombie(); }
+
+ private:
+  bool zombie() const {
+    const auto stat = read_process_stat(pid_);
+    return !stat || stat->state == 'Z';
+  }
+  pid_t pid_;
+  int64_t start_ticks_ = 0;
+};
+
+TEST(ProcessStat, OfThisProcess) {
+  const auto stat = read_process_stat(::getpid());
+  ASSERT_TRUE(stat) << stat.error().text;
+  EXPECT_EQ(::getppid(), stat->parent);
+  EXPECT_GE(stat->threads, 1u);
+  EXPECT_GT(stat->start_ticks, 0);
+  EXPECT_EQ("unit-tests", stat->name);
+}
+
+TEST(ProcessStat, NamesMayHoldAnything) {
+  const auto stat = parse_process_stat(
+      "7 (a) b (c) S 5 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 13 0 998877 1000 200 18446744073709551615");
+  ASSERT_TRUE(stat) << stat.error().text;
+  EXPECT_EQ("a) b (c", stat->name);
+  EXPECT_EQ(5, stat->parent);
+  EXPECT_EQ(13u, stat->threads);
+  EXPECT_EQ(998877, stat->start_ticks);
+  EXPECT_EQ('S', stat->state);
+}
+
+TEST(ProcessStat, RefusesOtherText) {
+  EXPECT_FALSE(parse_process_stat(""));
+  EXPECT_FALSE(parse_process_stat("7 (name) S 5"));
+  EXPECT_FALSE(parse_process_stat(")("));
+}
+
+TEST(KillProcess, KillsTheVeryProcess) {
+  Sleeper sleeper;
+  EXPECT_EQ(KillResult::killed,
+            kill_process(sleeper.pid(), sleeper.start_ticks(), Deadline::after(std::chrono::seconds(5))));
+  EXPECT_FALSE(sleeper.alive());
+}
+
+TEST(KillProcess, KillsAStoppedOne) {
+  Sleeper sleeper;
+  ::kill(sleeper.pid(), SIGSTOP);
+  EXPECT_EQ(KillResult::killed,
+            kill_process(sleeper.pid(), sleeper.start_ticks(), Deadline::after(std::chrono::seconds(5))));
+}
+
+TEST(KillProcess, SparesAnotherThatHasThePidNow) {
+  Sleeper sleeper;
+  EXPECT_EQ(KillResult::not_it,
+            kill_process(sleeper.pid(), sleeper.start_ticks() + 1, Deadline::after(std::chrono::seconds(5))));
+  EXPECT_TRUE(sleeper.alive());
+}
+
+TEST(KillProcess, SparesAnotherProgram) {
+  // pid 1 and this process itself are never it; another program is told by its name.
+  EXPECT_EQ(KillResult::not_it, kill_process(1, 0, Deadline::after(std::chrono::seconds(5))));
+  EXPECT_EQ(KillResult::not_it, kill_process(::getpid(), 0, Deadline::after(std::chrono::seconds(5))));
+  const auto parent = read_process_stat(::getppid());
+  ASSERT_TRUE(parent);
+  EXPECT_NE(KillResult::killed,
+            kill_process(::getppid(), parent->start_ticks, Deadline::after(std::chrono::seconds(0))))
+      << "the test's parent bears another name";
+}
+
+TEST(KillProcess, SaysWhenItIsGone) {
+  pid_t pid = 0;
+  {
+    Sleeper sleeper;
+    pid = sleeper.pid();
+  }
+  EXPECT_EQ(KillResult::gone, kill_process(pid, 1, Deadline::after(std::chrono::seconds(5))));
+}
+
+}  // namespace
+}  // namespace pulse

@@ -1,0 +1,168 @@
+#include "src/socket_table.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <vector>
+
+#include "src/unique_fd.h"
+
+namespace pulse {
+namespace {
+
+Deadline soon() { return Deadline::after(std::chrono::seconds(5)); }
+
+// A real listening socket on a free port of the loopback address, and clients of it.
+class Listener {
+ public:
+  explicit Listener(int family, int backlog = 16, bool any_address = false)
+      : fd_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    address.ss_family = static_cast<sa_family_t>(family);
+    if (family == AF_INET6) {
+      reinterpret_cast<sockaddr_in6&>(address).sin6_addr = any_address ? in6addr_any : in6addr_loopback;
+    } else {
+      reinterpret_cast<sockaddr_in&>(address).sin_addr.s_addr = htonl(any_address ? INADDR_ANY : INADDR_LOOPBACK);
+    }
+    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), length), 0) << std::strerror(errno);
+    EXPECT_EQ(::listen(fd_.get(), backlog), 0);
+    EXPECT_EQ(::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+    port_ = ntohs(family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
+                                     : reinterpret_cast<sockaddr_in&>(address).sin_port);
+  }
+
+  uint16_t port() const { return port_; }
+
+  // Established when it returns: over loopback connect(2) returns after the handshake.
+  void connect(int family, int count) {
+    for (int i = 0; i < count; ++i) {
+      UniqueFd client(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      sockaddr_in6 v6{};
+      v6.sin6_family = AF_INET6;
+      v6.sin6_port = htons(port_);
+      v6.sin6_addr = in6addr_loopback;
+      sockaddr_in v4{};
+      v4.sin_family = AF_INET;
+      v4.sin_port = htons(port_);
+      v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      const auto* const to = family == AF_INET6 ? reinterpret_cast<sockaddr*>(&v6) : reinterpret_cast<sockaddr*>(&v4);
+      ASSERT_EQ(::connect(client.get(), to, family == AF_INET6 ? sizeof v6 : sizeof v4), 0) << std::strerror(errno);
+      clients_.push_back(std::move(client));
+    }
+  }
+  void accept(int count) {
+    for (int i = 0; i < count; ++i) accepted_.emplace_back(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  void close_listening() { fd_.reset(); }
+  void close_clients() { clients_.clear(); }
+
+ private:
+  UniqueFd fd_;
+  uint16_t port_ = 0;
+  std::vector<UniqueFd> clients_;
+  std::vector<UniqueFd> accepted_;
+};
+
+bool ipv6_is_here() {
+  const UniqueFd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  return ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+}
+
+class SocketTableTest : public ::testing::TestWithParam<SocketSource> {
+ protected:
+  void expect_listen(uint16_t port, uint32_t sockets, uint32_t queue, uint32_t queue_max) {
+    const auto state = read_listen_state(port, soon(), GetParam());
+    ASSERT_TRUE(state) << state.error().text;
+    EXPECT_EQ(state->listening, sockets > 0);
+    EXPECT_EQ(state->sockets, sockets);
+    EXPECT_EQ(state->accept_queue, queue);
+    EXPECT_EQ(state->accept_queue_max, GetParam() == SocketSource::proc ? 0 : queue_max);
+  }
+  void expect_established(uint16_t port, uint32_t wanted) {
+    const auto count = count_established(port, soon(), GetParam());
+    ASSERT_TRUE(count) << count.error().text;
+    EXPECT_EQ(*count, wanted);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Sources, SocketTableTest,
+                         ::testing::Values(SocketSource::automatic, SocketSource::netlink, SocketSource::proc));
+
+TEST_P(SocketTableTest, SeesTheAcceptQueueFillAndEmpty) {
+  Listener other(AF_INET);
+  other.connect(AF_INET, 2);
+  Listener listener(AF_INET, 16);
+  expect_listen(listener.port(), 1, 0, 16);
+  listener.connect(AF_INET, 5);
+  expect_listen(listener.port(), 1, 5, 16);
+  listener.accept(3);
+  expect_listen(listener.port(), 1, 2, 16);
+  listener.accept(2);
+  expect_listen(listener.port(), 1, 0, 16);
+  listener.close_listening();
+  expect_listen(listener.port(), 0, 0, 0);
+}
+
+TEST_P(SocketTableTest, AQueuedConnectionThatItsClientClosedIsStillQueued) {
+  Listener listener(AF_INET);
+  listener.connect(AF_INET, 4);
+  listener.close_clients();
+  expect_listen(listener.port(), 1, 4, 16);
+}
+
+TEST_P(SocketTableTest, CountsClientsOnceAndOnTheServersSideOnly) {
+  Listener other(AF_INET);
+  other.connect(AF_INET, 2);
+  Listener listener(AF_INET);
+  expect_established(listener.port(), 0);
+  listener.connect(AF_INET, 5);
+  listener.accept(3);
+  expect_established(listener.port(), 5);
+  listener.close_clients();
+  expect_established(listener.port(), 0);
+}
+
+TEST_P(SocketTableTest, KnowsIpv6) {
+  if (!ipv6_is_here()) GTEST_SKIP() << "no IPv6 here";
+  Listener listener(AF_INET6, 7);
+  listener.connect(AF_INET6, 3);
+  listener.accept(1);
+  expect_listen(listener.port(), 1, 2, 7);
+  expect_established(listener.port(), 3);
+}
+
+TEST_P(SocketTableTest, CountsAnIpv4ClientOfAnIpv6SocketOnce) {
+  if (!ipv6_is_here()) GTEST_SKIP() << "no IPv6 here";
+  Listener listener(AF_INET6, 7, true);
+  listener.connect(AF_INET, 2);
+  listener.connect(AF_INET6, 1);
+  expect_listen(listener.port(), 1, 3, 7);
+  listener.accept(1);
+  expect_listen(listener.port(), 1, 2, 7);
+  expect_established(listener.port(), 3);
+}
+
+// More than fits into one datagram of the kernel's, or one read of the file.
+TEST_P(SocketTableTest, CountsHundreds) {
+  Listener listener(AF_INET, 300);
+  listener.connect(AF_INET, 300);
+  expect_listen(listener.port(), 1, 300, 300);
+  expect_established(listener.port(), 300);
+}
+
+TEST_P(SocketTableTest, GivesUpAtADeadlineThatHasPassed) {
+  const Listener listener(AF_INET);
+  const auto state = read_listen_state(listener.port(), Deadline::after(milliseconds(-1)), GetParam());
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code, ETIMEDOUT);
+}
+
+}  // namespace
+}  // namespace pulse

@@ -1,0 +1,209 @@
+#include "src/verdict.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "src/status_json.h"
+
+namespace pulse {
+namespace {
+
+constexpr int64_t kS = 1'000'000'000;
+constexpr int64_t kNow = 10'000 * kS;
+
+class VerdictTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    policy_.interval_ns = kS;
+    policy_.live_after_ns = 600 * kS;
+    policy_.live_stagger_ns = 100 * kS;
+    view_.last_beat_ns = kNow - kS / 2;
+    view_.record.attempt = 5;
+    view_.record.ok = 5;
+    view_.record.last_ok_ns = kNow - kS / 2;
+    view_.attempt.id = 5;
+    view_.observation.at_ns = kNow - kS / 2;
+    view_.observation.configured = 1;
+    view_.observation.live_peers = 1;
+    view_.observation.backends_total = view_.observation.backends_online = 2;
+    port_.known = port_.answers = port_.ever_answered = true;
+    port_.since_ns = kNow - 100 * kS;
+    port_.looked_at_ns = kNow;
+  }
+  Verdict now() { return decide(view_, port_, policy_, memory_, running_since_, kNow); }
+  void wedge(int64_t seconds) {
+    view_.record.consecutive_timeouts = view_.record.consecutive_failures = 3;
+    view_.record.wedged_since_ns = view_.record.failing_since_ns = kNow - seconds * kS;
+  }
+
+  StateView view_;
+  PortView port_;
+  Policy policy_;
+  Memory memory_;
+  int64_t running_since_ = kNow - 1000 * kS;
+};
+
+TEST_F(VerdictTest, AllIsWell) {
+  const Verdict verdict = now();
+  EXPECT_EQ(State::beating, verdict.state);
+  EXPECT_EQ("all backends online", verdict.message);
+  EXPECT_TRUE(verdict.started.passes && verdict.ready.passes && verdict.live.passes);
+}
+
+TEST_F(VerdictTest, AWedgeIsNamedAndHurtsNobodyAtFirst) {
+  wedge(10);
+  const Verdict verdict = now();
+  EXPECT_EQ(State::admin_unresponsive, verdict.state);
+  EXPECT_TRUE(verdict.ready.passes) << "the data plane works";
+  EXPECT_TRUE(verdict.live.passes);
+}
+
+TEST_F(VerdictTest, ALongWedgeFailsLivenessAfterTheStagger) {
+  wedge(699);
+  EXPECT_TRUE(now().live.passes);
+  wedge(701);
+  EXPECT_FALSE(now().live.passes);
+  EXPECT_TRUE(now().ready.passes);
+  policy_.live_after_ns = 0;
+  EXPECT_TRUE(now().live.passes) << "0: never";
+}
+
+TEST_F(VerdictTest, AStuckBeatIsAWedgeToo) {
+  view_.attempt = {6, kNow - 3 * kS, kNow - 2 * kS};
+  view_.attempt_open = true;
+  EXPECT_EQ(State::admin_unresponsive, now().state);
+  view_.attempt.deadline_ns = kNow + kS;
+  EXPECT_EQ(State::beating, now().state);
+}
+
+TEST_F(VerdictTest, SilenceAfterThreeIntervals) {
+  view_.last_beat_ns = kNow - 3 * kS;
+  EXPECT_EQ(State::beating, now().state);
+  view_.last_beat_ns = kNow - 3 * kS - 1;
+  EXPECT_EQ(State::scheduler_silent, now().state);
+  EXPECT_TRUE(now().ready.passes);
+  view_.last_beat_ns = kNow - 100'000;
+  wedge(10);
+  view_.last_beat_ns = kNow - 4000 * kS;
+  EXPECT_EQ(State::scheduler_silent, now().state) << "silence is the newer news";
+}
+
+TEST_F(VerdictTest, ASilentSchedulerNeverFailsLiveness) {
+  view_.last_beat_ns = kNow - 9000 * kS;
+  EXPECT_TRUE(now().live.passes) << "somebody may have switched the row off";
+}
+
+TEST_F(VerdictTest, FailingSaysWhy) {
+  view_.record.consecutive_failures = 2;
+  view_.record.failing_since_ns = kNow - 4 * kS;
+  set_text(view_.record.message, "Access denied");
+  EXPECT_EQ(State::failing, now().state);
+  EXPECT_EQ("beats fail since 4.0 s: Access denied", now().message);
+  EXPECT_TRUE(now().ready.passes);
+}
+
+TEST_F(VerdictTest, NoBeatYet) {
+  view_ = StateView{};
+  running_since_ = kNow - 5 * kS;
+  EXPECT_EQ(State::starting, now().state);
+  EXPECT_FALSE(now().started.passes);
+  EXPECT_FALSE(now().ready.passes) << "a satellite without a configuration serves nobody";
+  EXPECT_TRUE(now().live.passes);
+  running_since_ = kNow - 11 * kS;
+  EXPECT_EQ(State::scheduler_silent, now().state);
+}
+
+TEST_F(VerdictTest, ACoreNeedsNoConfiguration) {
+  view_.observation.configured = 0;
+  EXPECT_FALSE(now().ready.passes);
+  policy_.is_core = true;
+  EXPECT_TRUE(now().ready.passes);
+}
+
+TEST_F(VerdictTest, MaintenanceIsNotReadyAndNothingElse) {
+  view_.maintenance_realtime_ns = 1;
+  port_.answers = false;
+  port_.since_ns = kNow - 1000 * kS;
+  EXPECT_EQ(State::maintenance, now().state);
+  EXPECT_FALSE(now().ready.passes);
+  EXPECT_TRUE(now().live.passes) << "who maintains may close the port";
+}
+
+TEST_F(VerdictTest, ADeadPort) {
+  port_.answers = false;
+  port_.since_ns = kNow - 5 * kS;
+  EXPECT_FALSE(now().ready.passes) << "at once";
+  EXPECT_TRUE(now().live.passes) << "not yet";
+  port_.since_ns = kNow - 11 * kS;
+  EXPECT_FALSE(now().live.passes);
+  view_.observation.listener_paused = 1;
+  EXPECT_TRUE(now().live.passes) << "PROXYSQL PAUSE closed it";
+  view_.observation.listener_paused = 0;
+  port_.ever_answered = false;
+  EXPECT_TRUE(now().live.passes) << "that is the startup probe's business";
+  EXPECT_FALSE(now().started.passes);
+}
+
+TEST_F(VerdictTest, ALostSegmentTakesNothingOutOfService) {
+  EXPECT_TRUE(now().ready.passes);
+  view_ = StateView{};
+  view_.problem = "the state segment is not one";
+  Verdict verdict = now();
+  EXPECT_EQ(State::failing, verdict.state);
+  EXPECT_EQ("the state segment is not one", verdict.message);
+  EXPECT_TRUE(verdict.ready.passes && verdict.live.passes && verdict.started.passes);
+  view_ = StateView{};  // made anew: no beat in it yet
+  verdict = now();
+  EXPECT_TRUE(verdict.ready.passes) << "known to be configured";
+  EXPECT_TRUE(verdict.started.passes);
+}
+
+TEST(MakePolicy, TheStaggerIsTheHostsOwn) {
+  Config config;
+  const Policy a = make_policy(config, "proxysql-satellite-7d9f-abcde");
+  const Policy b = make_policy(config, "proxysql-satellite-7d9f-abcdf");
+  EXPECT_EQ(a.live_stagger_ns, make_policy(config, "proxysql-satellite-7d9f-abcde").live_stagger_ns);
+  EXPECT_NE(a.live_stagger_ns / kS, b.live_stagger_ns / kS);
+  int64_t least = INT64_MAX, most = 0;
+  for (int i = 0; i < 100; ++i) {
+    const int64_t stagger = make_policy(config, "pod-" + std::to_string(i)).live_stagger_ns;
+    EXPECT_GE(stagger, 0);
+    EXPECT_LT(stagger, 300 * kS);
+    least = std::min(least, stagger);
+    most = std::max(most, stagger);
+  }
+  EXPECT_LT(least, 30 * kS);
+  EXPECT_GT(most, 270 * kS) << "spread over the whole span";
+}
+
+TEST_F(VerdictTest, JsonIsValidAndCompleteWhateverTheSegmentHolds) {
+  Config config;
+  view_.record.history_count = 40;
+  for (auto& ended : view_.record.history) ended.outcome = ended.phase = 0xEE;
+  view_.observation.peers_count = view_.observation.modules_count = 4'000'000'000;
+  for (auto& peer : view_.observation.peers) peer.hostname.fill('\xFF');
+  view_.record.message.fill('"');
+  const Verdict verdict = now();
+  const StatusInput input{view_, verdict, port_, config, -1, kNow};
+  const auto status = nlohmann::json::parse(status_json(input));
+  const auto probe = nlohmann::json::parse(probe_json(input, verdict.ready, "readiness"));
+  for (const char* field : {"status", "message", "probe", "draining", "clients", "backends", "state", "heartbeat"}) {
+    EXPECT_TRUE(probe.contains(field)) << field;
+    EXPECT_TRUE(status.contains(field)) << field;
+  }
+  for (const char* field : {"online", "shunned", "offline", "total"}) EXPECT_TRUE(probe["backends"].contains(field));
+  for (const char* field :
+       {"age_ms", "outcome", "phase", "duration_ms", "consecutive_timeouts", "next_attempt_in_ms"}) {
+    EXPECT_TRUE(probe["heartbeat"].contains(field)) << field;
+  }
+  for (const char* field :
+       {"started", "ok", "failed", "timed_out", "skipped_busy", "skipped_backoff", "killed_overdue"}) {
+    EXPECT_TRUE(status["counters"].contains(field)) << field;
+  }
+  EXPECT_TRUE(probe["clients"].is_null());
+  EXPECT_FALSE(status_text(input).empty());
+}
+
+}  // namespace
+}  // namespace pulse
