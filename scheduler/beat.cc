@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <optional>
 
@@ -36,6 +35,10 @@ class Beat {
                                              nanoseconds(options_.timeout.value_or(kProvisionalTimeout)).count()));
     limit_memory();
     state_.open();
+    if (state_.layout() == nullptr && !state_.config_error().empty()) {
+      log_error(state_.config_error());
+      return kExitConfig;
+    }
     auto lock = take_lock();
     if (!lock) {
       log_error(lock.error().text + ": no beat without a lock");
@@ -110,7 +113,8 @@ class Beat {
       const Marks marks{layout.phase_mark.load(std::memory_order_relaxed),
                         layout.end_mark.load(std::memory_order_acquire),
                         layout.ended_ns.load(std::memory_order_relaxed)};
-      fold_unrecorded(record_, attempt_, marks, backoff(), began_ns_, true);
+      // Published at once: if this beat dies as well, its own death is all that is left to account for.
+      if (fold_unrecorded(record_, attempt_, marks, backoff(), began_ns_, true)) layout.record.publish(record_);
       if (layout.boot_id.load(std::memory_order_relaxed) != boot) start_over(layout, boot);
       layout.last_beat_ns.store(began_ns_, std::memory_order_relaxed);
       servers_loaded_ns_ = layout.servers_loaded_ns.load(std::memory_order_relaxed);
@@ -189,7 +193,9 @@ class Beat {
     record_.backoff_max_ms = static_cast<uint32_t>(config.backoff_max.count());
     with_layout([&](Layout& layout) {
       const bool default_path = !options_.state && state_.path() == kDefaultStatePath;
-      if (default_path) layout.config_identity.store(state_.loaded().identity, std::memory_order_relaxed);
+      if (!default_path) return;
+      layout.config_identity.store(state_.loaded().identity, std::memory_order_relaxed);
+      layout.config_path.store(config_path_hash(options_.config), std::memory_order_relaxed);
     });
     const int64_t timeout_ns = nanoseconds(config.timeout).count();
     arm_hard_timer(Deadline::at_monotonic_ns(began_monotonic_ns_ + timeout_ns));
@@ -202,17 +208,16 @@ class Beat {
     if (!client) return fail(client.error());
 
     enter(Phase::observe);
-    auto answer = client->query(observe_statement(), *deadline_);
-    if (!answer) return fail(answer.error());
-    auto seen = parse_seen(*answer);
+    auto seen = observe(*client);
     if (!seen) return fail(seen.error());
-    carry_first_seen(*seen, last_seen_, began_ns_);
 
     enter(Phase::plan);
     const Plan plan = make_plan(config, *seen);
 
     enter(Phase::act);
     if (auto acted = act(plan, *client); !acted) return fail(acted.error());
+    if (!plan.steps.empty()) seen = observe(*client);  // what is reported is what is there now
+    if (!seen) return fail(seen.error());
     client->close(*deadline_);
 
     enter(Phase::publish);
@@ -224,6 +229,14 @@ class Beat {
     });
     log_transition(plan, observation);
     return finish(Outcome::ok, kExitOk, "");
+  }
+
+  Result<Seen> observe(AdminClient& client) const {
+    auto answer = client.query(observe_statement(), *deadline_);
+    if (!answer) return answer.error();
+    auto seen = parse_seen(*answer);
+    if (seen) carry_first_seen(*seen, last_seen_, began_ns_);
+    return seen;
   }
 
   Plan make_plan(const Config& config, const Seen& seen) {
@@ -246,7 +259,7 @@ class Beat {
         with_layout([&](Layout& layout) { layout.servers_loaded_ns.store(boottime_ns(), std::memory_order_relaxed); });
       }
       auto done = client.query(step.statement, *deadline_);
-      if (!done && done.error().code != ETIMEDOUT && !step.instead.empty()) {
+      if (!done && is_refusal(done.error()) && !step.instead.empty()) {
         log_warning(done.error().text + ": inserting the file's entries instead");
         for (const std::string& statement : step.instead) {
           done = client.query(statement, *deadline_);

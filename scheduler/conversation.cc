@@ -19,10 +19,11 @@ Deadline io_deadline(int64_t began_monotonic_ns, std::chrono::milliseconds timeo
   return Deadline::at_monotonic_ns(began_monotonic_ns + span - std::min<int64_t>(30'000'000, span / 5));
 }
 
+bool is_refusal(const Error& error) { return error.code != ETIMEDOUT && (error.code < 2000 || error.code >= 3000); }
+
 int exit_code_of(const Error& error, Phase phase) {
   if (error.code == ETIMEDOUT) return kExitTimeout;
-  const bool conversation = error.code >= 2000 && error.code < 3000;
-  return phase == Phase::connect || conversation ? kExitUnavailable : kExitStatement;
+  return phase == Phase::connect || !is_refusal(error) ? kExitUnavailable : kExitStatement;
 }
 
 void limit_memory() {

@@ -14,6 +14,9 @@ AdminTarget admin_target(const Config& config);
 // The instant at which waits end: a little before the hard timer, so that there is time to publish and to log.
 Deadline io_deadline(int64_t began_monotonic_ns, std::chrono::milliseconds timeout);
 
+// Whether ProxySQL answered, with an error: the conversation itself goes on.
+bool is_refusal(const Error& error);
+
 // The exit code of a conversation that failed in `phase`.
 int exit_code_of(const Error& error, Phase phase);
 

@@ -15,9 +15,8 @@ bool StateAccess::path_is_known() {
   if (std::getenv("PULSE_STATE") != nullptr) return false;
   open_segment(false);
   if (!segment_) return false;
-  uint64_t made_under = 0;
-  const bool read = guarded([&] { made_under = layout()->config_identity.load(std::memory_order_relaxed); });
-  if (read && made_under != 0 && made_under == config_identity(options_.config)) return true;
+  const uint64_t made_under = stored(&Layout::config_identity);
+  if (made_under != 0 && made_under == config_identity(options_.config)) return true;
   segment_.reset();
   return false;
 }
@@ -45,8 +44,18 @@ void StateAccess::open() {
   if (load()) {
     path_ = loaded_->config.state;
     group_ = loaded_->config.group;
+    open_segment(true);
+  } else if (!options_.state) {
+    // The file was readable once, under this name: the segment made then is where its fault is to be reported.
+    open_segment(false);
+    if (segment_ && stored(&Layout::config_path) != config_path_hash(options_.config)) segment_.reset();
   }
-  open_segment(true);
+}
+
+uint64_t StateAccess::stored(std::atomic<uint64_t> Layout::*word) {
+  uint64_t value = 0;
+  const bool read = guarded([&] { value = (layout()->*word).load(std::memory_order_relaxed); });
+  return read ? value : 0;
 }
 
 bool StateAccess::load() {

@@ -1,6 +1,7 @@
 // Finding and opening the state segment at the least cost, and the lock that stands beside it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,7 +20,8 @@ class StateAccess {
 
   // Opens an existing segment if its path is known without reading the configuration: from --state, or the default
   // path if the segment there was made under this very file. Otherwise reads the file, and creates the segment if
-  // there is none. Failures are kept for problem() and config_error(): a beat works without a segment.
+  // there is none; under a file that can't be read nothing is created. Failures are kept for problem() and
+  // config_error(): a beat works without a segment.
   void open();
 
   // Reads the configuration, the first time it is asked for. False: config_error() says why.
@@ -37,6 +39,7 @@ class StateAccess {
  private:
   bool path_is_known();
   void open_segment(bool create);
+  uint64_t stored(std::atomic<uint64_t> Layout::*word);
 
   const Options& options_;
   std::string path_ = kDefaultStatePath;

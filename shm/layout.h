@@ -133,6 +133,7 @@ struct Layout {
   std::atomic<uint64_t> boot_id;                 // of the machine: stamps of another boot mean nothing
   std::atomic<int64_t> last_beat_ns;             // any beat, also one that was skipped: the scheduler is alive
   std::atomic<uint64_t> config_identity;         // of the file that was read and names this segment; see config.h
+  std::atomic<uint64_t> config_path;             // a hash of that file's name alone
   std::atomic<int64_t> maintenance_realtime_ns;  // since when; 0: off
   std::atomic<uint64_t> resync_requested;
   std::atomic<uint64_t> resync_done;

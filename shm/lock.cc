@@ -7,8 +7,9 @@
 #include <sys/un.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
+
+#include "src/fnv.h"
 
 namespace pulse {
 
@@ -41,12 +42,10 @@ Result<InstanceLock> InstanceLock::try_take(const std::string& state_path, std::
 
 Result<InstanceLock> InstanceLock::try_socket(const std::string& state_path) {
   const std::string what = "lock " + state_path + ".lock, or a socket in its place";
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : state_path) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const int length = std::snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "proxysql-pulse.%016llx",
-                                   static_cast<unsigned long long>(hash));
+                                   static_cast<unsigned long long>(fnv1a(state_path)));
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return system_error(what, errno);
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + static_cast<size_t>(length));

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "src/clock.h"
+#include "src/fnv.h"
 #include "src/unique_fd.h"
 
 namespace pulse {
@@ -97,6 +98,10 @@ Result<void> create(const SegmentOptions& options) {
   return filled;
 }
 
+Error not_a_file(const std::string& path) {
+  return Error{"the state segment " + path + " is not a regular file: remove it, or name another path", EPROTO};
+}
+
 Result<UniqueFd> open_or_create(const SegmentOptions& options) {
   const int flags = (options.writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
   for (int tries = 0;; ++tries) {
@@ -106,6 +111,7 @@ Result<UniqueFd> open_or_create(const SegmentOptions& options) {
     if (error == ELOOP) {
       return Error{"the state segment " + options.path + " is a symbolic link: remove it, or name another path", ELOOP};
     }
+    if (error == EISDIR) return not_a_file(options.path);
     if (error != ENOENT || !options.create || tries == 2) {
       std::string advice;
       if (error == ENOENT) advice = " (no beat has run yet, or another path is in use)";
@@ -120,7 +126,7 @@ Result<UniqueFd> open_or_create(const SegmentOptions& options) {
 
 Result<void> check(const struct stat& file, const SegmentOptions& options) {
   const std::string what = "the state segment " + options.path;
-  if (!S_ISREG(file.st_mode)) return Error{what + " is not a regular file: remove it, or name another path", EPROTO};
+  if (!S_ISREG(file.st_mode)) return not_a_file(options.path);
   const bool group_owns = options.group && file.st_gid == *options.group;
   if (file.st_uid != ::geteuid() && file.st_uid != 0 && !group_owns) {
     return Error{what + " belongs to user " + std::to_string(file.st_uid) + ", group " + std::to_string(file.st_gid) +
@@ -191,9 +197,7 @@ uint64_t machine_boot_id() {
   char text[64] = {};
   UniqueFd fd(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
   const ssize_t length = fd ? ::read(fd.get(), text, sizeof text) : 0;
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (ssize_t i = 0; i < length; ++i) hash = (hash ^ static_cast<unsigned char>(text[i])) * 0x100000001b3;
-  return hash | 1;
+  return fnv1a({text, static_cast<size_t>(length > 0 ? length : 0)}) | 1;
 }
 
 }  // namespace pulse

@@ -17,6 +17,7 @@
 
 #include "shm/segment.h"
 #include "src/cnf_text.h"
+#include "src/fnv.h"
 #include "src/unique_fd.h"
 
 namespace pulse {
@@ -480,20 +481,15 @@ Result<LoadedConfig> load_config(const std::string& path, const std::vector<Over
   return loaded;
 }
 
+uint64_t config_path_hash(const std::string& path) { return fnv1a(path) | 1; }
+
 uint64_t config_identity(const std::string& path) {
   struct stat file {};
   if (::stat(path.c_str(), &file) != 0) return 0;
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  const auto mix = [&hash](uint64_t value) {
-    for (int i = 0; i < 8; ++i) hash = (hash ^ (value >> (8 * i) & 0xFF)) * 0x100000001b3;
-  };
-  mix(file.st_dev);
-  mix(file.st_ino);
-  mix(static_cast<uint64_t>(file.st_size));
-  mix(static_cast<uint64_t>(file.st_mtim.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(file.st_mtim.tv_nsec));
-  mix(static_cast<uint64_t>(file.st_ctim.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(file.st_ctim.tv_nsec));
-  for (const char c : path) mix(static_cast<unsigned char>(c));
-  return hash | 1;
+  const auto ns = [](const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; };
+  const int64_t parts[] = {static_cast<int64_t>(file.st_dev), static_cast<int64_t>(file.st_ino),
+                           static_cast<int64_t>(file.st_size), ns(file.st_mtim), ns(file.st_ctim)};
+  return fnv1a({reinterpret_cast<const char*>(parts), sizeof parts}, fnv1a(path)) | 1;
 }
 
 std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces) {

@@ -98,6 +98,9 @@ Result<LoadedConfig> parse_config(const std::string& text, const std::string& pa
 // that finds the segment at the default path made under the same number needn't read the file to know its path.
 uint64_t config_identity(const std::string& path);
 
+// A number for the file's name alone, never 0.
+uint64_t config_path_hash(const std::string& path);
+
 // The first TCP address of ProxySQL's "a:1;b:2;/path" lists, as host and port, wildcards turned into loopback;
 // the path of a unix socket with port 0 if there is no other.
 std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces);

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "src/clock.h"
+#include "src/fnv.h"
 
 namespace pulse {
 
@@ -48,7 +49,9 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
       return view.last_beat_ns == 0
                  ? "no beat has ever come: is there an active scheduler row that runs proxysql-pulse beat?"
                  : "no beat for " + show_span(now_ns - view.last_beat_ns) +
-                       ": ProxySQL is stopped or wedged, or its scheduler row was switched off";
+                       ": ProxySQL is stopped or wedged, its scheduler row was switched off, or its configuration "
+                       "can't be read (see "
+                       "ProxySQL's log)";
     case State::starting:
       return "no beat has succeeded yet";
     case State::draining:
@@ -93,8 +96,7 @@ Policy make_policy(const Config& config, const std::string& host_name) {
   policy.backoff_max_ns = ns(config.backoff_max);
   policy.mysql_dead_after_ns = ns(config.mysql_dead_after);
   policy.live_after_ns = ns(config.live_after);
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, with a last mixing step: pod names differ in their last letters
-  for (const char c : host_name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  uint64_t hash = fnv1a(host_name);  // with a last mixing step: pod names differ in their last letters
   hash ^= hash >> 32;
   hash *= 0x9E3779B97F4A7C15;
   hash ^= hash >> 29;

@@ -122,11 +122,18 @@ void AdminPort::accept_loop() {
   }
 }
 
-// The accept loop writes this table itself: a client that keeps a writing transaction open stops the loop.
+// The accept loop writes this table itself: a client that keeps a writing transaction open stops the loop. A long
+// statement doesn't, for ProxySQL has another connection here: then the sample is left out.
 void AdminPort::sample_history() {
-  while (server_.database->writer_active()) std::this_thread::sleep_for(kAcceptSlice);
-  server_.database->run("INSERT OR REPLACE INTO stats_history.mysql_connections VALUES (strftime('%s','now')," +
-                        std::to_string(server_.mysql_port.connected()) + ")");
+  for (bool stuck = false;; std::this_thread::sleep_for(kAcceptSlice)) {
+    const auto lock = server_.database->try_hold();
+    if (!lock.owns_lock() && !stuck) return;
+    stuck = !lock.owns_lock() || server_.database->writer_active();
+    if (stuck) continue;
+    server_.database->run("INSERT OR REPLACE INTO stats_history.mysql_connections VALUES (strftime('%s','now')," +
+                          std::to_string(server_.mysql_port.connected()) + ")");
+    return;
+  }
 }
 
 void AdminPort::accept_one(int listener) {

@@ -31,6 +31,12 @@ constexpr SyncedModule kSynced[] = {
 
 std::string text_of(const std::pair<std::string, int>& key) { return key.first + ":" + std::to_string(key.second); }
 
+void log_new_checksum(const std::string& name, const std::string& peer, const Stamp& stamp) {
+  log_info("Cluster: detected a new checksum for " + name + " from peer " + peer + ", version " +
+           std::to_string(stamp.version) + ", epoch " + std::to_string(stamp.epoch) + ", checksum " + stamp.checksum +
+           " . Not syncing yet ...");
+}
+
 std::string describe(const PeerChecksum& peer, const Stamp& own) {
   return "version " + std::to_string(peer.stamp.version) + ", epoch " + std::to_string(peer.stamp.epoch) +
          ", diff_check " + std::to_string(peer.diff_check) + ". Own version: " + std::to_string(own.version) +
@@ -93,7 +99,7 @@ bool Cluster::still_there(const Key& key, uint64_t incarnation) {
   return node != nodes_.end() && node->second->incarnation == incarnation;
 }
 
-void Cluster::watch(Key key, uint64_t incarnation) {
+void Cluster::watch(const Key& key, uint64_t incarnation) {
   log_info("Cluster: starting thread for peer " + text_of(key));
   while (still_there(key, incarnation)) {
     const milliseconds interval(server_.variables.number("admin-cluster_check_interval_ms"));
@@ -202,9 +208,7 @@ void Cluster::take_checksums(Node& node, const Key& key, const ResultSet& rows) 
       known.stamp.checksum = checksum;
       known.changed_at = now;
       known.diff_check = 1;
-      log_info("Cluster: detected a new checksum for " + name + " from peer " + text_of(key) + ", version " +
-               std::to_string(known.stamp.version) + ", epoch " + std::to_string(known.stamp.epoch) + ", checksum " +
-               checksum + " . Not syncing yet ...");
+      log_new_checksum(name, text_of(key), known.stamp);
     } else {
       ++known.diff_check;
     }

@@ -57,7 +57,7 @@ class Cluster {
   };
   using Key = std::pair<std::string, int>;
 
-  void watch(Key key, uint64_t incarnation);
+  void watch(const Key& key, uint64_t incarnation);
   // Each false when the conversation is over; `*gone` when the node was removed.
   bool introduce(PeerConnection& peer, const Key& key);
   bool check(PeerConnection& peer, const Key& key, uint64_t incarnation, bool* gone);

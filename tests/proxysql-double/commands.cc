@@ -1,4 +1,6 @@
 // What the admin interface understands beside SQL.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <chrono>

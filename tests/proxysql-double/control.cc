@@ -1,5 +1,6 @@
 #include "tests/proxysql-double/control.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -9,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <list>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -175,19 +177,37 @@ json run(Server& server, const std::vector<std::string>& words) {
   return failure("unknown command " + name);
 }
 
-void serve(Server& server, Fd client) {
+struct Client {
+  Fd fd;
   std::string input;
+};
+
+// False when the client has left.
+bool serve(Server& server, Client& client) {
   char buffer[4096];
+  const ssize_t got = ::recv(client.fd.get(), buffer, sizeof(buffer), 0);
+  if (got <= 0) return got < 0 && errno == EINTR;
+  client.input.append(buffer, static_cast<size_t>(got));
+  for (size_t end = client.input.find('\n'); end != std::string::npos; end = client.input.find('\n')) {
+    const std::string line = client.input.substr(0, end);
+    client.input.erase(0, end + 1);
+    if (!send_all(client.fd.get(), run_control_command(server, line) + "\n")) return false;
+  }
+  return true;
+}
+
+// One thread for all clients: looking at the double doesn't change its number of threads.
+[[noreturn]] void serve_all(Server& server, Fd listener) {
+  std::list<Client> clients;
   while (true) {
-    const ssize_t got = ::recv(client.get(), buffer, sizeof(buffer), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return;
-    input.append(buffer, static_cast<size_t>(got));
-    for (size_t end = input.find('\n'); end != std::string::npos; end = input.find('\n')) {
-      const std::string line = input.substr(0, end);
-      input.erase(0, end + 1);
-      if (!send_all(client.get(), run_control_command(server, line) + "\n")) return;
-    }
+    std::vector<pollfd> waits = {{listener.get(), POLLIN, 0}};
+    for (const Client& client : clients) waits.push_back({client.fd.get(), POLLIN, 0});
+    if (::poll(waits.data(), waits.size(), -1) <= 0) continue;
+    size_t i = 1;
+    std::erase_if(clients, [&](Client& client) { return waits[i++].revents != 0 && !serve(server, client); });
+    if (waits[0].revents == 0) continue;
+    Fd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (accepted.open()) clients.push_back({std::move(accepted), ""});
   }
 }
 
@@ -211,12 +231,7 @@ pulse::Result<void> start_control(Server& server, const std::string& path) {
   ::umask(old_mask);
   if (bound != 0) return pulse::system_error(what, reason);
   if (::listen(fd.get(), 64) != 0) return pulse::system_error(what, errno);
-  std::thread([&server, listener = std::move(fd)] {
-    while (true) {
-      Fd client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (client.open()) std::thread(serve, std::ref(server), std::move(client)).detach();
-    }
-  }).detach();
+  std::thread(serve_all, std::ref(server), std::move(fd)).detach();
   return {};
 }
 

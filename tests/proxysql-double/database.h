@@ -37,6 +37,8 @@ class Database {
   // Several statements as one.
   using Lock = std::unique_lock<std::recursive_mutex>;
   Lock hold() { return Lock(mutex_); }
+  // Without waiting; doesn't own the lock when another thread's statement is running.
+  Lock try_hold() { return Lock(mutex_, std::try_to_lock); }
 
   // Some client has left a transaction open that has touched the statistics. ProxySQL refreshes them through a second
   // connection, which then waits for ever.

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 
 #include "tests/proxysql-double/control.h"
 #include "tests/proxysql-double/log.h"
@@ -14,7 +15,6 @@
 
 namespace {
 
-using proxysql_double::Options;
 using proxysql_double::Server;
 
 int fail(const pulse::Error& error) {
@@ -35,7 +35,7 @@ sigset_t block_end_signals() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const auto options = proxysql_double::parse_options(argc, argv);
   if (!options) return fail(options.error());
   if (options->die_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -58,4 +58,7 @@ int main(int argc, char** argv) {
   if (!options->control_path.empty()) ::unlink(options->control_path.c_str());
   // Threads may hang in a wedge: the kernel closes what they hold.
   std::_Exit(EXIT_SUCCESS);
+} catch (const std::exception& failure) {
+  std::fprintf(stderr, "proxysql-double: %s\n", failure.what());
+  return EXIT_FAILURE;
 }

@@ -18,6 +18,22 @@ bool holds_variables(Module module) { return module_tables(module).empty(); }
 
 std::string prefix_of(Module module) { return module == Module::admin_variables ? "admin-" : "mysql-"; }
 
+void clear(Database& database, const std::string& table) { database.execute("DELETE FROM " + table); }
+
+// Replaces the rows of `to` by those of `from`.
+void copy_table(Database& database, const std::string& from, const std::string& to, const std::string& filter = "") {
+  clear(database, to);
+  database.execute("INSERT INTO " + to + " SELECT * FROM " + from + filter);
+}
+
+Answer insert_row(Database& database, const std::string& table, const std::string& names, const std::string& values) {
+  return database.run("INSERT OR REPLACE INTO " + table + names + " VALUES (" + values + ")");
+}
+
+void store_variable(Database& database, const std::string& table, const std::string& name, const std::string& value) {
+  insert_row(database, table, "", quoted(name) + "," + quoted(value));
+}
+
 // FNV-1a. It moves with content only; 0 stands for no rows.
 class Fnv {
  public:
@@ -117,11 +133,11 @@ void store_content(Database& database, Module module, const std::vector<ResultSe
                      "%' AND variable_name NOT IN " + kOwnVariables);
   }
   for (size_t i = 0; i < contents.size() && i < tables.size(); ++i) {
-    if (!holds_variables(module)) database.execute("DELETE FROM main." + tables[i]);
+    if (!holds_variables(module)) clear(database, "main." + tables[i]);
     for (const Row& row : contents[i].rows) {
       std::string values;
       for (const Value& value : row) values += (values.empty() ? "" : ",") + (value ? quoted(*value) : "NULL");
-      database.execute("INSERT OR REPLACE INTO main." + tables[i] + " VALUES (" + values + ")");
+      insert_row(database, "main." + tables[i], "", values);
     }
   }
   database.execute("RELEASE store_content");
@@ -133,8 +149,7 @@ int64_t Modules::config_to_memory(Module module, const Cnf& cnf) {
   if (holds_variables(module)) {
     const auto& variables = module == Module::admin_variables ? cnf.admin_variables : cnf.mysql_variables;
     for (const auto& [name, value] : variables) {
-      database_.execute("INSERT OR REPLACE INTO main.global_variables VALUES (" + quoted(name) + "," + quoted(value) +
-                        ")");
+      store_variable(database_, "main.global_variables", name, value);
       ++rows;
     }
     return rows;
@@ -149,8 +164,7 @@ int64_t Modules::config_to_memory(Module module, const Cnf& cnf) {
         names += (names.empty() ? "" : ",") + name;
         values += (values.empty() ? "" : ",") + quoted(value);
       }
-      const Answer answer =
-          database_.run("INSERT OR REPLACE INTO main." + table + " (" + names + ") VALUES (" + values + ")");
+      const Answer answer = insert_row(database_, "main." + table, "(" + names + ")", values);
       if (answer.kind == Answer::Kind::error) {
         log_error("Admin: a row of " + table + " in the config file is not usable: " + answer.text);
       } else {
@@ -169,8 +183,7 @@ int64_t Modules::disk_to_memory(Module module) {
     return database_.count("SELECT count(*)" + source);
   }
   for (const std::string& table : module_tables(module)) {
-    database_.execute("DELETE FROM main." + table);
-    database_.execute("INSERT INTO main." + table + " SELECT * FROM disk." + table);
+    copy_table(database_, "disk." + table, "main." + table);
   }
   return 0;
 }
@@ -185,8 +198,7 @@ int64_t Modules::memory_to_disk(Module module) {
     rows = database_.count("SELECT count(*)" + source);
   }
   for (const std::string& table : module_tables(module)) {
-    database_.execute("DELETE FROM disk." + table);
-    database_.execute("INSERT INTO disk." + table + " SELECT * FROM main." + table);
+    copy_table(database_, "main." + table, "disk." + table);
   }
   database_.execute("RELEASE copy_to_disk");
   return rows;
@@ -196,16 +208,28 @@ int64_t Modules::runtime_to_memory(Module module) {
   const auto lock = database_.hold();
   if (holds_variables(module)) {
     for (const auto& [name, value] : variables_.with_prefix(prefix_of(module))) {
-      database_.execute("INSERT OR REPLACE INTO main.global_variables VALUES (" + quoted(name) + "," + quoted(value) +
-                        ")");
+      store_variable(database_, "main.global_variables", name, value);
     }
     return 0;
   }
   for (const std::string& table : module_tables(module)) {
-    database_.execute("DELETE FROM main." + table);
-    database_.execute("INSERT INTO main." + table + " SELECT * FROM rt." + table);
+    copy_table(database_, "rt." + table, "main." + table);
   }
   return 0;
+}
+
+void Modules::drop_unknown_variable(const std::string& name, const std::string& value) {
+  log_warning("Impossible to set not existing variable " + name + " with value \"" + value +
+              "\". Deleting. If the variable name is correct, this version doesn't support it");
+  database_.execute("DELETE FROM main.global_variables WHERE variable_name=" + quoted(name));
+}
+
+void Modules::reset_refused_variable(const std::string& name, const std::string& value, bool read_only) {
+  const std::string current = variables_.text(name);
+  log_warning(std::string("Impossible to set ") + (read_only ? "read-only " : "") + "variable " +
+              name.substr(name.find('-') + 1) + " with value \"" + value + "\". Resetting to current \"" + current +
+              "\".");
+  store_variable(database_, "main.global_variables", name, current);
 }
 
 void Modules::variables_to_runtime(const std::string& prefix) {
@@ -214,20 +238,13 @@ void Modules::variables_to_runtime(const std::string& prefix) {
   for (const Row& row : memory.rows) {
     const std::string& name = *row[0];
     const std::string& value = *row[1];
-    const std::string short_name = name.substr(prefix.size());
     const Variables::Outcome outcome = variables_.set(name, value);
     if (outcome == Variables::Outcome::set) continue;
     if (outcome == Variables::Outcome::unknown) {
-      log_warning("Impossible to set not existing variable " + short_name + " with value \"" + value +
-                  "\". Deleting. If the variable name is correct, this version doesn't support it");
-      database_.execute("DELETE FROM main.global_variables WHERE variable_name=" + quoted(name));
-      continue;
+      drop_unknown_variable(name, value);
+    } else {
+      reset_refused_variable(name, value, outcome == Variables::Outcome::read_only);
     }
-    const std::string current = variables_.text(name);
-    log_warning(std::string("Impossible to set ") + (outcome == Variables::Outcome::read_only ? "read-only " : "") +
-                "variable " + short_name + " with value \"" + value + "\". Resetting to current \"" + current + "\".");
-    database_.execute("UPDATE main.global_variables SET variable_value=" + quoted(current) +
-                      " WHERE variable_name=" + quoted(name));
   }
   const int64_t wait_timeout = variables_.number("mysql-wait_timeout");
   if (prefix == "mysql-" && wait_timeout < 5000) {
@@ -235,30 +252,33 @@ void Modules::variables_to_runtime(const std::string& prefix) {
   }
 }
 
+// Runtime keeps a user's two sides as two rows.
+void Modules::users_to_runtime() {
+  const std::string columns =
+      "username, password, active, use_ssl, default_hostgroup, ifnull(default_schema,''), schema_locked, "
+      "transaction_persistent, fast_forward, ";
+  const std::string rest = ", max_connections, attributes, comment FROM main.mysql_users WHERE active=1 AND ";
+  clear(database_, "rt.mysql_users");
+  database_.execute("INSERT OR REPLACE INTO rt.mysql_users SELECT " + columns + "0, 1" + rest + "frontend=1");
+  database_.execute("INSERT OR REPLACE INTO rt.mysql_users SELECT " + columns + "1, 0" + rest + "backend=1");
+}
+
 void Modules::tables_to_runtime(Module module) {
+  const char* filter = module == Module::mysql_query_rules ? " WHERE active=1" : "";
   for (const std::string& table : module_tables(module)) {
-    database_.execute("DELETE FROM rt." + table);
     if (module == Module::mysql_users) {
-      // Runtime keeps a user's two sides as two rows.
-      const std::string columns =
-          "username, password, active, use_ssl, default_hostgroup, ifnull(default_schema,''), schema_locked, "
-          "transaction_persistent, fast_forward, ";
-      const std::string rest = ", max_connections, attributes, comment FROM main.mysql_users WHERE active=1 AND ";
-      database_.execute("INSERT OR REPLACE INTO rt.mysql_users SELECT " + columns + "0, 1" + rest + "frontend=1");
-      database_.execute("INSERT OR REPLACE INTO rt.mysql_users SELECT " + columns + "1, 0" + rest + "backend=1");
+      users_to_runtime();
     } else {
-      const char* filter = module == Module::mysql_query_rules ? " WHERE active=1" : "";
-      database_.execute("INSERT INTO rt." + table + " SELECT * FROM main." + table + filter);
+      copy_table(database_, "main." + table, "rt." + table, filter);
     }
-    database_.execute("DELETE FROM main.runtime_" + table);
-    database_.execute("INSERT INTO main.runtime_" + table + " SELECT * FROM rt." + table);
+    copy_table(database_, "rt." + table, "main.runtime_" + table);
   }
 }
 
 void Modules::refresh_runtime_variables(const std::string& prefix) {
   database_.execute("DELETE FROM main.runtime_global_variables");
   for (const auto& [name, value] : variables_.with_prefix(prefix)) {
-    database_.execute("INSERT INTO main.runtime_global_variables VALUES (" + quoted(name) + "," + quoted(value) + ")");
+    store_variable(database_, "main.runtime_global_variables", name, value);
   }
 }
 
@@ -316,8 +336,8 @@ void Modules::forget_all() {
   database_.execute("DELETE FROM main.global_variables");
   for (const Module module : all_modules()) {
     for (const std::string& table : module_tables(module)) {
-      database_.execute("DELETE FROM main." + table);
-      database_.execute("DELETE FROM rt." + table);
+      clear(database_, "main." + table);
+      clear(database_, "rt." + table);
     }
   }
 }

@@ -58,7 +58,10 @@ class Modules {
 
  private:
   void variables_to_runtime(const std::string& prefix);
+  void drop_unknown_variable(const std::string& name, const std::string& value);
+  void reset_refused_variable(const std::string& name, const std::string& value, bool read_only);
   void tables_to_runtime(Module module);
+  void users_to_runtime();
   void refresh_runtime_variables(const std::string& prefix);
   void set_stamp(const std::string& name, const std::string& checksum, std::optional<int64_t> peer_epoch);
 

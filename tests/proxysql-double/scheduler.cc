@@ -61,6 +61,7 @@ void Scheduler::run_due() {
 void Scheduler::start(const Job& job) {
   std::vector<std::string> texts = job.command;
   std::vector<char*> arguments;
+  arguments.reserve(texts.size() + 1);
   for (std::string& text : texts) arguments.push_back(text.data());
   arguments.push_back(nullptr);
 

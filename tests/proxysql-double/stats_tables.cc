@@ -1,6 +1,7 @@
 // The runtime_ and stats_ tables: filled when a statement names them in lower case.
 #include <ctime>
 #include <functional>
+#include <sstream>
 #include <vector>
 
 #include "tests/proxysql-double/server.h"
@@ -9,7 +10,45 @@
 namespace proxysql_double {
 namespace {
 
+// The rows of stats_mysql_global that stay 0 in the double.
+constexpr const char* kAlwaysZero =
+    "mysql_backend_buffers_bytes mysql_frontend_buffers_bytes mysql_session_internal_bytes Com_autocommit "
+    "Com_autocommit_filtered Com_commit Com_commit_filtered Com_rollback "
+    "Com_rollback_filtered Com_backend_change_user Com_backend_init_db Com_backend_set_names "
+    "Com_frontend_init_db Com_frontend_set_names Com_frontend_use_db Com_backend_stmt_prepare "
+    "Com_backend_stmt_execute Com_backend_stmt_close Com_frontend_stmt_prepare Com_frontend_stmt_execute "
+    "Com_frontend_stmt_close GTID_consistent_queries GTID_session_collected Queries_backends_bytes_recv "
+    "Queries_backends_bytes_sent Queries_frontends_bytes_recv Queries_frontends_bytes_sent Query_Processor_time_nsec "
+    "Backend_query_time_nsec ConnPool_get_conn_latency_awareness ConnPool_get_conn_immediate ConnPool_get_conn_success "
+    "ConnPool_get_conn_failure mysql_killed_backend_connections mysql_killed_backend_queries hostgroup_locked_set_cmds "
+    "hostgroup_locked_queries mysql_unexpected_frontend_com_quit mysql_unexpected_frontend_packets "
+    "queries_with_max_lag_ms__total_wait_time_us "
+    "queries_with_max_lag_ms__delayed queries_with_max_lag_ms backend_lagging_during_query "
+    "backend_offline_during_query "
+    "get_aws_aurora_replicas_skipped_during_query automatic_detected_sql_injection whitelisted_sqli_fingerprint "
+    "max_connect_timeouts "
+    "generated_error_packets client_host_error_killed_connections Client_Connections_hostgroup_locked "
+    "Mirror_concurrency "
+    "Mirror_queue_length Selects_for_update__autocommit0 Access_Denied_Max_Connections "
+    "Access_Denied_Max_User_Connections "
+    "MySQL_Monitor_Workers_Aux MySQL_Monitor_Workers_Started MySQL_Monitor_connect_check_OK "
+    "MySQL_Monitor_connect_check_ERR "
+    "MySQL_Monitor_ping_check_OK MySQL_Monitor_ping_check_ERR MySQL_Monitor_read_only_check_OK "
+    "MySQL_Monitor_read_only_check_ERR "
+    "MySQL_Monitor_replication_lag_check_OK MySQL_Monitor_replication_lag_check_ERR MySQL_Monitor_dns_cache_queried "
+    "MySQL_Monitor_dns_cache_lookup_success "
+    "MySQL_Monitor_dns_cache_record_updated MyHGM_myconnpoll_get MyHGM_myconnpoll_get_ok MyHGM_myconnpoll_push "
+    "MyHGM_myconnpoll_destroy MyHGM_myconnpoll_reset SQLite3_memory_bytes ConnPool_memory_bytes "
+    "Stmt_Client_Active_Total Stmt_Client_Active_Unique Stmt_Server_Active_Total Stmt_Server_Active_Unique "
+    "Stmt_Max_Stmt_id Stmt_Cached Query_Cache_Memory_bytes Query_Cache_count_GET "
+    "Query_Cache_count_GET_OK Query_Cache_count_SET Query_Cache_bytes_IN Query_Cache_bytes_OUT "
+    "Query_Cache_Purged Query_Cache_Entries new_req_conns_count ";
+
 std::string literal(const Value& value) { return value ? quoted(*value) : "NULL"; }
+
+void insert_row(Database& database, const std::string& table, const std::string& values) {
+  database.execute("INSERT OR REPLACE INTO " + table + " VALUES (" + values + ")");
+}
 
 void refill(Database& database, const std::string& table, const std::vector<Row>& rows) {
   const auto lock = database.hold();
@@ -18,7 +57,7 @@ void refill(Database& database, const std::string& table, const std::vector<Row>
   for (const Row& row : rows) {
     std::string values;
     for (const Value& value : row) values += (values.empty() ? "" : ",") + literal(value);
-    database.execute("INSERT OR REPLACE INTO " + table + " VALUES (" + values + ")");
+    insert_row(database, table, values);
   }
   database.execute("RELEASE refill");
 }
@@ -63,6 +102,8 @@ void refresh_runtime_tables(Server& server, const std::string& text, StatementLo
 std::vector<Row> global_rows(Server& server) {
   std::vector<Row> rows = {{"ProxySQL_Uptime", std::to_string(server.uptime().count())}};
   for (const auto& [name, value] : server.mysql_port.status()) rows.push_back({name, value});
+  std::istringstream zeros(kAlwaysZero);
+  for (std::string name; zeros >> name;) rows.push_back({name, "0"});
   return rows;
 }
 

@@ -95,7 +95,7 @@ TEST_F(SegmentTest, RefusesADirectoryAndAFifo) {
   expect_refused("is not a regular file", EPROTO);  // and doesn't wait for a writer
   ASSERT_EQ(0, ::unlink(path_.c_str()));
   ASSERT_EQ(0, ::mkdir(path_.c_str(), 0700));
-  expect_refused("Is a directory", EISDIR);
+  expect_refused("is not a regular file", EPROTO);
 }
 
 TEST_F(SegmentTest, RefusesForeignBytes) {

@@ -1,0 +1,222 @@
+// proxysql-pulse as people and ProxySQL's scheduler call it.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "src/heartbeat.h"
+#include "src/unique_fd.h"
+#include "tests/integration/support.h"
+
+namespace pulse::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+Ran pulse(const std::vector<std::string>& arguments, const TempDir& dir) {
+  std::vector<std::string> argv = {binary("proxysql-pulse")};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return run_to_end(argv, dir);
+}
+
+size_t files_in(const std::string& path) {
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(path)) ++count;
+  return count;
+}
+
+TEST(Command, UsageErrorsSayWhatToDo) {
+  const TempDir dir;
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{},
+                                                                                         {"bet"},
+                                                                                         {"beat", "now"},
+                                                                                         {"beat", "--no-such"},
+                                                                                         {"beat", "--timeout-ms=1"},
+                                                                                         {"beat", "--timeout-ms=x"},
+                                                                                         {"beat", "--state=relative"},
+                                                                                         {"maintenance"},
+                                                                                         {"maintenance", "maybe"},
+                                                                                         {"status", "--dry-run"},
+                                                                                         {"beat", "--json"}}) {
+    const Ran ran = pulse(arguments, dir);
+    EXPECT_EQ(kExitUsage, ran.exit_code) << ran.output;
+    EXPECT_THAT(ran.output, HasSubstr("see proxysql-pulse --help"));
+  }
+  EXPECT_EQ(kExitOk, pulse({"--help"}, dir).exit_code);
+  EXPECT_THAT(pulse({"--help"}, dir).output, HasSubstr("Exit codes: 0 done; 64 usage"));
+  EXPECT_THAT(pulse({"--version"}, dir).output, HasSubstr("proxysql-pulse "));
+}
+
+TEST(Command, ABadConfigurationIs78AndNothingIsWritten) {
+  const TempDir dir;
+  const TempDir states;
+  const std::string config =
+      dir.write("p.cnf", "pulse={\n role=\"satellite\",\n timeout_ms=7, state=\"" + (states / "s") + "\" }");
+  for (const char* command : {"beat", "check-config"}) {
+    const Ran ran = pulse({command, "--config=" + config}, dir);
+    EXPECT_EQ(kExitConfig, ran.exit_code);
+    EXPECT_THAT(ran.output, HasSubstr(config + ":3: pulse.timeout_ms = 7: allowed is a whole number from 50 to 60000"));
+  }
+  const Ran with_state = pulse({"beat", "--config=" + config, "--state=" + (states / "s")}, dir);
+  EXPECT_EQ(kExitConfig, with_state.exit_code);
+  EXPECT_EQ(0u, files_in(states.path()));
+  EXPECT_EQ(kExitConfig, pulse({"beat", "--config=" + (dir / "none"), "--state=" + (states / "s")}, dir).exit_code);
+  EXPECT_EQ(0u, files_in(states.path()));
+  const Ran daemon = run_to_end({binary("proxysql-pulsed"), "--config=" + config}, dir);
+  EXPECT_EQ(kExitConfig, daemon.exit_code);
+  EXPECT_THAT(daemon.output, HasSubstr(":3: pulse.timeout_ms = 7"));
+}
+
+TEST(Command, AConfigurationThatBreaksLaterIsReported) {
+  Server server({});
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  const std::string config = server.dir().write("broken.cnf", "pulse={ role=1 }");
+  const Ran ran = pulse({"beat", "--config=" + config, "--state=" + server.state()}, server.dir());
+  EXPECT_EQ(kExitConfig, ran.exit_code);
+  const nlohmann::json status = server.status();
+  EXPECT_EQ("failing", status["state"]);
+  EXPECT_THAT(status["last_error"], HasSubstr("pulse.role = 1"));
+  EXPECT_EQ(78, status["history"][0]["exit_code"]);
+}
+
+TEST(Command, CheckConfigShowsValuesAndTheirSources) {
+  Server::Options options;
+  options.start = false;
+  options.pulse = "admin={ password=\"hush\" }, ";
+  Server server(options);
+  const Ran ran = server.run({"check-config"}, {"PULSE_DAEMON_PORT=9191"});
+  EXPECT_EQ(kExitOk, ran.exit_code);
+  EXPECT_THAT(ran.output, HasSubstr("# PULSE_DAEMON_PORT"));
+  EXPECT_THAT(ran.output, HasSubstr("pulse.admin.password "));
+  EXPECT_THAT(ran.output, ::testing::Not(HasSubstr("hush")));
+}
+
+TEST(Command, ABusyBeatIsSkippedQuietlyAndCounted) {
+  Server server({});
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  const UniqueFd lock(::open((server.state() + ".lock").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(0, ::flock(lock.get(), LOCK_EX | LOCK_NB));
+  const Ran ran = server.beat();
+  EXPECT_EQ(kExitSkipped, ran.exit_code);
+  EXPECT_EQ("", ran.output);
+  EXPECT_EQ(1, server.status()["counters"]["skipped_busy"]);
+  EXPECT_EQ(1, server.status()["counters"]["started"]);
+}
+
+TEST(Command, ABackedOffBeatIsSkippedAndCounted) {
+  Server::Options options;
+  options.pulse = "timeout_ms=100, interval_ms=5000, ";
+  Server server(options);
+  server.wedge(seconds(5));
+  EXPECT_EQ(kExitTimeout, server.beat().exit_code);
+  const Ran held = server.beat();
+  EXPECT_EQ(kExitSkipped, held.exit_code);
+  EXPECT_EQ("", held.output);
+  const nlohmann::json status = server.status();
+  EXPECT_EQ("admin_unresponsive", status["state"]);
+  EXPECT_EQ(1, status["counters"]["skipped_backoff"]);
+  EXPECT_GT(status["heartbeat"]["next_attempt_in_ms"], 5000);
+}
+
+// What a parent may leave behind must not disarm the hard timer.
+TEST(Command, ABeatWithBlockedAndIgnoredSignalsStillEndsInTime) {
+  Server::Options options;
+  options.pulse = "timeout_ms=200, ";
+  Server server(options);
+  server.wedge(seconds(5));
+  const Ran ran = run_to_end(server.pulse({"beat"}), server.dir(), {}, [] {
+    ::signal(SIGALRM, SIG_IGN);
+    ::signal(SIGTERM, SIG_IGN);
+    sigset_t all;
+    sigfillset(&all);
+    ::sigprocmask(SIG_BLOCK, &all, nullptr);
+  });
+  EXPECT_EQ(kExitTimeout, ran.exit_code);
+  EXPECT_LT(ran.took, milliseconds(200 + 250));
+}
+
+// The scheduler's child may inherit a log pipe that nobody reads.
+TEST(Command, ABeatWhoseLogBlocksStillEndsInTime) {
+  Server::Options options;
+  options.pulse = "timeout_ms=300, ";
+  Server server(options);
+  server.kill();
+  int pipe_ends[2];
+  ASSERT_EQ(0, ::pipe2(pipe_ends, O_CLOEXEC));
+  ASSERT_EQ(0, ::fcntl(pipe_ends[1], F_SETFL, O_NONBLOCK));
+  while (::write(pipe_ends[1], "x", 1) == 1) {
+  }
+  ASSERT_EQ(0, ::fcntl(pipe_ends[1], F_SETFL, 0));
+  const Ran ran = run_to_end(server.pulse({"beat"}), server.dir(), {}, [&] {
+    ::dup2(pipe_ends[1], 1);
+    ::dup2(pipe_ends[1], 2);
+  });
+  EXPECT_EQ(kExitTimeout, ran.exit_code);
+  EXPECT_LT(ran.took, milliseconds(300 + 250));
+  ::close(pipe_ends[0]);
+  ::close(pipe_ends[1]);
+}
+
+TEST(Command, ABeatWithoutStandardDescriptorsWritesNothingIntoTheSegment) {
+  Server server({});
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  server.kill();
+  const Ran ran = run_to_end(server.pulse({"beat"}), server.dir(), {}, [] {
+    ::close(0);
+    ::close(1);
+    ::close(2);
+  });
+  EXPECT_EQ(kExitUnavailable, ran.exit_code);
+  EXPECT_EQ(1, server.status()["counters"]["failed"]);
+}
+
+TEST(Command, TheSchedulersEmptyEnvironmentIsEnough) {
+  Server::Options options;
+  options.beat_interval_ms = 500;
+  Server server(options);
+  ASSERT_TRUE(eventually([&] { return server.status()["counters"]["ok"] >= 2; })) << server.log();
+}
+
+TEST(Command, StatusIsForPeopleToo) {
+  Server server({});
+  const Ran before = server.run({"status"});
+  EXPECT_EQ(kExitUnavailable, before.exit_code);
+  EXPECT_THAT(before.output, HasSubstr("no beat has run yet"));
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  const Ran after = server.run({"status"});
+  EXPECT_EQ(kExitOk, after.exit_code);
+  EXPECT_THAT(after.output, HasSubstr("state         beating (satellite)"));
+  EXPECT_THAT(after.output, HasSubstr("ready         yes"));
+}
+
+TEST(Command, HostNamesIPv6AndSocketsReachTheAdminInterface) {
+  Server server({});
+  const Ran by_name = server.run({"beat"}, {"PULSE_ADMIN_HOST=localhost"});
+  EXPECT_EQ(kExitOk, by_name.exit_code) << by_name.output;
+  const Ran no_such = server.run({"beat"}, {"PULSE_ADMIN_HOST=no-such-host.invalid"});
+  EXPECT_THAT(std::vector<int>({kExitUnavailable, kExitTimeout}), ::testing::Contains(no_such.exit_code))
+      << no_such.output;
+  const Ran by_ipv6 = server.run({"beat"}, {"PULSE_ADMIN_HOST=::1"});
+  EXPECT_EQ(kExitUnavailable, by_ipv6.exit_code) << "nothing listens there, and it says where";
+  EXPECT_THAT(by_ipv6.output, HasSubstr("[::1]:" + std::to_string(server.admin_port())));
+}
+
+TEST(Command, TheDefaultAuthenticationMethodDoesNotMatter) {
+  Server server({});
+  server.query("SET mysql-default_authentication_plugin='caching_sha2_password'");
+  server.query("LOAD MYSQL VARIABLES TO RUNTIME");
+  const Ran ran = server.beat();
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+}
+
+TEST(Command, TlsWhereItIsAskedFor) {
+  if (!is_real()) GTEST_SKIP() << "the double offers no TLS";
+  Server server({});
+  const Ran ran = server.run({"beat"}, {"PULSE_ADMIN_TLS=true"});
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+}
+
+}  // namespace
+}  // namespace pulse::test

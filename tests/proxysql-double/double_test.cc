@@ -1,0 +1,250 @@
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <mysql.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+int free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  EXPECT_EQ(0, ::bind(fd, reinterpret_cast<sockaddr*>(&address), size));
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+bool eventually(const std::function<bool()>& condition, milliseconds limit = seconds(8)) {
+  for (const auto end = Clock::now() + limit; Clock::now() < end; std::this_thread::sleep_for(milliseconds(20))) {
+    if (condition()) return true;
+  }
+  return condition();
+}
+
+// One connection; the timeout holds for every read.
+class Connection {
+ public:
+  Connection(int port, const char* user, const char* password, unsigned read_timeout_s = 5)
+      : handle_(::mysql_init(nullptr), &::mysql_close) {
+    my_bool verify = 0;
+    ::mysql_options(handle_.get(), MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+    ::mysql_options(handle_.get(), MYSQL_OPT_CONNECT_TIMEOUT, &read_timeout_s);
+    ::mysql_options(handle_.get(), MYSQL_OPT_READ_TIMEOUT, &read_timeout_s);
+    up_ = ::mysql_real_connect(handle_.get(), "127.0.0.1", user, password, nullptr, static_cast<unsigned>(port),
+                               nullptr, 0) != nullptr;
+  }
+  bool up() const { return up_; }
+  bool ping() { return ::mysql_ping(handle_.get()) == 0; }
+  std::string error() const { return ::mysql_error(handle_.get()); }
+
+  // The first field of the first row, empty if there is none; nothing on an error.
+  std::optional<std::string> ask(const std::string& sql) {
+    if (::mysql_query(handle_.get(), sql.c_str()) != 0) return std::nullopt;
+    const std::unique_ptr<MYSQL_RES, decltype(&::mysql_free_result)> result(::mysql_store_result(handle_.get()),
+                                                                            &::mysql_free_result);
+    if (result == nullptr) return ::mysql_errno(handle_.get()) == 0 ? std::optional<std::string>("") : std::nullopt;
+    const MYSQL_ROW row = ::mysql_fetch_row(result.get());
+    return row != nullptr && row[0] != nullptr ? row[0] : std::string();
+  }
+
+ private:
+  std::unique_ptr<MYSQL, decltype(&::mysql_close)> handle_;
+  bool up_ = false;
+};
+
+// One running double with a directory of its own.
+class Double {
+ public:
+  explicit Double(const std::string& extra, int peer_port = 0) : admin_port(free_port()), mysql_port(free_port()) {
+    char name[] = "/tmp/double-test.XXXXXX";
+    directory_ = ::mkdtemp(name);
+    const std::string admin = "127.0.0.1:" + std::to_string(admin_port);
+    std::ofstream(directory_ + "/proxysql.cnf")
+        << "admin_variables={ admin_credentials=\"admin:admin;pulse:pw\" mysql_ifaces=\"" << admin
+        << "\" cluster_username=\"node\" cluster_password=\"nodepw\" cluster_check_interval_ms=50 }\n"
+        << "mysql_variables={ threads=2 interfaces=\"127.0.0.1:" << mysql_port << "\" }\n"
+        << "mysql_users=({ username=\"app\" password=\"app\" },)\n"
+        << extra;
+    if (peer_port != 0) {
+      std::ofstream(file("proxysql.cnf"), std::ios::app)
+          << "proxysql_servers=({ hostname=\"127.0.0.1\" port=" << peer_port << " })\n";
+    }
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::dup2(::open(file("log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO);
+      ::execl(DOUBLE_BINARY, DOUBLE_BINARY, "-f", "-c", file("proxysql.cnf").c_str(), "-D", directory_.c_str(),
+              "--control", file("control").c_str(), "--die-with-parent", nullptr);
+      ::_exit(127);
+    }
+    EXPECT_TRUE(eventually([&] { return Connection(admin_port, "pulse", "pw").up(); }));
+  }
+  ~Double() {
+    ::kill(pid_, SIGTERM);
+    ::waitpid(pid_, nullptr, 0);
+    std::filesystem::remove_all(directory_);
+  }
+  Double(const Double&) = delete;
+  Double& operator=(const Double&) = delete;
+
+  Connection admin(unsigned timeout_s = 5) const { return {admin_port, "pulse", "pw", timeout_s}; }
+  std::string file(const std::string& name) const { return directory_ + "/" + name; }
+  std::string read(const std::string& name) const {
+    std::stringstream text;
+    text << std::ifstream(file(name)).rdbuf();
+    return text.str();
+  }
+  nlohmann::json control(const std::string& command) const {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    file("control").copy(address.sun_path, sizeof(address.sun_path) - 1);
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(0, ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+    const std::string line = command + "\n";
+    EXPECT_EQ(static_cast<ssize_t>(line.size()), ::write(fd, line.data(), line.size()));
+    std::string answer;
+    for (char c = 0; ::read(fd, &c, 1) == 1 && c != '\n';) answer += c;
+    ::close(fd);
+    return nlohmann::json::parse(answer);
+  }
+
+  const int admin_port;
+  const int mysql_port;
+
+ private:
+  std::string directory_;
+  pid_t pid_ = -1;
+};
+
+TEST(ProxysqlDouble, LogsInOnBothPortsAndRefusesWrongPasswords) {
+  const Double server("");
+  EXPECT_EQ("2.7.1-16-g2726c27", server.admin().ask("SELECT @@version"));
+  EXPECT_EQ("1", Connection(server.mysql_port, "app", "app").ask("SELECT 1"));
+  const Connection wrong(server.admin_port, "pulse", "wrong");
+  EXPECT_FALSE(wrong.up());
+  EXPECT_EQ("ProxySQL Error: Access denied for user 'pulse'@'127.0.0.1' (using password: YES)", wrong.error());
+}
+
+TEST(ProxysqlDouble, LoadBumpsTheVersionAndInsertDoesNot) {
+  const Double server("");
+  Connection admin = server.admin();
+  const std::string version = "SELECT version FROM runtime_checksums_values WHERE name='mysql_servers'";
+  EXPECT_EQ("1", admin.ask(version));
+  admin.ask("INSERT INTO mysql_servers(hostname) VALUES ('a')");
+  EXPECT_EQ("0", admin.ask("SELECT count(*) FROM runtime_mysql_servers"));
+  admin.ask("LOAD MYSQL SERVERS TO RUNTIME");
+  EXPECT_EQ("2", admin.ask(version));
+  EXPECT_EQ("1", admin.ask("SELECT count(*) FROM runtime_mysql_servers"));
+}
+
+TEST(ProxysqlDouble, FaultHitsTheStatementItIsMeantFor) {
+  const Double server("");
+  server.control("fault query error nth=2 match=two");
+  Connection admin = server.admin();
+  EXPECT_EQ("two", admin.ask("SELECT 'two'"));
+  EXPECT_FALSE(admin.ask("SELECT 'two'"));
+  EXPECT_EQ("two", admin.ask("SELECT 'two'"));
+}
+
+TEST(ProxysqlDouble, SilenceLastsUntilTheClientGivesUp) {
+  const Double server("");
+  server.control("fault query silence");
+  Connection admin = server.admin(1);
+  const auto before = Clock::now();
+  EXPECT_FALSE(admin.ask("SELECT 1"));
+  EXPECT_GE(Clock::now() - before, milliseconds(900));
+  EXPECT_LT(Clock::now() - before, seconds(3));
+}
+
+TEST(ProxysqlDouble, EachAbandonedStatementLeavesAThreadUntilTheWedgeEnds) {
+  const Double server("");
+  const auto threads = [&] { return server.control("stats")["threads"].get<int>(); };
+  server.control("wedge 1");
+  std::this_thread::sleep_for(milliseconds(200));  // until the threads of earlier connections have gone
+  const int before = threads();
+  for (int i = 0; i < 3; ++i) {
+    Connection admin = server.admin(1);
+    EXPECT_TRUE(admin.ping());
+    EXPECT_FALSE(admin.ask("SELECT 1"));
+  }
+  EXPECT_GE(threads(), before + 3);
+  server.control("unwedge");
+  EXPECT_TRUE(eventually([&] { return threads() < before; }));
+}
+
+TEST(ProxysqlDouble, SchedulerGivesAnEmptyEnvironmentAndArgumentsUpToTheFirstNull) {
+  const Double server("");
+  Connection admin = server.admin();
+  const std::string script = "tr \"\\0\" \"\\n\" < /proc/self/environ > " + server.file("env.new") +
+                             "; echo \"$# $1\" > " + server.file("args") + "; mv " + server.file("env.new") + " " +
+                             server.file("env");
+  admin.ask("INSERT INTO scheduler(id,interval_ms,filename,arg1,arg2,arg3,arg5) VALUES (1,100,'/bin/sh','-c','" +
+            script + "','me','unseen')");
+  admin.ask("LOAD SCHEDULER TO RUNTIME");
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(server.file("env")); }));
+  EXPECT_EQ("0 \n", server.read("args"));
+  EXPECT_EQ(std::string::npos, server.read("env").find("PATH="));
+}
+
+TEST(ProxysqlDouble, SatelliteFollowsOnlyWhatItsCoreHasLoaded) {
+  const Double core("mysql_servers=({ address=\"10.0.0.1\" hostgroup=0 })\n");
+  const Double satellite("", core.admin_port);
+  const auto servers = [&] { return satellite.admin().ask("SELECT count(*) FROM runtime_mysql_servers"); };
+  std::this_thread::sleep_for(milliseconds(500));
+  EXPECT_EQ("0", servers());
+  core.admin().ask("LOAD MYSQL SERVERS TO RUNTIME");
+  EXPECT_TRUE(eventually([&] { return servers() == "1"; }));
+  EXPECT_EQ("1", satellite.admin().ask("SELECT count(*) FROM disk.mysql_servers"));
+}
+
+TEST(ProxysqlDouble, WaitTimeoutClosesIdleSessionsButNoTransactions) {
+  const Double server("");
+  Connection idle(server.mysql_port, "app", "app");
+  Connection busy(server.mysql_port, "app", "app");
+  busy.ask("BEGIN");
+  Connection admin = server.admin();
+  admin.ask("SET mysql-wait_timeout=0");
+  admin.ask("LOAD MYSQL VARIABLES TO RUNTIME");
+  EXPECT_TRUE(eventually([&] { return server.control("stats")["mysql_connections_now"] == 1; }));
+  EXPECT_FALSE(idle.ask("SELECT 1"));
+  EXPECT_EQ("1", busy.ask("SELECT 1"));
+}
+
+TEST(ProxysqlDouble, PauseRefusesNewConnectionsAndResumeBringsThemBack) {
+  const Double server("");
+  Connection open(server.mysql_port, "app", "app");
+  Connection admin = server.admin();
+  EXPECT_TRUE(admin.ask("PROXYSQL PAUSE"));
+  EXPECT_FALSE(Connection(server.mysql_port, "app", "app").up());
+  EXPECT_EQ("1", open.ask("SELECT 1"));
+  EXPECT_FALSE(admin.ask("PROXYSQL PAUSE"));
+  EXPECT_EQ("ProxySQL Admin Error: ProxySQL MySQL module is already paused, impossible to pause", admin.error());
+  EXPECT_TRUE(admin.ask("PROXYSQL RESUME"));
+  EXPECT_TRUE(Connection(server.mysql_port, "app", "app").up());
+}
+
+}  // namespace
