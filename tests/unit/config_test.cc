@@ -82,6 +82,23 @@ pulse={ role="satellite" }
   EXPECT_EQ("/etc/p.cnf:16", source_of(*loaded, "pulse.interval_ms"));
 }
 
+TEST(Config, WhatIsSetIsNotDerived) {
+  const auto loaded = parse(
+      "scheduler=( { interval_ms=500; arg1=\"beat\" } )\npulse={ role=\"core\"; interval_ms=3000; timeout_ms=77; "
+      "satellite={ peer_timeout_ms=1234 }; };");
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(3000, loaded->config.interval.count());
+  EXPECT_EQ(77, loaded->config.timeout.count());
+  EXPECT_EQ(1234, loaded->config.peer_timeout.count());
+}
+
+TEST(Config, ARowThatProxySQLRefusesIsNoInterval) {
+  const auto loaded = parse("scheduler=( { interval_ms=99; arg1=\"beat\" }, { interval_ms=700; arg1=\"beat\" } )\n" +
+                            std::string(kRole));
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(700, loaded->config.interval.count());
+}
+
 TEST(Config, PulseWinsOverProxySQLAndFlagsOverAll) {
   const std::string text =
       "admin_variables={ mysql_ifaces=\"0.0.0.0:7032\" }\npulse={ role=\"core\"; admin={ port=8032; host=\"::1\"; }; "

@@ -86,6 +86,11 @@ TEST_F(SatellitePlan, AfterwardsItWaits) {
   EXPECT_THAT(plan({dead("core.example")}).situation, HasSubstr("no core is alive"));
 }
 
+TEST_F(SatellitePlan, TheFilesEntriesStayAlsoWhenTheyAreDead) {
+  EXPECT_THAT(statements({dead("core.example"), dead("10.0.0.1")}),
+              ElementsAre("DELETE FROM proxysql_servers WHERE hostname = '10.0.0.1' AND port = 6032", kToRuntime));
+}
+
 TEST_F(SatellitePlan, ANewCoreGetsItsTime) {
   EXPECT_THAT(statements({dead("10.0.0.1"), unchecked("10.0.0.2")}), IsEmpty());
 }
@@ -104,10 +109,10 @@ TEST_F(SatellitePlan, WithoutEntriesInTheFileNothingIsRemoved) {
 }
 
 TEST_F(SatellitePlan, TwoLoadsAreMoreThanASecondApart) {
-  loaded_ns_ = kNowNs - 900'000'000;
+  loaded_ns_ = kNowNs - 1'000'000'000;
   EXPECT_THAT(statements({in_memory("core.example")}), IsEmpty());
   EXPECT_TRUE(plan({in_memory("core.example")}).deferred);
-  loaded_ns_ = kNowNs - 1'100'000'000;
+  loaded_ns_ = kNowNs - 1'000'000'001;
   EXPECT_THAT(statements({in_memory("core.example")}), ElementsAre(kToRuntime));
 }
 

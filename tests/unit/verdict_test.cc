@@ -159,6 +159,14 @@ TEST_F(VerdictTest, ALostSegmentTakesNothingOutOfService) {
   EXPECT_TRUE(verdict.started.passes);
 }
 
+TEST_F(VerdictTest, ADaemonThatNeverSawASegmentGoesByThePort) {
+  view_ = StateView{};
+  view_.problem = "no such file";
+  EXPECT_TRUE(now().ready.passes && now().started.passes && now().live.passes);
+  port_.answers = false;
+  EXPECT_FALSE(now().ready.passes);
+}
+
 TEST(MakePolicy, TheStaggerIsTheHostsOwn) {
   Config config;
   const Policy a = make_policy(config, "proxysql-satellite-7d9f-abcde");
