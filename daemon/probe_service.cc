@@ -1,5 +1,7 @@
 #include "daemon/probe_service.h"
 
+#include <cerrno>
+
 #include "src/log.h"
 #include "src/socket_table.h"
 #include "src/status_json.h"
@@ -31,10 +33,13 @@ void ProbeService::open_segment() {
   SegmentOptions options;
   options.path = config_.state;
   options.group = config_.group;
+  options.create = false;
   auto opened = Segment::open(options);
   const std::lock_guard<std::mutex> hold(mutex_);
   segment_ = opened ? std::make_shared<Segment>(std::move(*opened)) : nullptr;
-  segment_problem_ = opened ? "" : opened.error().text;
+  const bool absent = !opened && opened.error().code == ENOENT;
+  segment_problem_ = opened || absent ? "" : opened.error().text;
+  segment_absent_ = absent ? opened.error().text : "";
 }
 
 void ProbeService::tick() {
@@ -87,6 +92,7 @@ ProbeService::Snapshot ProbeService::look() {
     const std::lock_guard<std::mutex> hold(mutex_);
     segment = segment_;
     snapshot.view.problem = segment_problem_;
+    snapshot.view.absent = segment_absent_;
     snapshot.clients = counted_clients_;
   }
   snapshot.now_ns = boottime_ns();

@@ -46,6 +46,7 @@ class ProbeService {
   std::mutex mutex_;  // of what follows; held for copies, never over a wait
   std::shared_ptr<Segment> segment_;
   std::string segment_problem_;
+  std::string segment_absent_;
   Memory memory_;
   int64_t counted_clients_ = -1;  // by the socket table, while the beats' count is stale
 

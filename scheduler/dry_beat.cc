@@ -18,7 +18,7 @@ namespace {
 
 Result<InstanceLock> wait_for_lock(const StateAccess& state, Deadline deadline) {
   for (;;) {
-    auto lock = InstanceLock::try_take(state.path(), state.group());
+    auto lock = InstanceLock::try_take(state.path(), state.group(), false);
     if (!lock || lock->taken() || deadline.passed()) return lock;
     // flock(2) has no timeout, and the holder is a beat that lasts some milliseconds.
     const timespec pause{0, 5'000'000};
@@ -50,7 +50,7 @@ int run_dry_beat(const Options& options) {
     log_error(state.config_error());
     return kExitConfig;
   }
-  state.open();
+  state.open_existing();
   const Config& config = state.loaded().config;
   const milliseconds timeout = options.timeout.value_or(config.timeout);
   const Deadline deadline = io_deadline(began, timeout);
@@ -73,8 +73,6 @@ int run_dry_beat(const Options& options) {
                layout->resync_done.load(std::memory_order_relaxed);
       layout->holder.publish({::getpid(), self ? self->start_ticks : 0, boottime_ns() + deadline.left().count()});
     }));
-  } else {
-    log_warning(state.problem());
   }
 
   Phase phase = Phase::connect;

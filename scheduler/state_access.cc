@@ -27,6 +27,7 @@ void StateAccess::open_segment(bool create) {
   options.path = path_;
   options.group = group_;
   options.create = create;
+  options.root_may = options_.dry_run;
   auto opened = Segment::open(options);
   if (opened) {
     segment_ = std::move(*opened);
@@ -35,7 +36,10 @@ void StateAccess::open_segment(bool create) {
   }
 }
 
-void StateAccess::open() {
+void StateAccess::open() { open_any(true); }
+void StateAccess::open_existing() { open_any(false); }
+
+void StateAccess::open_any(bool create) {
   install_bus_guard();
   if (path_is_known()) {
     if (!segment_) open_segment(false);
@@ -44,7 +48,7 @@ void StateAccess::open() {
   if (load()) {
     path_ = loaded_->config.state;
     group_ = loaded_->config.group;
-    open_segment(true);
+    open_segment(create);
   } else if (!options_.state) {
     // The file was readable once, under this name: the segment made then is where its fault is to be reported.
     open_segment(false);

@@ -24,6 +24,9 @@ class StateAccess {
   // config_error(): a beat works without a segment.
   void open();
 
+  // The same for a command that must leave no file behind.
+  void open_existing();
+
   // Reads the configuration, the first time it is asked for. False: config_error() says why.
   bool load();
 
@@ -38,6 +41,7 @@ class StateAccess {
 
  private:
   bool path_is_known();
+  void open_any(bool create);
   void open_segment(bool create);
   uint64_t stored(std::atomic<uint64_t> Layout::*word);
 

@@ -16,10 +16,10 @@ namespace pulse {
 namespace {
 
 // Opens before it creates: in a sticky directory the kernel may refuse O_CREAT on another user's existing file.
-UniqueFd open_lock_file(const std::string& path, std::optional<gid_t> group) {
+UniqueFd open_lock_file(const std::string& path, std::optional<gid_t> group, bool create) {
   constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
   UniqueFd fd(::open(path.c_str(), kFlags));
-  if (fd || errno != ENOENT) return fd;
+  if (fd || errno != ENOENT || !create) return fd;
   fd = UniqueFd(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, group ? 0660 : 0600));
   if (fd && group) {
     // Best effort: whoever can't open the file uses the socket, and says so by its error if that fails too.
@@ -31,8 +31,8 @@ UniqueFd open_lock_file(const std::string& path, std::optional<gid_t> group) {
 
 }  // namespace
 
-Result<InstanceLock> InstanceLock::try_take(const std::string& state_path, std::optional<gid_t> group) {
-  UniqueFd fd = open_lock_file(state_path + ".lock", group);
+Result<InstanceLock> InstanceLock::try_take(const std::string& state_path, std::optional<gid_t> group, bool create) {
+  UniqueFd fd = open_lock_file(state_path + ".lock", group, create);
   struct stat file {};
   if (!fd || ::fstat(fd.get(), &file) != 0 || !S_ISREG(file.st_mode)) return try_socket(state_path);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return InstanceLock(std::move(fd));

@@ -18,8 +18,9 @@ namespace pulse {
 class InstanceLock {
  public:
   // Tries to take the lock of the segment at `state_path`; never waits: ask taken() of what comes back.
-  // `group` as in SegmentOptions. Fails only if neither kind of lock can be had; error().code is the errno.
-  static Result<InstanceLock> try_take(const std::string& state_path, std::optional<gid_t> group);
+  // `group` and `create` as in SegmentOptions; a file that mustn't be created and isn't there is replaced by the
+  // socket. Fails only if neither kind of lock can be had; error().code is the errno.
+  static Result<InstanceLock> try_take(const std::string& state_path, std::optional<gid_t> group, bool create = true);
 
   bool taken() const { return static_cast<bool>(fd_); }
 

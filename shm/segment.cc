@@ -114,8 +114,12 @@ Result<UniqueFd> open_or_create(const SegmentOptions& options) {
     if (error == EISDIR) return not_a_file(options.path);
     if (error != ENOENT || !options.create || tries == 2) {
       std::string advice;
+      struct stat file {};
       if (error == ENOENT) advice = " (no beat has run yet, or another path is in use)";
-      if (error == EACCES) advice = " (programs under different users need pulse.group, and its directory that group)";
+      if (error == EACCES && ::lstat(options.path.c_str(), &file) == 0) {
+        advice = " (it belongs to user " + std::to_string(file.st_uid) +
+                 ": remove it, or set pulse.group to a group that both users share)";
+      }
       Error failed = system_error("open the state segment " + options.path, error);
       failed.text += advice;
       return failed;
@@ -128,7 +132,8 @@ Result<void> check(const struct stat& file, const SegmentOptions& options) {
   const std::string what = "the state segment " + options.path;
   if (!S_ISREG(file.st_mode)) return not_a_file(options.path);
   const bool group_owns = options.group && file.st_gid == *options.group;
-  if (file.st_uid != ::geteuid() && file.st_uid != 0 && !group_owns) {
+  const bool root_opens = options.root_may && ::geteuid() == 0;
+  if (file.st_uid != ::geteuid() && file.st_uid != 0 && !group_owns && !root_opens) {
     return Error{what + " belongs to user " + std::to_string(file.st_uid) + ", group " + std::to_string(file.st_gid) +
                      ": neither this user, root nor pulse.group; remove it, or set pulse.group to the shared group",
                  EACCES};

@@ -18,8 +18,9 @@ inline constexpr const char* kDefaultStatePath = "/dev/shm/proxysql-pulse";
 struct SegmentOptions {
   std::string path = kDefaultStatePath;
   std::optional<gid_t> group;  // of the programs that share it under different users; also makes the file 0660
-  bool create = true;
+  bool create = true;          // for beats alone: the file is then their user's, whoever else comes first
   bool writable = true;
+  bool root_may = false;  // for a person's command: root may open any user's segment
 };
 
 // A mapped segment. Movable; unmaps when it goes. Copies of processes (fork) share the mapping.

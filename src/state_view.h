@@ -11,6 +11,7 @@ namespace pulse {
 
 struct StateView {
   std::string problem;  // why the segment can't be used; "" if it can. All else is then zero
+  std::string absent;   // why there is no segment yet; a beat makes it
   BeatRecord record{};  // with an attempt folded in that ended without a record of its own
   Attempt attempt{};
   Marks marks{};

@@ -151,7 +151,9 @@ std::string status_json(const StatusInput& input) {
   json["mysql_port"] = mysql_port(input);
   json["proxysql"] = proxysql(input);
   json["history"] = history(input);
-  json["segment"] = {{"path", input.config.state}, {"problem", view.problem}, {"bytes", sizeof(Layout)}};
+  json["segment"] = {{"path", input.config.state},
+                     {"problem", view.problem.empty() ? view.absent : view.problem},
+                     {"bytes", sizeof(Layout)}};
   json["settings"] = {{"interval_ms", input.config.interval.count()},
                       {"timeout_ms", input.config.timeout.count()},
                       {"backoff_max_ms", input.config.backoff_max.count()},
@@ -206,6 +208,7 @@ std::string status_text(const StatusInput& input) {
   }
   if (view.resync_pending) line("resync", "asked for, with the next beat");
   if (!view.problem.empty()) line("segment", view.problem);
+  if (!view.absent.empty()) line("segment", view.absent);
   return out;
 }
 

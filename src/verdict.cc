@@ -47,7 +47,8 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
     }
     case State::scheduler_silent:
       return view.last_beat_ns == 0
-                 ? "no beat has ever come: is there an active scheduler row that runs proxysql-pulse beat?"
+                 ? "no beat has ever come: is there an active scheduler row that runs proxysql-pulse beat, and can it "
+                   "create the state segment (see ProxySQL's log)?"
                  : "no beat for " + show_span(now_ns - view.last_beat_ns) +
                        ": ProxySQL is stopped or wedged, its scheduler row was switched off, or its configuration "
                        "can't be read (see "

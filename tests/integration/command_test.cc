@@ -179,6 +179,25 @@ TEST(Command, TheSchedulersEmptyEnvironmentIsEnough) {
   ASSERT_TRUE(eventually([&] { return server.status()["counters"]["ok"] >= 2; })) << server.log();
 }
 
+// A person at a shell, root perhaps, comes before the first beat and after it: the segment stays the beats' user's.
+TEST(Command, PeoplesCommandsMakeNoFilesAndRootMayUseThem) {
+  Server server({});
+  EXPECT_EQ(kExitUnavailable, server.run({"maintenance", "on"}).exit_code);
+  EXPECT_EQ(kExitUnavailable, server.run({"resync"}).exit_code);
+  EXPECT_EQ(kExitOk, server.run({"beat", "--dry-run"}).exit_code);
+  EXPECT_FALSE(std::filesystem::exists(server.state()));
+  EXPECT_FALSE(std::filesystem::exists(server.state() + ".lock"));
+  if (::geteuid() != 0) return;
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  ASSERT_EQ(0, ::chown(server.state().c_str(), 4711, 4711));
+  EXPECT_EQ(kExitOk, server.run({"status"}).exit_code);
+  EXPECT_EQ(kExitOk, server.run({"maintenance", "on"}).exit_code);
+  EXPECT_EQ(kExitOk, server.run({"beat", "--dry-run"}).exit_code);
+  const Ran beat = server.beat();
+  EXPECT_EQ(kExitOk, beat.exit_code);
+  EXPECT_THAT(beat.output, HasSubstr("belongs to user 4711"));
+}
+
 TEST(Command, StatusIsForPeopleToo) {
   Server server({});
   const Ran before = server.run({"status"});

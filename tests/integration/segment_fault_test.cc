@@ -93,14 +93,18 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& each) { return each.param.name; });
 
 TEST(SegmentFaults, ADirectoryThatTakesNoFile) {
-  Server server({});
+  Server::Options options;
+  options.pulse = "interval_ms=500, ";
+  Server server(options);
   const Ran ran = run_to_end({binary("proxysql-pulse"), "beat", "--config=" + server.config(), "--state=/proc/pulse"},
                              server.dir());
   EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
   EXPECT_THAT(ran.output, HasSubstr("the state segment /proc/pulse"));
   Daemon daemon(server, {"--state=/proc/pulse"});
   EXPECT_THAT(daemon.get("/status").body["segment"]["problem"], HasSubstr("/proc/pulse"));
-  EXPECT_TRUE(eventually([&] { return daemon.get("/healthz/ready").status == 200; }));
+  EXPECT_TRUE(eventually([&] { return daemon.state() == "scheduler_silent"; }));
+  EXPECT_THAT(daemon.get("/healthz/live").body["message"], HasSubstr("can it create the state segment"));
+  EXPECT_EQ(200, daemon.get("/healthz/live").status);
 }
 
 TEST(SegmentFaults, AFullDisk) {

@@ -189,7 +189,9 @@ bool AdminPort::login(Fd& client, uint32_t connection_id, std::string& input, st
   auto login = parse_login(packet.payload);
   if (!login) return false;
   uint8_t sequence = packet.sequence;
-  if (!login->plugin.empty() && login->plugin != "mysql_native_password") {
+  // A client that starts with another method than the greeting's is asked once more, also where both are known.
+  const bool native_greeting = server_.variables.text("mysql-default_authentication_plugin") == "mysql_native_password";
+  if (!native_greeting || (!login->plugin.empty() && login->plugin != "mysql_native_password")) {
     if (!send_all(client.get(), frame(++sequence, auth_switch_payload(salt)))) return false;
     if (!read_packet(client.get(), input, &packet)) return false;
     login->token = packet.payload;

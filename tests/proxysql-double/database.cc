@@ -37,6 +37,11 @@ std::string quoted(std::string_view text) {
   return out + "'";
 }
 
+void append_item(std::string& list, const std::string& item) {
+  if (!list.empty()) list += ',';
+  list += item;
+}
+
 pulse::Result<std::unique_ptr<Database>> Database::open(const std::string& data_dir, bool initial, bool* new_disk) {
   const std::string disk = data_dir + "/proxysql.db";
   if (initial) ::rename(disk.c_str(), (disk + ".bak").c_str());

@@ -15,6 +15,8 @@ namespace proxysql_double {
 
 // 'it''s'
 std::string quoted(std::string_view text);
+// Adds an item to a list that commas separate.
+void append_item(std::string& list, const std::string& item);
 
 // One connection with the schemas main, disk (DIR/proxysql.db), stats, stats_history (DIR/proxysql_stats.db) and rt,
 // the double's own record of what is loaded to runtime. Thread-safe: one statement at a time.

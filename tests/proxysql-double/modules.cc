@@ -136,7 +136,7 @@ void store_content(Database& database, Module module, const std::vector<ResultSe
     if (!holds_variables(module)) clear(database, "main." + tables[i]);
     for (const Row& row : contents[i].rows) {
       std::string values;
-      for (const Value& value : row) values += (values.empty() ? "" : ",") + (value ? quoted(*value) : "NULL");
+      for (const Value& value : row) append_item(values, value ? quoted(*value) : "NULL");
       insert_row(database, "main." + tables[i], "", values);
     }
   }
@@ -161,8 +161,8 @@ int64_t Modules::config_to_memory(Module module, const Cnf& cnf) {
       std::string names;
       std::string values;
       for (const auto& [name, value] : row) {
-        names += (names.empty() ? "" : ",") + name;
-        values += (values.empty() ? "" : ",") + quoted(value);
+        append_item(names, name);
+        append_item(values, quoted(value));
       }
       const Answer answer = insert_row(database_, "main." + table, "(" + names + ")", values);
       if (answer.kind == Answer::Kind::error) {

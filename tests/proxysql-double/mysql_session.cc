@@ -100,7 +100,8 @@ void MysqlSession::handle(const Packet& packet, Instant now) {
       return;
     }
     login_ = *login;
-    if (login_.plugin.empty() || login_.plugin == "mysql_native_password") {
+    const bool native_greeting = host_.variable("mysql-default_authentication_plugin") == "mysql_native_password";
+    if (native_greeting && (login_.plugin.empty() || login_.plugin == "mysql_native_password")) {
       check_password(login_.token, packet.sequence);
       return;
     }

@@ -56,7 +56,7 @@ void refill(Database& database, const std::string& table, const std::vector<Row>
   database.execute("DELETE FROM " + table);
   for (const Row& row : rows) {
     std::string values;
-    for (const Value& value : row) values += (values.empty() ? "" : ",") + literal(value);
+    for (const Value& value : row) append_item(values, literal(value));
     insert_row(database, table, values);
   }
   database.execute("RELEASE refill");

@@ -132,6 +132,9 @@ TEST_F(SegmentTest, RefusesAForeignOwnerUnlessTheGroupIsRight) {
   SegmentOptions options = at(path_);
   options.group = kShared;
   EXPECT_TRUE(Segment::open(options));
+  options = at(path_);
+  options.root_may = true;
+  EXPECT_TRUE(Segment::open(options)) << "this is root";
 }
 
 TEST_F(SegmentTest, AnUnwritableDirectoryIsSaid) {
