@@ -157,7 +157,7 @@ std::string connect_and_read(const std::string& address, uint16_t port, Deadline
     if (failure == ENODATA) return name + " closed the connection before its greeting";
     return system_error("read the greeting of " + name, failure).text;
   };
-  const std::string garbage = name + " doesn't speak the MySQL protocol";
+  std::string garbage = name + " doesn't speak the MySQL protocol";
   std::array<unsigned char, kLongestGreeting> packet;
   if (const int failure = read_fully(socket.get(), packet.data(), kPacketHeader, deadline)) return describe(failure);
   const size_t size = packet[0] | static_cast<size_t>(packet[1]) << 8 | static_cast<size_t>(packet[2]) << 16;

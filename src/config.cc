@@ -436,7 +436,8 @@ std::vector<Override> overrides_from_environment(const char* const* environment)
     for (const Key& key : keys()) {
       const std::string name = environment_name(key.name);
       if (equals != std::string::npos && entry.substr(0, equals) == name) {
-        overrides.push_back({key.name, entry.substr(equals + 1), name});
+        Override over{key.name, entry.substr(equals + 1), name};
+        overrides.push_back(std::move(over));
       }
     }
   }

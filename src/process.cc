@@ -14,7 +14,7 @@
 
 namespace pulse {
 
-Result<ProcessStat> parse_process_stat(std::string text) {
+Result<ProcessStat> parse_process_stat(const std::string& text) {
   const size_t open = text.find('(');
   const size_t close = text.rfind(')');
   ProcessStat stat;

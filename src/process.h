@@ -23,7 +23,7 @@ struct ProcessStat {
 Result<ProcessStat> read_process_stat(pid_t pid);
 
 // Parses the text of /proc/PID/stat; the name may hold any character, also ')'.
-Result<ProcessStat> parse_process_stat(std::string text);
+Result<ProcessStat> parse_process_stat(const std::string& text);
 
 enum class KillResult { killed, gone, not_it, failed };
 

@@ -36,12 +36,12 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
       return "in maintenance: proxysql-pulse maintenance off ends it";
     case State::failing:
       if (!view.problem.empty()) return view.problem;
-      return "beats fail since " + show_span(now_ns - record.failing_since_ns) + ": " +
+      return "beats have failed for " + show_span(now_ns - record.failing_since_ns) + ": " +
              std::string(text(record.message));
     case State::admin_unresponsive: {
       if (record.consecutive_timeouts == 0) return "a beat is stuck past its deadline";
       const int64_t next = record.next_attempt_ns - now_ns;
-      return "the admin interface hasn't answered since " + show_span(now_ns - record.wedged_since_ns) + ", " +
+      return "the admin interface hasn't answered for " + show_span(now_ns - record.wedged_since_ns) + ", " +
              std::to_string(record.consecutive_timeouts) + " attempts timed out, next " +
              (next > 0 ? "in " + show_span(next) : "with the next beat");
     }

@@ -44,7 +44,10 @@ bool connects(uint16_t port) {
 
 }  // namespace
 
-bool is_real() { return std::getenv("PROXYSQL_BIN") != nullptr; }
+bool is_real() {
+  const char* path = std::getenv("PROXYSQL_BIN");
+  return path != nullptr && *path != '\0';
+}
 
 std::string binary(const std::string& name) { return std::string(PULSE_BIN_DIR) + "/" + name; }
 

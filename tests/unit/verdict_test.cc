@@ -99,7 +99,7 @@ TEST_F(VerdictTest, FailingSaysWhy) {
   view_.record.failing_since_ns = kNow - 4 * kS;
   set_text(view_.record.message, "Access denied");
   EXPECT_EQ(State::failing, now().state);
-  EXPECT_EQ("beats fail since 4.0 s: Access denied", now().message);
+  EXPECT_EQ("beats have failed for 4.0 s: Access denied", now().message);
   EXPECT_TRUE(now().ready.passes);
 }
 
