@@ -100,6 +100,7 @@ class Beat {
     const std::string who = "a beat that was " + std::to_string((boottime_ns() - holder.deadline_ns) / 1'000'000) +
                             " ms past its deadline in phase " + name(phase) + " (pid " + std::to_string(pid) + ")";
     if (result == KillResult::killed) log_warning("killed " + who);
+    killed_overdue_ = result == KillResult::killed;
     if (result == KillResult::failed) log_error("can't kill " + who + ": stuck in the kernel, or not ours");
     return result == KillResult::killed || result == KillResult::gone;
   }
@@ -108,19 +109,25 @@ class Beat {
   bool begin_record() {
     const uint64_t boot = machine_boot_id();
     bool read = false;
+    bool folded = false;
     with_layout([&](Layout& layout) {
       read = layout.record.read(record_) && layout.attempt.read(attempt_) && layout.observation.read(last_seen_);
       const Marks marks{layout.phase_mark.load(std::memory_order_relaxed),
                         layout.end_mark.load(std::memory_order_acquire),
                         layout.ended_ns.load(std::memory_order_relaxed)};
       // Published at once: if this beat dies as well, its own death is all that is left to account for.
-      if (fold_unrecorded(record_, attempt_, marks, backoff(), began_ns_, true)) layout.record.publish(record_);
+      folded = fold_unrecorded(record_, attempt_, marks, backoff(), began_ns_, true);
+      if (folded) layout.record.publish(record_);
       if (layout.boot_id.load(std::memory_order_relaxed) != boot) start_over(layout, boot);
       layout.last_beat_ns.store(began_ns_, std::memory_order_relaxed);
       servers_loaded_ns_ = layout.servers_loaded_ns.load(std::memory_order_relaxed);
       resync_requested_ = layout.resync_requested.load(std::memory_order_relaxed);
       resync_done_ = layout.resync_done.load(std::memory_order_relaxed);
     });
+    // It couldn't say so itself any more.
+    if (folded && !killed_overdue_ && is_worth_logging(record_.consecutive_failures)) {
+      log_error("the last beat was " + std::string(text(record_.message)));
+    }
     return read;
   }
 
@@ -344,6 +351,7 @@ class Beat {
   const int64_t began_ns_ = boottime_ns();
   StateAccess state_;
   bool lost_ = false;
+  bool killed_overdue_ = false;
   BeatRecord record_{};
   Attempt attempt_{};
   Observation last_seen_{};

@@ -102,10 +102,10 @@ bool fold_unrecorded(BeatRecord& record, const Attempt& attempt, const Marks& ma
   if (marked && (marks.end_mark & 0xFF) == static_cast<uint8_t>(Outcome::timed_out)) {
     end.outcome = Outcome::timed_out;
     end.exit_code = kExitTimeout;
-    message = std::string("timed out in phase ") + name(end.phase);
+    message = std::string("ended by its hard timeout in phase ") + name(end.phase);
   } else if (marked) {
     end.outcome = Outcome::overdue;
-    message = std::string("stuck past its deadline in phase ") + name(end.phase) + ", killed";
+    message = std::string("stuck past its deadline in phase ") + name(end.phase) + " and killed by a later one";
   } else {
     // Its own timer would have left a mark: it was killed from outside, which says nothing about ProxySQL.
     end.outcome = Outcome::failed;

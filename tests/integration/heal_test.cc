@@ -172,6 +172,7 @@ TEST_F(HealTest, KilledAtAnyStatementTheNextBeatsHealIt) {
 
 TEST_F(HealTest, AThousandBeatsKilledAtRandomInstantsUnderAReadingDaemon) {
   Daemon daemon(satellite_);
+  ASSERT_TRUE(eventually([&] { return satellite_.beat().exit_code == kExitOk && daemon.state() == "beating"; }));
   std::atomic<bool> stop{false};
   int reads = 0;
   std::string wrong;

@@ -112,7 +112,7 @@ TEST_F(Unrecorded, TheTimersMarkIsATimeout) {
   EXPECT_EQ(1u, record_.timed_out);
   EXPECT_EQ(1u, record_.consecutive_timeouts);
   EXPECT_EQ(2'400 * kMs, record_.next_attempt_ns) << "from its end, not from when it was found";
-  EXPECT_EQ("timed out in phase observe", text(record_.message));
+  EXPECT_EQ("ended by its hard timeout in phase observe", text(record_.message));
   EXPECT_FALSE(fold_it(9'000 * kMs, true)) << "once";
 }
 
