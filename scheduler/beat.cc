@@ -87,7 +87,7 @@ class Beat {
     with_layout([&](Layout& layout) { read = layout.holder.read(holder); });
     if (!read || holder.pid == 0 || boottime_ns() <= holder.deadline_ns + kOverdueGraceNs) return false;
     const auto pid = static_cast<pid_t>(holder.pid);
-    const KillResult result = kill_process(pid, holder.start_ticks, Deadline::after(milliseconds(50)));
+    const KillResult result = kill_process(pid, holder.began_ns, Deadline::after(milliseconds(50)));
     if (result == KillResult::not_it) return false;
     Phase phase = Phase::none;
     with_layout([&](Layout& layout) {
@@ -172,8 +172,6 @@ class Beat {
   void begin_attempt() {
     attempt_ = {std::max(record_.attempt, attempt_.id) + 1, began_ns_,
                 began_ns_ + nanoseconds(options_.timeout.value_or(kProvisionalTimeout)).count()};
-    const auto self = read_process_stat(::getpid());
-    start_ticks_ = self ? self->start_ticks : 0;
     announce();
     enter(Phase::config);
     with_layout([&](Layout& layout) { set_hard_timer_mark(&layout, attempt_.id); });
@@ -181,7 +179,7 @@ class Beat {
 
   void announce() {
     with_layout([&](Layout& layout) {
-      layout.holder.publish({::getpid(), start_ticks_, attempt_.deadline_ns});
+      layout.holder.publish({::getpid(), began_ns_, attempt_.deadline_ns});
       layout.attempt.publish(attempt_);
     });
   }
@@ -355,7 +353,6 @@ class Beat {
   BeatRecord record_{};
   Attempt attempt_{};
   Observation last_seen_{};
-  int64_t start_ticks_ = 0;
   int64_t servers_loaded_ns_ = 0;
   uint64_t resync_requested_ = 0;
   uint64_t resync_done_ = 0;

@@ -9,7 +9,6 @@
 #include "scheduler/state_access.h"
 #include "src/heartbeat.h"
 #include "src/log.h"
-#include "src/process.h"
 #include "src/satellite_plan.h"
 
 namespace pulse {
@@ -65,13 +64,12 @@ int run_dry_beat(const Options& options) {
   int64_t servers_loaded_ns = 0;
   bool resync = false;
   if (Layout* layout = state.layout(); layout != nullptr) {
-    const auto self = read_process_stat(::getpid());
     static_cast<void>(guarded([&] {
       if (!layout->observation.read(last)) last = Observation{};
       servers_loaded_ns = layout->servers_loaded_ns.load(std::memory_order_relaxed);
       resync = layout->resync_requested.load(std::memory_order_relaxed) !=
                layout->resync_done.load(std::memory_order_relaxed);
-      layout->holder.publish({::getpid(), self ? self->start_ticks : 0, boottime_ns() + deadline.left().count()});
+      layout->holder.publish({::getpid(), boottime_ns(), boottime_ns() + deadline.left().count()});
     }));
   }
 

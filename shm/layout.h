@@ -31,7 +31,7 @@ enum class Outcome : uint8_t {
 // be told from any other process and killed.
 struct Holder {
   int64_t pid;
-  int64_t start_ticks;  // field 22 of /proc/PID/stat
+  int64_t began_ns;  // a process of this pid that started later is another one
   int64_t deadline_ns;
 };
 
@@ -99,7 +99,7 @@ struct Peer {  // a row of proxysql_servers, in memory or at runtime
 };
 
 inline constexpr size_t kModules = 12;
-inline constexpr size_t kPeers = 64;
+inline constexpr size_t kPeers = 32;
 
 // What the last good beat saw of its ProxySQL.
 struct Observation {

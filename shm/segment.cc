@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -178,7 +179,8 @@ Result<Segment> Segment::open(const SegmentOptions& options) {
   try {
     boost::interprocess::mapped_region region(
         Mappable(fd->get(), options.writable),
-        options.writable ? boost::interprocess::read_write : boost::interprocess::read_only, 0, sizeof(Layout));
+        options.writable ? boost::interprocess::read_write : boost::interprocess::read_only, 0, sizeof(Layout), nullptr,
+        MAP_SHARED | MAP_POPULATE);  // all pages with this one call, instead of a fault for each
     return Segment(std::move(region), file.st_dev, file.st_ino);
   } catch (const boost::interprocess::interprocess_exception& failure) {
     return Error{"map the state segment " + options.path + ": " + failure.what(), ENOMEM};

@@ -12,6 +12,33 @@
 
 #include "src/unique_fd.h"
 
+namespace {
+
+// Whoever starts OpenSSL first decides how much of it: with configuration file and error strings it costs more than the
+// whole rest of a beat.
+void start_openssl() { OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_SSL_STRINGS, nullptr); }
+
+}  // namespace
+
+#ifdef PULSE_STATIC_BEAT
+// The linker gives these two calls to us (--wrap, src/CMakeLists.txt): OpenSSL looks at the processor before main(), by
+// instructions that are slow in virtual machines, and Connector/C starts it whether TLS is used or not. Here it starts
+// when a connection wants TLS.
+extern "C" {
+int __real_ma_tls_start(char* message, size_t size);
+void __real_OPENSSL_cpuid_setup();
+
+void __wrap_OPENSSL_cpuid_setup() {}
+
+int __wrap_ma_tls_start(char* message, size_t size) {
+  if (message == nullptr) return 0;  // the library's own start
+  __real_OPENSSL_cpuid_setup();
+  start_openssl();
+  return __real_ma_tls_start(message, size);
+}
+}
+#endif
+
 namespace pulse {
 
 namespace {
@@ -52,15 +79,14 @@ bool drive(MYSQL* mysql, Deadline deadline, Start start, Continue go_on) {
 
 Error timed_out(const std::string& what) { return Error{what + ": timed out", ETIMEDOUT}; }
 
-// The library starts OpenSSL whether TLS is used or not; without configuration file and error strings that costs
-// next to nothing, with them more than the whole rest of a beat.
 void start_libraries() {
   static const bool started = [] {
 #ifdef PULSE_STATIC_BEAT
     // Else the library asks NSS for the port of the service "mysql", and NSS would load plug-ins.
     mysql_port = 3306;
+#else
+    start_openssl();
 #endif
-    OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_SSL_STRINGS, nullptr);
     return mysql_library_init(0, nullptr, nullptr) == 0;
   }();
   static_cast<void>(started);

@@ -14,6 +14,8 @@
 
 namespace pulse {
 
+int64_t ProcessStat::started_ns() const { return start_ticks * (1'000'000'000 / ::sysconf(_SC_CLK_TCK)); }
+
 Result<ProcessStat> parse_process_stat(const std::string& text) {
   const size_t open = text.find('(');
   const size_t close = text.rfind(')');
@@ -40,7 +42,7 @@ Result<ProcessStat> read_process_stat(pid_t pid) {
   return parse_process_stat(std::string(buffer, static_cast<size_t>(length)));
 }
 
-KillResult kill_process(pid_t pid, int64_t start_ticks, Deadline deadline) {
+KillResult kill_process(pid_t pid, int64_t ran_at_ns, Deadline deadline) {
   if (pid <= 1 || pid == ::getpid()) return KillResult::not_it;
   // The descriptor comes first: what is checked afterwards is then what is killed, whatever happens to the pid.
   UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
@@ -48,7 +50,7 @@ KillResult kill_process(pid_t pid, int64_t start_ticks, Deadline deadline) {
   const auto stat = read_process_stat(pid);
   const auto self = read_process_stat(::getpid());
   if (!stat || !self) return KillResult::gone;
-  if (stat->start_ticks != start_ticks || stat->name != self->name) return KillResult::not_it;
+  if (stat->started_ns() > ran_at_ns || stat->name != self->name) return KillResult::not_it;
   if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) {
     return errno == ESRCH ? KillResult::gone : KillResult::failed;
   }

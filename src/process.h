@@ -1,4 +1,4 @@
-// Other processes, by /proc and pidfd: a process is its pid and its start time, never a pid alone.
+// Other processes, by /proc and pidfd: a process is its pid and when it started, never a pid alone.
 #pragma once
 
 #include <sys/types.h>
@@ -12,7 +12,9 @@
 namespace pulse {
 
 struct ProcessStat {
-  int64_t start_ticks = 0;  // field 22 of /proc/PID/stat: clock ticks after boot
+  int64_t start_ticks = 0;  // field 22 of /proc/PID/stat: clock ticks after boot, rounded down
+
+  int64_t started_ns() const;  // the same on CLOCK_BOOTTIME
   uint32_t threads = 0;
   pid_t parent = 0;
   char state = '?';
@@ -27,9 +29,10 @@ Result<ProcessStat> parse_process_stat(const std::string& text);
 
 enum class KillResult { killed, gone, not_it, failed };
 
-// SIGKILLs the process that has this pid and this start time and this process's own name, and nothing else, then
-// waits until `deadline` for it to be gone. `not_it`: the pid belongs to something else now; `failed`: it doesn't die
-// (stuck in the kernel) or may not be killed.
-KillResult kill_process(pid_t pid, int64_t start_ticks, Deadline deadline);
+// SIGKILLs the process of this pid that ran already at `ran_at_ns` (boottime) and has this process's own name, and
+// nothing else, then waits until `deadline` for it to be gone. A process that got the pid after the other's death
+// started later than that. `not_it`: the pid belongs to something else now; `failed`: it doesn't die (stuck in the
+// kernel) or may not be killed.
+KillResult kill_process(pid_t pid, int64_t ran_at_ns, Deadline deadline);
 
 }  // namespace pulse

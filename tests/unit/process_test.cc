@@ -16,14 +16,14 @@ class Sleeper {
       for (;;) ::pause();
     }
     const auto stat = read_process_stat(pid_);
-    if (stat) start_ticks_ = stat->start_ticks;
+    if (stat) started_ns_ = stat->started_ns();
   }
   ~Sleeper() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
   pid_t pid() const { return pid_; }
-  int64_t start_ticks() const { return start_ticks_; }
+  int64_t started_ns() const { return started_ns_; }
   bool alive() const { return ::kill(pid_, 0) == 0 && !zombie(); }
 
  private:
@@ -32,7 +32,7 @@ class Sleeper {
     return !stat || stat->state == 'Z';
   }
   pid_t pid_;
-  int64_t start_ticks_ = 0;
+  int64_t started_ns_ = 0;
 };
 
 TEST(ProcessStat, OfThisProcess) {
@@ -41,6 +41,8 @@ TEST(ProcessStat, OfThisProcess) {
   EXPECT_EQ(::getppid(), stat->parent);
   EXPECT_GE(stat->threads, 1u);
   EXPECT_GT(stat->start_ticks, 0);
+  EXPECT_LE(stat->started_ns(), boottime_ns());
+  EXPECT_GT(stat->started_ns(), boottime_ns() - 600'000'000'000);
   EXPECT_EQ("unit-tests", stat->name);
 }
 
@@ -64,7 +66,7 @@ TEST(ProcessStat, RefusesOtherText) {
 TEST(KillProcess, KillsTheVeryProcess) {
   Sleeper sleeper;
   EXPECT_EQ(KillResult::killed,
-            kill_process(sleeper.pid(), sleeper.start_ticks(), Deadline::after(std::chrono::seconds(5))));
+            kill_process(sleeper.pid(), sleeper.started_ns(), Deadline::after(std::chrono::seconds(5))));
   EXPECT_FALSE(sleeper.alive());
 }
 
@@ -72,24 +74,24 @@ TEST(KillProcess, KillsAStoppedOne) {
   Sleeper sleeper;
   ::kill(sleeper.pid(), SIGSTOP);
   EXPECT_EQ(KillResult::killed,
-            kill_process(sleeper.pid(), sleeper.start_ticks(), Deadline::after(std::chrono::seconds(5))));
+            kill_process(sleeper.pid(), sleeper.started_ns(), Deadline::after(std::chrono::seconds(5))));
 }
 
 TEST(KillProcess, SparesAnotherThatHasThePidNow) {
   Sleeper sleeper;
   EXPECT_EQ(KillResult::not_it,
-            kill_process(sleeper.pid(), sleeper.start_ticks() + 1, Deadline::after(std::chrono::seconds(5))));
+            kill_process(sleeper.pid(), sleeper.started_ns() - 1, Deadline::after(std::chrono::seconds(5))));
   EXPECT_TRUE(sleeper.alive());
 }
 
 TEST(KillProcess, SparesAnotherProgram) {
   // pid 1 and this process itself are never it; another program is told by its name.
-  EXPECT_EQ(KillResult::not_it, kill_process(1, 0, Deadline::after(std::chrono::seconds(5))));
-  EXPECT_EQ(KillResult::not_it, kill_process(::getpid(), 0, Deadline::after(std::chrono::seconds(5))));
+  EXPECT_EQ(KillResult::not_it, kill_process(1, INT64_MAX, Deadline::after(std::chrono::seconds(5))));
+  EXPECT_EQ(KillResult::not_it, kill_process(::getpid(), INT64_MAX, Deadline::after(std::chrono::seconds(5))));
   const auto parent = read_process_stat(::getppid());
   ASSERT_TRUE(parent);
   EXPECT_NE(KillResult::killed,
-            kill_process(::getppid(), parent->start_ticks, Deadline::after(std::chrono::seconds(0))))
+            kill_process(::getppid(), parent->started_ns(), Deadline::after(std::chrono::seconds(0))))
       << "the test's parent bears another name";
 }
 
@@ -99,7 +101,7 @@ TEST(KillProcess, SaysWhenItIsGone) {
     Sleeper sleeper;
     pid = sleeper.pid();
   }
-  EXPECT_EQ(KillResult::gone, kill_process(pid, 1, Deadline::after(std::chrono::seconds(5))));
+  EXPECT_EQ(KillResult::gone, kill_process(pid, INT64_MAX, Deadline::after(std::chrono::seconds(5))));
 }
 
 }  // namespace
