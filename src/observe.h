@@ -40,9 +40,9 @@ struct Seen {
   std::string version;
 };
 
-// The statement. Its tables, each reviewed for the locks that reading it takes: proxysql_servers, global_variables
-// (memory, none), runtime_proxysql_servers and stats_proxysql_servers_checksums (the cluster's, for a copy),
-// runtime_checksums_values (the checksums'), runtime_mysql_servers (the host group manager's, for a copy),
+// The statement. Its tables, each reviewed for the locks that reading it takes: proxysql_servers and, in upper case,
+// GLOBAL_VARIABLES (memory, none), runtime_proxysql_servers and stats_proxysql_servers_checksums (the cluster's, for a
+// copy), runtime_checksums_values (the checksums'), runtime_mysql_servers (the host group manager's, for a copy),
 // stats_mysql_global. Never stats_proxysql_servers_metrics: reading it can hang ProxySQL for good.
 const std::string& observe_statement();
 

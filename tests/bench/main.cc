@@ -1,0 +1,437 @@
+// What ProxySQL Pulse costs, side by side with what it replaces, and whether the bars are met. Started by ./run.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "src/clock.h"
+#include "src/unique_fd.h"
+#include "tests/bench/http_load.h"
+#include "tests/bench/pile_up.h"
+#include "tests/bench/process.h"
+#include "tests/bench/report.h"
+#include "tests/bench/server.h"
+#include "tests/unit/temp_dir.h"
+
+namespace pulse::bench {
+namespace {
+
+constexpr int kPatientTimeoutMs = 5000;  // so that a busy machine costs time and not the measurement
+constexpr int kSkipped = 75;             // a beat's exit code when another one holds the lock
+
+// How much of everything.
+struct Effort {
+  int beat_pairs = 300;
+  int cli_pairs = 60;
+  int busy_pairs = 500;
+  std::chrono::milliseconds load_span{10'000};
+  std::chrono::seconds pile_span{60};
+};
+constexpr Effort kQuick{100, 20, 200, std::chrono::milliseconds{3'000}, std::chrono::seconds{10}};
+
+struct Pair {
+  std::vector<double> wall_a, wall_b, cpu_a, cpu_b;
+};
+
+// A B A B ..., so that whatever else the machine does meanwhile happens to both.
+Result<Pair> run_pairs(const Argv& a, int exit_code_a, const Argv& b, int count) {
+  Pair pair;
+  for (int i = -3; i < count; ++i) {  // the first ones warm the caches up
+    for (const bool first : {true, false}) {
+      const Argv& argv = first ? a : b;
+      auto cost = run_measured(argv);
+      if (!cost) return cost.error();
+      const int expected = first ? exit_code_a : 0;
+      if (cost->exit_code != expected) {
+        return Error{argv[0] + " ended with " + std::to_string(cost->exit_code) + " instead of " +
+                     std::to_string(expected)};
+      }
+      if (i < 0) continue;
+      (first ? pair.wall_a : pair.wall_b).push_back(cost->wall_us);
+      (first ? pair.cpu_a : pair.cpu_b).push_back(cost->cpu_us);
+    }
+  }
+  return pair;
+}
+
+// What stands between `key` and the first of `ends` after it.
+std::string value_of(const std::string& text, const std::string& key, const char* ends) {
+  const size_t at = text.find(key);
+  if (at == std::string::npos) return "";
+  const size_t begin = at + key.size();
+  return text.substr(begin, text.find_first_of(ends, begin) - begin);
+}
+
+std::string first_line_with(const std::string& path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind(key, 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown";
+}
+
+class Bench {
+ public:
+  Bench(Programs programs, Effort effort) : programs_(std::move(programs)), effort_(effort) {}
+
+  Result<void> run() {
+    install_programs();
+    describe_machine();
+    using Part = Result<void> (Bench::*)();
+    for (const Part part :
+         {&Bench::measure_beats, &Bench::measure_busy_beats, &Bench::measure_daemon, &Bench::measure_pile_up}) {
+      if (auto done = (this->*part)(); !done) return done;
+    }
+    return {};
+  }
+
+  const Report& report() const { return report_; }
+
+ private:
+  // Copied, as an installation does it: what a linker has just written lies in memory in smaller pieces, which costs
+  // each start of a large program more.
+  void install_programs() {
+    for (std::string* program : {&programs_.pulse, &programs_.pulsed, &programs_.raw_beat, &programs_.noop}) {
+      const std::string to = dir_ / std::filesystem::path(*program).filename();
+      std::filesystem::copy_file(*program, to);
+      *program = to;
+    }
+  }
+
+  void describe_machine() {
+    utsname kernel{};
+    ::uname(&kernel);
+    double load = 0;
+    ::getloadavg(&load, 1);
+    const bool is_virtual = read_file("/proc/cpuinfo").find(" hypervisor") != std::string::npos;
+    report_.item("Machine: " + std::to_string(std::thread::hardware_concurrency()) + " cores, " +
+                 first_line_with("/proc/cpuinfo", "model name") + (is_virtual ? ", virtual" : "") + ", " +
+                 std::to_string(memory_gib()) + " GiB; " + kernel.sysname + " " + kernel.release +
+                 "; load average before: " + number(load, 1));
+    const std::string version = programs_.real ? output_of({programs_.server, "--version"}) : "";
+    report_.item("Server: " + (programs_.real ? "ProxySQL (" + version + ")"
+                                              : std::string("proxysql-double, the test double of this tree")));
+    report_.item("Programs: " + output_of({programs_.pulse, "--version"}) + ", preset release, static, GCC " +
+                 __VERSION__ + "; client: " + output_of({"mysql", "--version"}));
+    report_.paragraph(
+        "\nTimes are medians of paired runs (A B A B ...), with their range. Wall time is from before the spawn "
+        "until the end was seen, CPU time is the kernel's own account of the process, to the nanosecond, from its "
+        "first "
+        "instruction after the fork to its end. Everything is on loopback.");
+  }
+
+  static int64_t memory_gib() {
+    return std::atoll(first_line_with("/proc/meminfo", "MemTotal").c_str()) / (1 << 20) + 1;
+  }
+
+  std::vector<std::vector<std::string>> comparison_header() const {
+    return {{"", "proxysql-pulse", "compared with", "ratio", "bar", "result"}};
+  }
+
+  void add_comparison(std::vector<std::vector<std::string>>& rows, const std::string& what,
+                      const std::vector<double>& ours, const std::vector<double>& theirs, double most_ratio) {
+    const Spread a = spread_of(ours);
+    const Spread b = spread_of(theirs);
+    const double ratio = a.median / b.median;
+    rows.push_back({what, show_ms(a), show_ms(b), number(ratio, 2), most_ratio > 0 ? "<= " + number(most_ratio, 1) : "",
+                    most_ratio > 0 ? report_.verdict(ratio <= most_ratio, what + ": " + number(ratio, 2)) : ""});
+  }
+
+  void add_times_faster(std::vector<std::vector<std::string>>& rows, const std::string& what, const Pair& pair,
+                        bool has_bar) {
+    const Spread a = spread_of(pair.wall_a);
+    const Spread b = spread_of(pair.wall_b);
+    const double times = b.median / a.median;
+    rows.push_back({what, show_ms(a), show_ms(b), number(times, 1) + " times faster", has_bar ? ">= 10" : "",
+                    has_bar ? report_.verdict(times >= 10, what + ": " + number(times, 1) + " times") : ""});
+  }
+
+  // Waits until a beat has nothing to do but to look, and makes sure that raw-beat asks the very same. The real server
+  // can't tell what it was asked: there the time must do.
+  Result<void> wait_until_quiet(const Server& server) {
+    if (programs_.real) {
+      const timespec settle{3, 0};
+      ::nanosleep(&settle, nullptr);
+      return {};
+    }
+    const auto only_statement_of = [&](const Argv& argv) -> std::string {
+      const std::string before = value_of(server.control("stats"), "\"last_statement\":", ",}");
+      const auto cost = run_measured(argv);
+      if (!cost || cost->exit_code != 0) return "";
+      const std::string journal = server.control("statements " + before);
+      const std::string key = "\"text\":\"";
+      const bool one = journal.find(key) != std::string::npos && journal.find(key) == journal.rfind(key);
+      return one ? value_of(journal, key, "\"") : "";
+    };
+    std::string of_beat, of_raw_beat;
+    const bool same = eventually(
+        [&] {
+          of_beat = only_statement_of(server.beat());
+          of_raw_beat = only_statement_of(server.raw_beat());
+          return !of_beat.empty() && of_beat == of_raw_beat;
+        },
+        milliseconds(20'000));
+    if (!same) return Error{"a beat and raw-beat don't ask the same: \"" + of_beat + "\", \"" + of_raw_beat + "\""};
+    return {};
+  }
+
+  Result<void> measure_beats() {
+    Server core(programs_, dir_.path(), {"core", "core", "", {}, true, kPatientTimeoutMs});
+    if (auto up = core.wait_until_up(); !up) return up;
+    Server satellite(programs_, dir_.path(),
+                     {"satellite", "satellite", "", {core.admin_port()}, false, kPatientTimeoutMs});
+    if (auto up = satellite.wait_until_up(); !up) return up;
+    for (const Server* server : {&core, &satellite}) {
+      if (auto quiet = wait_until_quiet(*server); !quiet) return quiet;
+    }
+    report_.heading("A beat");
+    auto rows = comparison_header();
+    for (const Server* server : {&satellite, &core}) {
+      const std::string what = server == &satellite ? "satellite" : "core";
+      auto pair = run_pairs(server->beat(), 0, server->raw_beat(), effort_.beat_pairs);
+      if (!pair) return pair.error();
+      add_comparison(rows, "quiet beat of a " + what + ", wall / raw-beat", pair->wall_a, pair->wall_b, 1.5);
+      add_comparison(rows, "quiet beat of a " + what + ", CPU / raw-beat", pair->cpu_a, pair->cpu_b, 1.5);
+    }
+    // The client uses TLS where it can: what the bar is about. The double offers none.
+    auto plain = run_pairs(satellite.beat(), 0, satellite.mysql(programs_.statement), effort_.cli_pairs);
+    if (!plain) return plain.error();
+    add_times_faster(rows, "quiet beat, wall / mysql without TLS", *plain, false);
+    if (programs_.real) {
+      auto tls = run_pairs(satellite.beat(), 0, satellite.mysql(programs_.statement, {"--ssl"}), effort_.cli_pairs);
+      if (!tls) return tls.error();
+      add_times_faster(rows, "quiet beat, wall / mysql with TLS", *tls, true);
+    } else {
+      rows.push_back({"quiet beat, wall / mysql with TLS", "", "", "", ">= 10", "needs PROXYSQL_BIN"});
+    }
+    int64_t peak = 0;
+    for (int i = 0; i < 5; ++i) {
+      auto kb = peak_memory_kb(satellite.beat());
+      if (!kb) return kb.error();
+      peak = std::max(peak, *kb);
+    }
+    const double peak_mb = static_cast<double>(peak) / 1024;
+    rows.push_back({"quiet beat, peak memory", number(peak_mb, 2, "MiB"), "", "", "<= 6 MB",
+                    report_.verdict(static_cast<double>(peak) * 1024 <= 6e6, "peak memory of a beat")});
+    report_.table(rows);
+    report_.paragraph(
+        "raw-beat is the same conversation (login, the same statement, its whole result, goodbye) written by hand over "
+        "a socket, static, with no library but the C library; mysql is one call of the command line client with the "
+        "same statement. By default that client uses TLS where the server offers it, as ProxySQL does" +
+        std::string(programs_.real ? "." : " and the double doesn't."));
+    return {};
+  }
+
+  // A live beat holds the lock: one whose admin interface is a socket that never says a word.
+  Result<void> measure_busy_beats() {
+    const UniqueFd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const uint16_t port = free_port();
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::bind(silent.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(silent.get(), 16) != 0) {
+      return system_error("listen for the beat that holds the lock", errno);
+    }
+    const std::string config = dir_.write("busy.cnf", "pulse={ role=\"core\", admin={ port=" + std::to_string(port) +
+                                                          ", user=\"u\", password=\"p\" } }\n");
+    const Argv beat = {programs_.pulse, "beat", "--config=" + config, "--state=" + (dir_ / "busy.state")};
+    Argv long_beat = beat;
+    long_beat.push_back("--timeout-ms=60000");
+    const Child holder(long_beat, dir_ / "holder.log");
+    const bool held = eventually(
+        [&] {
+          const auto cost = run_measured(beat);
+          return cost && cost->exit_code == kSkipped;
+        },
+        milliseconds(5'000));
+    if (!held) return Error{"no beat holds the lock; " + read_file(dir_ / "holder.log")};
+    auto pair = run_pairs(beat, kSkipped, {programs_.noop}, effort_.busy_pairs);
+    if (!pair) return pair.error();
+    report_.heading("A beat that finds the lock taken");
+    auto rows = comparison_header();
+    add_comparison(rows, "skipped beat, wall / static no-op", pair->wall_a, pair->wall_b, 2);
+    add_comparison(rows, "skipped beat, CPU / static no-op", pair->cpu_a, pair->cpu_b, 0);
+    report_.table(rows);
+    return {};
+  }
+
+  struct LoadCase {
+    std::string what;
+    double rate;
+    size_t kept;
+    double p99_most_ms;  // 0: none
+    bool rate_is_a_bar;
+  };
+
+  void add_load(std::vector<std::vector<std::string>>& rows, const Daemon& daemon, const LoadCase& load) {
+    const LoadResult result = probe_load({daemon.port(), load.rate, effort_.load_span, load.kept});
+    const bool rate_met = result.rate >= load.rate * 0.995;
+    const bool p99_met = load.p99_most_ms == 0 || result.p99_us < load.p99_most_ms * 1e3;
+    const bool met = result.failed == 0 && p99_met && (rate_met || !load.rate_is_a_bar);
+    std::string bar = load.p99_most_ms > 0 ? "p99 < " + number(load.p99_most_ms, 0, "ms") : "rate";
+    bar += ", no failure";
+    const auto ms = [](double us) { return number(us / 1e3, 2, "ms"); };
+    rows.push_back({load.what, number(result.rate, 0) + " /s", ms(result.p50_us), ms(result.p99_us), ms(result.p999_us),
+                    ms(result.most_us), ms(result.late_p99_us),
+                    std::to_string(result.failed) + " of " + std::to_string(result.planned), bar,
+                    report_.verdict(met, load.what + (result.reason.empty() ? "" : " (" + result.reason + ")"))});
+  }
+
+  Result<void> measure_daemon() {
+    const std::string row = "{ id=1, active=1, interval_ms=500, filename=\"" + programs_.pulse +
+                            "\", arg1=\"beat\", arg2=\"--config=" + (dir_ / "probed.cnf") + "\" }";
+    Server server(programs_, dir_.path(), {"probed", "core", row, {}, true});
+    if (auto up = server.wait_until_up(); !up) return up;
+    Daemon daemon(programs_, server, dir_ / "probed.daemon.log");
+    if (auto ready = daemon.wait_until_ready(); !ready) return ready;
+
+    std::vector<std::vector<std::string>> rows = {
+        {"GET /healthz/ready", "answered", "p50", "p99", "p99.9", "most", "late p99", "failed", "bar", "result"}};
+    const LoadCase fresh{"1,000/s, new connections", 1'000, 0, 1, false};
+    const LoadCase kept{"20,000/s, 32 kept connections", 20'000, 32, 0, true};
+    const auto wedged = [](LoadCase load) {
+      load.what += ", wedged";
+      return load;
+    };
+    add_load(rows, daemon, fresh);
+    add_load(rows, daemon, kept);
+    {
+      const Crowd crowd(daemon.port(), 512, 64);
+      const timespec settle{1, 500'000'000};
+      ::nanosleep(&settle, nullptr);
+      add_load(rows, daemon, {"100/s, new connections, hostile crowd", 100, 0, 20, false});
+    }
+    const auto span = std::chrono::duration_cast<std::chrono::seconds>(2 * effort_.load_span) + std::chrono::seconds(8);
+    if (auto hangs = server.wedge(span); !hangs) return hangs;
+    if (!eventually([&] { return daemon.state() == "admin_unresponsive"; }, milliseconds(5'000))) {
+      return Error{"the daemon's state is " + daemon.state() + " under a wedge instead of admin_unresponsive"};
+    }
+    add_load(rows, daemon, wedged(fresh));
+    add_load(rows, daemon, wedged(kept));
+    const std::string state = daemon.state();
+    server.unwedge();
+    if (state != "admin_unresponsive") return Error{"the wedge ended early: the daemon's state is " + state};
+
+    report_.heading("Probes");
+    report_.table(rows);
+    report_.paragraph(
+        "Latency is from the instant at which a request was due; late is how much of it had passed before the load "
+        "generator came to begin the request, which is the machine's own doing. Wedged: every statement on the admin "
+        "interface hangs "
+        "meanwhile. Hostile crowd: 512 half-open connections and 64 senders of one byte per second, each opened again "
+        "as soon as it is closed.");
+    const auto rss = static_cast<double>(status_value(daemon.pid(), "VmRSS"));
+    const auto anonymous = static_cast<double>(status_value(daemon.pid(), "RssAnon"));
+    report_.table({{"proxysql-pulsed after these probes", "memory", "bar", "result"},
+                   {"resident", number(rss / 1024, 2, "MiB"), "<= 10 MB",
+                    report_.verdict(rss * 1024 <= 10e6, "resident memory of the daemon")},
+                   {"of it anonymous", number(anonymous / 1024, 2, "MiB"), "<= 2 MB",
+                    report_.verdict(anonymous * 1024 <= 2e6, "anonymous memory of the daemon")}});
+    return {};
+  }
+
+  Result<void> measure_pile_up() {
+    auto piles = pile_up(programs_, dir_.path(), effort_.pile_span);
+    if (!piles) return piles.error();
+    report_.heading("A hanging admin interface, " + std::to_string(effort_.pile_span.count()) +
+                    " s, with a run due every 500 ms");
+    std::vector<std::vector<std::string>> rows = {
+        {"the scheduler starts", "processes at once", "their memory", "threads of ProxySQL", "bar", "result"}};
+    for (const Pile& pile : *piles) {
+      const bool ours = &pile == &piles->back();
+      const int64_t extra = pile.most_threads - pile.threads_before;
+      rows.push_back({pile.what, std::to_string(pile.most_processes), number(pile.most_memory_mb, 1, "MiB"),
+                      std::to_string(pile.threads_before) + " -> " + std::to_string(pile.most_threads),
+                      ours ? "<= 1 process, <= 12 more threads" : "",
+                      ours ? report_.verdict(pile.most_processes <= 1 && extra <= 12, "pile-up of beats") : ""});
+    }
+    report_.table(rows);
+    return {};
+  }
+
+  const test::TempDir dir_;
+  Programs programs_;
+  const Effort effort_;
+  Report report_;
+};
+
+struct Options {
+  Effort effort;
+  std::string markdown;
+  std::string release_bin, bench_bin;
+};
+
+std::optional<Options> parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const bool has_value = i + 1 < argc;
+    if (argument == "--quick") {
+      options.effort = kQuick;
+    } else if (argument == "--markdown" && has_value) {
+      options.markdown = argv[++i];
+    } else if (argument == "--release" && has_value) {
+      options.release_bin = argv[++i];
+    } else if (argument == "--bench" && has_value) {
+      options.bench_bin = argv[++i];
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (options.release_bin.empty() || options.bench_bin.empty()) return std::nullopt;
+  return options;
+}
+
+int run(const Options& options) {
+  Programs programs;
+  programs.pulse = options.release_bin + "/proxysql-pulse";
+  programs.pulsed = options.release_bin + "/proxysql-pulsed";
+  const char* real = std::getenv("PROXYSQL_BIN");
+  programs.real = real != nullptr && *real != '\0';
+  programs.server = programs.real ? real : options.release_bin + "/proxysql-double";
+  programs.raw_beat = options.bench_bin + "/raw-beat";
+  programs.noop = options.bench_bin + "/noop";
+  programs.statement = output_of({options.bench_bin + "/print-statement"});
+
+  Bench bench(programs, options.effort);
+  const Result<void> done = bench.run();
+  const Report& report = bench.report();
+  std::fputs(report.text().c_str(), stdout);
+  if (!done) {
+    std::fprintf(stderr, "bench: %s\n", done.error().text.c_str());
+    return 2;
+  }
+  if (!options.markdown.empty() && !(std::ofstream(options.markdown) << report.text()).flush()) {
+    std::fprintf(stderr, "bench: can't write %s\n", options.markdown.c_str());
+    return 2;
+  }
+  std::printf("%zu of %zu bars met\n", report.bars() - report.missed().size(), report.bars());
+  for (const std::string& missed : report.missed()) std::printf("missed: %s\n", missed.c_str());
+  return report.missed().empty() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace pulse::bench
+
+int main(int argc, char** argv) {
+  const auto options = pulse::bench::parse(argc, argv);
+  if (!options) {
+    std::fputs("usage: bench --release DIR --bench DIR [--quick] [--markdown FILE]; see tests/bench/run\n", stderr);
+    return 64;
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  return pulse::bench::run(*options);
+}

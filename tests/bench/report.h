@@ -1,0 +1,42 @@
+// The report: tables that are readable in a terminal and are Markdown at the same time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace pulse::bench {
+
+// printf("%.*f"), with a unit.
+std::string number(double value, int decimals, const std::string& unit = "");
+
+// Median and range of a sample.
+struct Spread {
+  double median = 0, least = 0, most = 0;
+};
+Spread spread_of(std::vector<double> sample);
+// "1.23 ms (0.98 to 4.56)", from microseconds.
+std::string show_ms(const Spread& spread_us);
+
+class Report {
+ public:
+  void heading(const std::string& text) { body_ += "## " + text + "\n\n"; }
+  void paragraph(const std::string& text) { body_ += text + "\n\n"; }
+  void item(const std::string& text) { body_ += "- " + text + "\n"; }
+
+  // A cell for a bar: "met" or "MISSED", counted.
+  std::string verdict(bool met, const std::string& what);
+
+  // The first row is the header; the first column is text, the others are numbers.
+  void table(const std::vector<std::vector<std::string>>& rows);
+
+  const std::string& text() const { return body_; }
+  size_t bars() const { return bars_; }
+  const std::vector<std::string>& missed() const { return missed_; }
+
+ private:
+  std::string body_;
+  size_t bars_ = 0;
+  std::vector<std::string> missed_;
+};
+
+}  // namespace pulse::bench

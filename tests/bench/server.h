@@ -1,0 +1,109 @@
+// A ProxySQL for the benchmark: the double, or the real one that PROXYSQL_BIN names. And the probe daemon beside it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/clock.h"
+#include "src/result.h"
+#include "tests/bench/process.h"
+
+namespace pulse::bench {
+
+// Where the programs are: directories of two builds, and the server.
+struct Programs {
+  std::string pulse;      // proxysql-pulse
+  std::string pulsed;     // proxysql-pulsed
+  std::string server;     // ProxySQL or its double
+  bool real = false;      // is it ProxySQL?
+  std::string raw_beat;   // of this benchmark
+  std::string noop;       // of this benchmark
+  std::string statement;  // what a beat asks
+};
+
+inline constexpr const char* kUser = "radmin";
+inline constexpr const char* kPassword = "radmin";
+
+// A TCP port of 127.0.0.1 that was free a moment ago.
+uint16_t free_port();
+
+// Polls until `condition` holds; false if it doesn't within `patience`.
+template <class Condition>
+bool eventually(Condition condition, milliseconds patience) {
+  const Deadline deadline = Deadline::after(patience);
+  while (!condition()) {
+    if (deadline.passed()) return false;
+    const timespec pause{0, 5'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  return true;
+}
+
+struct ServerOptions {
+  std::string name;                  // its files in `dir`
+  std::string role = "core";         // of the group pulse
+  std::string scheduler = "";        // elements of the scheduler's list
+  std::vector<uint16_t> cores = {};  // admin ports for proxysql_servers
+  bool own_entry = false;            // itself in proxysql_servers, as a core has it
+  int timeout_ms = 0;                // of a beat; 0: what follows from the interval
+};
+
+// One server on ports of its own. Its files are DIR/NAME.cnf, .state, .log and, for the double, .control.
+class Server {
+ public:
+  Server(const Programs& programs, const std::string& dir, const ServerOptions& options);
+
+  // Waits until both ports answer.
+  Result<void> wait_until_up();
+
+  uint16_t admin_port() const { return admin_port_; }
+  uint16_t mysql_port() const { return mysql_port_; }
+  std::string config() const { return base_ + ".cnf"; }
+  std::string state() const { return base_ + ".state"; }
+  std::string log() const { return base_ + ".log"; }
+  pid_t pid() const { return process_.pid(); }
+
+  Argv beat() const { return {programs_.pulse, "beat", "--config=" + config(), "--state=" + state()}; }
+  Argv raw_beat() const {
+    return {programs_.raw_beat, std::to_string(admin_port_), kUser, kPassword, programs_.statement};
+  }
+  // One call of the mysql command line client.
+  Argv mysql(const std::string& statement, const std::vector<std::string>& options = {}) const;
+
+  // Hangs every admin statement for `span`; returns once they do.
+  Result<void> wedge(std::chrono::seconds span);
+  // The double lets go at once; a real one keeps its time.
+  void unwedge();
+
+  // One line to the double's control socket and its answer.
+  std::string control(const std::string& line) const;
+
+ private:
+  const Programs& programs_;
+  std::string base_;
+  uint16_t admin_port_;
+  uint16_t mysql_port_;
+  Child process_;
+  Child wedger_;
+};
+
+// proxysql-pulsed for a server.
+class Daemon {
+ public:
+  Daemon(const Programs& programs, const Server& server, const std::string& log);
+  // Waits until /healthz/ready is 200 and the state is "beating".
+  Result<void> wait_until_ready();
+  // The state that it reports now; "" without an answer.
+  std::string state() const;
+  uint16_t port() const { return port_; }
+  pid_t pid() const { return process_.pid(); }
+
+ private:
+  uint16_t port_;
+  Child process_;
+};
+
+}  // namespace pulse::bench
