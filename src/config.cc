@@ -495,8 +495,10 @@ uint64_t config_identity(const std::string& path) {
 
 std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces) {
   std::optional<std::pair<std::string, int64_t>> socket;
-  std::istringstream list(interfaces);
-  for (std::string entry; std::getline(list, entry, ';');) {
+  for (size_t begin = 0; begin <= interfaces.size();) {
+    const size_t end = std::min(interfaces.find(';', begin), interfaces.size());
+    std::string entry = interfaces.substr(begin, end - begin);
+    begin = end + 1;
     entry.erase(std::remove(entry.begin(), entry.end(), ' '), entry.end());
     if (!entry.empty() && entry.front() == '/') {
       if (!socket) socket = {entry, 0};

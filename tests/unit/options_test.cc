@@ -1,0 +1,74 @@
+#include "scheduler/options.h"
+
+#include <gtest/gtest.h>
+
+namespace pulse {
+namespace {
+
+Result<Options> parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "proxysql-pulse");
+  return parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+// A scheduler row's plain line has a short way of its own; what comes before the command takes the long one.
+TEST(Options, BothWaysOfParsingAgree) {
+  const std::vector<std::vector<const char*>> lines = {
+      {},
+      {"--config=/a b,c"},
+      {"--config", "/a"},
+      {"--state=/s"},
+      {"--state", "/s", "--config=/a", "--group=7"},
+      {"--group", "staff"},
+      {"--config=/first", "--config=/last"},
+      {"--config"},
+      {"--config="},
+      {"--state=relative"},
+      {"--no-such=1"},
+      {"--timeout-ms=100"},
+      {"--timeout-ms=1"},
+      {"--dry-run"},
+      {"--json"},
+      {"stray"},
+      {"--config", "--state=/s"},
+  };
+  for (const auto& line : lines) {
+    std::vector<const char*> after = line, before = line;
+    after.insert(after.begin(), "beat");
+    before.push_back("beat");
+    const auto a = parse(after), b = parse(before);
+    std::string shown;
+    for (const char* word : line) shown += std::string(word) + " ";
+    ASSERT_EQ(static_cast<bool>(a), static_cast<bool>(b)) << shown;
+    if (!a) continue;
+    EXPECT_EQ(a->command, b->command) << shown;
+    EXPECT_EQ(a->config, b->config) << shown;
+    EXPECT_EQ(a->state, b->state) << shown;
+    EXPECT_EQ(a->group, b->group) << shown;
+    EXPECT_EQ(a->timeout, b->timeout) << shown;
+    EXPECT_EQ(a->dry_run, b->dry_run) << shown;
+    EXPECT_EQ(a->arguments, b->arguments) << shown;
+  }
+}
+
+TEST(Options, TakeWhatTheSchedulerGives) {
+  const auto plain = parse({"beat", "--config", "/etc/p.cnf", "--state=/s"});
+  ASSERT_TRUE(plain);
+  EXPECT_EQ("beat", plain->command);
+  EXPECT_EQ("/etc/p.cnf", plain->config);
+  EXPECT_EQ("/s", plain->state.value_or(""));
+  EXPECT_FALSE(plain->dry_run);
+  EXPECT_EQ(kDefaultConfigPath, parse({"beat"})->config);
+}
+
+TEST(Options, SayWhatIsWrong) {
+  EXPECT_EQ("no command given; see proxysql-pulse --help", parse({}).error().text);
+  EXPECT_EQ("unknown command \"bet\"; see proxysql-pulse --help", parse({"bet"}).error().text);
+  EXPECT_EQ("maintenance takes one argument: on or off; see proxysql-pulse --help",
+            parse({"maintenance", "x"}).error().text);
+  EXPECT_EQ("beat takes no further argument; see proxysql-pulse --help", parse({"beat", "a", "b", "c"}).error().text);
+  EXPECT_EQ("--state takes an absolute path; see proxysql-pulse --help", parse({"beat", "--state=s"}).error().text);
+  EXPECT_EQ("on", parse({"maintenance", "on"})->arguments.at(0));
+}
+
+}  // namespace
+}  // namespace pulse
