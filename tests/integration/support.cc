@@ -33,6 +33,16 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
+// A connection to the double's control socket; none if nobody listens there.
+UniqueFd connect_control(const std::string& path) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fd.reset();
+  return fd;
+}
+
 bool connects(uint16_t port) {
   const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
@@ -181,7 +191,10 @@ void Server::start() {
     argv = {binary("proxysql-double"), "-f", "-c", config_path_, "-D", dir_ / "data", "--control", dir_ / "control"};
   }
   process_ = std::make_unique<Process>(argv, dir_, Process::Options{{"PATH=/usr/bin:/bin"}, "server", {}});
-  const bool up = eventually([&] { return !process_->running() || (connects(admin_port_) && connects(mysql_port_)); });
+  const bool up = eventually([&] {
+    return !process_->running() ||
+           (connects(admin_port_) && connects(mysql_port_) && (is_real() || connect_control(dir_ / "control")));
+  });
   ASSERT_TRUE(up && process_->running()) << process_->output();
 }
 
@@ -224,17 +237,12 @@ std::string Server::column(const std::string& statement) {
 }
 
 nlohmann::json Server::control(const std::string& command) {
-  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = dir_ / "control";
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const UniqueFd fd = connect_control(dir_ / "control");
   const timeval patience{10, 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   const std::string line = command + "\n";
   std::string answer;
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-      ::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size())) {
+  if (fd && ::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size())) {
     char buffer[65536];
     ssize_t got;
     while (answer.find('\n') == std::string::npos && (got = ::recv(fd.get(), buffer, sizeof buffer, 0)) > 0) {
