@@ -81,11 +81,54 @@ std::string first_line_with(const std::string& path, const std::string& key) {
   return "unknown";
 }
 
+// The share of all cores that is busy now, in percent, over one second.
+double busy_percent() {
+  const auto read = [](double& busy, double& all) {
+    std::ifstream file("/proc/stat");
+    std::string word;
+    file >> word;
+    busy = all = 0;
+    double ticks = 0;
+    for (int i = 0; i < 8 && file >> ticks; ++i) {
+      all += ticks;
+      if (i != 3 && i != 4) busy += ticks;  // idle, iowait
+    }
+  };
+  double busy_before, all_before, busy, all;
+  read(busy_before, all_before);
+  const timespec pause{1, 0};
+  ::nanosleep(&pause, nullptr);
+  read(busy, all);
+  return all > all_before ? 100 * (busy - busy_before) / (all - all_before) : 0;
+}
+
+// A directory in memory, gone with its owner.
+class MemoryDir {
+ public:
+  MemoryDir() {
+    char name[] = "/dev/shm/pulse-bench.XXXXXX";
+    if (::mkdtemp(name) != nullptr) path_ = name;
+  }
+  MemoryDir(const MemoryDir&) = delete;
+  MemoryDir& operator=(const MemoryDir&) = delete;
+  ~MemoryDir() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 class Bench {
  public:
-  Bench(Programs programs, Effort effort) : programs_(std::move(programs)), effort_(effort) {}
+  Bench(Programs programs, Effort effort) : programs_(std::move(programs)), effort_(effort) {
+    programs_.state_dir = in_memory_.path();
+  }
 
   Result<void> run() {
+    if (programs_.state_dir.empty()) return Error{"no directory can be made in /dev/shm"};
     install_programs();
     describe_machine();
     using Part = Result<void> (Bench::*)();
@@ -112,13 +155,11 @@ class Bench {
   void describe_machine() {
     utsname kernel{};
     ::uname(&kernel);
-    double load = 0;
-    ::getloadavg(&load, 1);
     const bool is_virtual = read_file("/proc/cpuinfo").find(" hypervisor") != std::string::npos;
     report_.item("Machine: " + std::to_string(std::thread::hardware_concurrency()) + " cores, " +
                  first_line_with("/proc/cpuinfo", "model name") + (is_virtual ? ", virtual" : "") + ", " +
                  std::to_string(memory_gib()) + " GiB; " + kernel.sysname + " " + kernel.release +
-                 "; load average before: " + number(load, 1));
+                 "; busy with other things before: " + number(busy_percent(), 0) + "%");
     const std::string version = programs_.real ? output_of({programs_.server, "--version"}) : "";
     report_.item("Server: " + (programs_.real ? "ProxySQL (" + version + ")"
                                               : std::string("proxysql-double, the test double of this tree")));
@@ -247,7 +288,7 @@ class Bench {
     }
     const std::string config = dir_.write("busy.cnf", "pulse={ role=\"core\", admin={ port=" + std::to_string(port) +
                                                           ", user=\"u\", password=\"p\" } }\n");
-    const Argv beat = {programs_.pulse, "beat", "--config=" + config, "--state=" + (dir_ / "busy.state")};
+    const Argv beat = {programs_.pulse, "beat", "--config=" + config, "--state=" + programs_.state_dir + "/busy"};
     Argv long_beat = beat;
     long_beat.push_back("--timeout-ms=60000");
     const Child holder(long_beat, dir_ / "holder.log");
@@ -292,7 +333,8 @@ class Bench {
 
   Result<void> measure_daemon() {
     const std::string row = "{ id=1, active=1, interval_ms=500, filename=\"" + programs_.pulse +
-                            "\", arg1=\"beat\", arg2=\"--config=" + (dir_ / "probed.cnf") + "\" }";
+                            "\", arg1=\"beat\", arg2=\"--config=" + (dir_ / "probed.cnf") +
+                            "\", arg3=\"--state=" + programs_.state_dir + "/probed\" }";
     Server server(programs_, dir_.path(), {"probed", "core", row, {}, true});
     if (auto up = server.wait_until_up(); !up) return up;
     Daemon daemon(programs_, server, dir_ / "probed.daemon.log");
@@ -363,6 +405,7 @@ class Bench {
   }
 
   const test::TempDir dir_;
+  const MemoryDir in_memory_;
   Programs programs_;
   const Effort effort_;
   Report report_;

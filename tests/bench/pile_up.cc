@@ -46,8 +46,8 @@ Result<std::vector<Pile>> pile_up(const Programs& programs, const std::string& d
       write_script(dir + "/locked.sh", "exec /usr/bin/flock -n " + dir + "/locked.lock /usr/bin/timeout 2 " +
                                            client("locked") + " > /dev/null");
   const std::string beat = "{ id=1, active=1, interval_ms=500, filename=\"" + programs.pulse +
-                           "\", arg1=\"beat\", arg2=\"--config=" + dir + "/beat.cnf\", arg3=\"--state=" + dir +
-                           "/beat.state\" }";
+                           "\", arg1=\"beat\", arg2=\"--config=" + dir +
+                           "/beat.cnf\", arg3=\"--state=" + programs.state_dir + "/beat\" }";
   struct Entry {
     std::string name, what, scheduler;
   };

@@ -63,7 +63,11 @@ uint16_t free_port() {
 }
 
 Server::Server(const Programs& programs, const std::string& dir, const ServerOptions& options)
-    : programs_(programs), base_(dir + "/" + options.name), admin_port_(free_port()), mysql_port_(free_port()) {
+    : programs_(programs),
+      base_(dir + "/" + options.name),
+      state_(programs.state_dir + "/" + options.name),
+      admin_port_(free_port()),
+      mysql_port_(free_port()) {
   std::vector<uint16_t> cores = options.cores;
   if (options.own_entry) cores.push_back(admin_port_);
   std::string entries;

@@ -13,7 +13,7 @@
 
 namespace pulse::bench {
 
-// Where the programs are: directories of two builds, and the server.
+// What every part of the benchmark needs to know.
 struct Programs {
   std::string pulse;      // proxysql-pulse
   std::string pulsed;     // proxysql-pulsed
@@ -22,6 +22,7 @@ struct Programs {
   std::string raw_beat;   // of this benchmark
   std::string noop;       // of this benchmark
   std::string statement;  // what a beat asks
+  std::string state_dir;  // for state segments: in memory, where they are by default
 };
 
 inline constexpr const char* kUser = "radmin";
@@ -51,7 +52,7 @@ struct ServerOptions {
   int timeout_ms = 0;                // of a beat; 0: what follows from the interval
 };
 
-// One server on ports of its own. Its files are DIR/NAME.cnf, .state, .log and, for the double, .control.
+// One server on ports of its own. Its files are DIR/NAME.cnf, .log and, for the double, .control.
 class Server {
  public:
   Server(const Programs& programs, const std::string& dir, const ServerOptions& options);
@@ -62,7 +63,7 @@ class Server {
   uint16_t admin_port() const { return admin_port_; }
   uint16_t mysql_port() const { return mysql_port_; }
   std::string config() const { return base_ + ".cnf"; }
-  std::string state() const { return base_ + ".state"; }
+  const std::string& state() const { return state_; }
   std::string log() const { return base_ + ".log"; }
   pid_t pid() const { return process_.pid(); }
 
@@ -84,6 +85,7 @@ class Server {
  private:
   const Programs& programs_;
   std::string base_;
+  std::string state_;
   uint16_t admin_port_;
   uint16_t mysql_port_;
   Child process_;
