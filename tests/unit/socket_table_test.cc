@@ -13,7 +13,8 @@
 namespace pulse {
 namespace {
 
-Deadline soon() { return Deadline::after(std::chrono::seconds(5)); }
+// /proc/net/tcp names every socket of the machine and can take seconds after a storm of connections.
+Deadline soon() { return Deadline::after(std::chrono::seconds(60)); }
 
 // A real listening socket on a free port of the loopback address, and clients of it.
 class Listener {
