@@ -35,6 +35,9 @@ int exit_code(const siginfo_t& end) { return end.si_code == CLD_EXITED ? end.si_
 
 // What a child does before it becomes its program: output to `out`, gone when this process is.
 void prepare_child(pid_t parent, int out) {
+  sigset_t none_blocked;
+  sigemptyset(&none_blocked);
+  ::sigprocmask(SIG_SETMASK, &none_blocked, nullptr);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(126);
   const int none = ::open("/dev/null", O_RDWR);
@@ -55,11 +58,20 @@ Result<Cost> run_measured(const Argv& argv) {
     }
     return &made;
   }();
+  static posix_spawnattr_t* const attributes = [] {
+    static posix_spawnattr_t made;
+    sigset_t none_blocked;
+    sigemptyset(&none_blocked);
+    ::posix_spawnattr_init(&made);
+    ::posix_spawnattr_setflags(&made, POSIX_SPAWN_SETSIGMASK);
+    ::posix_spawnattr_setsigmask(&made, &none_blocked);
+    return &made;
+  }();
   char* const empty_environment[] = {nullptr};
   const std::vector<char*> arguments = pointers(argv);
   pid_t pid = -1;
   const int64_t began = monotonic_ns();
-  if (const int error = ::posix_spawn(&pid, arguments[0], actions, nullptr, arguments.data(), empty_environment);
+  if (const int error = ::posix_spawn(&pid, arguments[0], actions, attributes, arguments.data(), empty_environment);
       error != 0) {
     return system_error("run " + argv[0], error);
   }
