@@ -41,7 +41,8 @@ class Beat {
     }
     auto lock = take_lock();
     if (!lock) {
-      log_error(lock.error().text + ": no beat without a lock");
+      log_error(lock.error().text +
+                ": no beat without a lock; set pulse.state to a path where this user may make files");
       return kExitConfig;
     }
     if (!lock->taken()) return kExitSkipped;
@@ -194,7 +195,6 @@ class Beat {
     if (!state_.load()) return finish(Outcome::failed, kExitConfig, state_.config_error());
     const Config& config = state_.loaded().config;
     record_.interval_ms = static_cast<uint32_t>(config.interval.count());
-    record_.timeout_ms = static_cast<uint32_t>(config.timeout.count());
     record_.backoff_max_ms = static_cast<uint32_t>(config.backoff_max.count());
     with_layout([&](Layout& layout) {
       const bool default_path = !options_.state && state_.path() == kDefaultStatePath;

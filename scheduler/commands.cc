@@ -53,6 +53,10 @@ template <class Access>
 int with_segment(const Options& options, Access access) {
   arm_hard_timer(Deadline::after(options.timeout.value_or(kCommandTimeout)));
   Opened opened = open_segment(options, true);
+  if (options.command == "resync" && opened.config.is_core()) {
+    log_error("resync is for satellites, and the configuration says that this is a core");
+    return kExitUsage;
+  }
   if (!opened.segment) {
     log_error(opened.segment.error().text);
     return kExitUnavailable;

@@ -7,7 +7,7 @@ namespace pulse {
 // Without --state, the segment at the default path says which file it was made under: one stat(2) instead of reading
 // and parsing that file, for the sake of beats that are skipped.
 bool StateAccess::path_is_known() {
-  if (options_.group) group_ = find_group(*options_.group);
+  if (options_.group && !(group_ = find_group(*options_.group))) return false;  // load() says what is wrong
   if (options_.state) {
     path_ = *options_.state;
     return true;

@@ -68,9 +68,7 @@ struct BeatRecord {
   uint32_t consecutive_failures;
   uint32_t consecutive_timeouts;
   uint32_t interval_ms;  // what back-off and silence are reckoned by; 0 until a configuration was read
-  uint32_t timeout_ms;
   uint32_t backoff_max_ms;
-  uint32_t unused;
   // Back-off watches ProxySQL's threads: each abandoned attempt leaves one, all go when the wedge ends.
   int64_t parent_pid;
   int64_t parent_start_ticks;

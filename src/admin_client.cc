@@ -1,6 +1,5 @@
 #include "src/admin_client.h"
 
-#include <arpa/inet.h>
 #include <errmsg.h>
 #include <mysql.h>
 #include <netdb.h>
@@ -10,6 +9,7 @@
 
 #include <algorithm>
 
+#include "src/address.h"
 #include "src/unique_fd.h"
 
 namespace {
@@ -90,11 +90,6 @@ void start_libraries() {
     return mysql_library_init(0, nullptr, nullptr) == 0;
   }();
   static_cast<void>(started);
-}
-
-bool is_address(const std::string& host) {
-  unsigned char buffer[sizeof(in6_addr)];
-  return ::inet_pton(AF_INET, host.c_str(), buffer) == 1 || ::inet_pton(AF_INET6, host.c_str(), buffer) == 1;
 }
 
 // All addresses of `host`, as texts: the library is always given one, for its own lookup would block.

@@ -1,6 +1,5 @@
 #include "src/config.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <libconfig.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include <variant>
 
 #include "shm/segment.h"
+#include "src/address.h"
 #include "src/cnf_text.h"
 #include "src/fnv.h"
 #include "src/unique_fd.h"
@@ -74,11 +74,6 @@ const std::vector<Key>& keys() {
       {"daemon.live_stagger_ms", &Config::live_stagger, 0, 86'400'000},
   };
   return table;
-}
-
-bool is_address(const std::string& host) {
-  unsigned char buffer[sizeof(in6_addr)];
-  return ::inet_pton(AF_INET, host.c_str(), buffer) == 1 || ::inet_pton(AF_INET6, host.c_str(), buffer) == 1;
 }
 
 const Key* find_key(const std::string& name) {
@@ -341,7 +336,6 @@ class Loader {
     if (set_.count("timeout_ms") == 0) {
       config.timeout = std::clamp(config.interval * 4 / 5, milliseconds(200), milliseconds(2000));
     }
-    config.timeout_is_set = set_.count("timeout_ms") > 0;
     if (set_.count("satellite.peer_timeout_ms") == 0) {
       config.peer_timeout = std::max(milliseconds(5000), cluster_check_interval_ * 5);
     }

@@ -55,7 +55,6 @@ struct Config {
   std::string file;
   std::optional<gid_t> group;
   std::vector<ServerEntry> bootstrap;
-  bool timeout_is_set = false;
 
   bool is_core() const { return role == "core"; }
 };

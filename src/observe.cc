@@ -25,12 +25,11 @@ ServerRow* server(Seen& seen, const std::string& hostname, const std::string& po
   return &seen.servers.back();
 }
 
-bool take_backends(Seen& seen, const std::string& status, int64_t count) {
+void take_backends(Seen& seen, const std::string& status, int64_t count) {
   uint32_t& counter = status == "ONLINE"                ? seen.backends_online
                       : status.rfind("SHUNNED", 0) == 0 ? seen.backends_shunned
                                                         : seen.backends_offline;
   counter += static_cast<uint32_t>(count);
-  return true;
 }
 
 bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime) {
@@ -49,7 +48,11 @@ bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime)
     seen.modules.push_back(std::move(module));
     return good;
   }
-  if (kind == "backends") return to_number(row[2], number) && take_backends(seen, row[1], number);
+  if (kind == "backends") {
+    if (!to_number(row[2], number)) return false;
+    take_backends(seen, row[1], number);
+    return true;
+  }
   if (kind == "now") return to_number(row[1], seen.now_s);
   if (kind == "global") {
     if (row[1] == "ProxySQL_Uptime") {
@@ -68,7 +71,7 @@ bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime)
 
 const std::string& observe_statement() {
   // ProxySQL refreshes a table when it finds its name in lower case. GLOBAL_VARIABLES is no such table, but naming it
-  // rebuilds runtime_global_variables, which costs as much as half of all the rest; the version needs no refresh.
+  // rebuilds runtime_global_variables under the checksums' mutex; the version needs no refresh.
   static const std::string statement =
       "SELECT 'memory', hostname, port, '', '' FROM proxysql_servers"
       " UNION ALL SELECT 'runtime', hostname, port, '', '' FROM runtime_proxysql_servers"

@@ -51,8 +51,7 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
                    "create the state segment (see ProxySQL's log)?"
                  : "no beat for " + show_span(now_ns - view.last_beat_ns) +
                        ": ProxySQL is stopped or wedged, its scheduler row was switched off, or its configuration "
-                       "can't be read (see "
-                       "ProxySQL's log)";
+                       "can't be read (see ProxySQL's log)";
     case State::starting:
       return "no beat has succeeded yet";
     case State::draining:

@@ -22,7 +22,8 @@
 #include "tests/bench/process.h"
 #include "tests/bench/report.h"
 #include "tests/bench/server.h"
-#include "tests/unit/temp_dir.h"
+#include "tests/loopback.h"
+#include "tests/temp_dir.h"
 
 namespace pulse::bench {
 namespace {
@@ -289,12 +290,9 @@ class Bench {
   // A live beat holds the lock: one whose admin interface is a socket that never says a word.
   Result<void> measure_busy_beats() {
     const UniqueFd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const uint16_t port = free_port();
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::bind(silent.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+    const uint16_t port = test::free_port();
+    const sockaddr_in address = test::loopback_address(port);
+    if (::bind(silent.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
         ::listen(silent.get(), 16) != 0) {
       return system_error("listen for the beat that holds the lock", errno);
     }

@@ -11,24 +11,13 @@
 #include <fstream>
 
 #include "src/unique_fd.h"
+#include "tests/loopback.h"
 
 namespace pulse::bench {
 
 namespace {
 
 constexpr milliseconds kPatience{20'000};
-
-UniqueFd connect_to(uint16_t port) {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const timeval patience{2, 0};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fd.reset();
-  return fd;
-}
 
 // Sends a text and reads until the peer closes, or until a line is complete.
 std::string ask(const UniqueFd& fd, const std::string& text, bool one_line) {
@@ -43,31 +32,18 @@ std::string ask(const UniqueFd& fd, const std::string& text, bool one_line) {
 }
 
 std::string http_get(uint16_t port, const std::string& path) {
-  return ask(connect_to(port), "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", false);
+  return ask(test::connect_loopback(port), "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+             false);
 }
 
 }  // namespace
-
-uint16_t free_port() {
-  // Outside of the range from which the kernel gives ports to clients.
-  static unsigned next = static_cast<unsigned>(::getpid()) * 37 % 18'000;
-  for (int tries = 0; tries < 2'000; ++tries) {
-    const auto port = static_cast<uint16_t>(10'000 + next++ % 18'000);
-    const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return port;
-  }
-  return 0;
-}
 
 Server::Server(const Programs& programs, const std::string& dir, const ServerOptions& options)
     : programs_(programs),
       base_(dir + "/" + options.name),
       state_(programs.state_dir + "/" + options.name),
-      admin_port_(free_port()),
-      mysql_port_(free_port()) {
+      admin_port_(test::free_port()),
+      mysql_port_(test::free_port()) {
   std::vector<uint16_t> cores = options.cores;
   if (options.own_entry) cores.push_back(admin_port_);
   std::string entries;
@@ -96,7 +72,10 @@ Server::Server(const Programs& programs, const std::string& dir, const ServerOpt
 
 Result<void> Server::wait_until_up() {
   const bool up = eventually(
-      [&] { return !process_.running() || (connect_to(admin_port_) && connect_to(mysql_port_)); }, kPatience);
+      [&] {
+        return !process_.running() || (test::connect_loopback(admin_port_) && test::connect_loopback(mysql_port_));
+      },
+      kPatience);
   if (up && process_.running()) return {};
   return Error{programs_.server + " doesn't start; its log ends with: " + output_of({"tail", "-n", "3", log()})};
 }
@@ -149,7 +128,7 @@ std::string Server::control(const std::string& line) const {
 }
 
 Daemon::Daemon(const Programs& programs, const Server& server, const std::string& log)
-    : port_(free_port()),
+    : port_(test::free_port()),
       process_({programs.pulsed, "--config=" + server.config(), "--port=" + std::to_string(port_)}, log) {}
 
 Result<void> Daemon::wait_until_ready() {

@@ -28,9 +28,6 @@ struct Programs {
 inline constexpr const char* kUser = "radmin";
 inline constexpr const char* kPassword = "radmin";
 
-// A TCP port of 127.0.0.1 that was free a moment ago.
-uint16_t free_port();
-
 // Polls until `condition` holds; false if it doesn't within `patience`.
 template <class Condition>
 bool eventually(Condition condition, milliseconds patience) {

@@ -69,6 +69,25 @@ TEST(Command, ABadConfigurationIs78AndNothingIsWritten) {
   EXPECT_THAT(daemon.output, HasSubstr(":3: pulse.timeout_ms = 7"));
 }
 
+TEST(Command, AGroupThatIsNoneIsSaidWhereverItStands) {
+  Server server({});
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  const Ran ran = server.run({"beat", "--state=" + server.state(), "--group=no-such-group"});
+  EXPECT_EQ(kExitConfig, ran.exit_code);
+  EXPECT_THAT(ran.output, HasSubstr("--group: pulse.group = \"no-such-group\": allowed is a number or a name"));
+}
+
+TEST(Command, AResyncOfACoreIsRefused) {
+  Server::Options options;
+  options.role = "core";
+  Server server(options);
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  const Ran ran = server.run({"resync"});
+  EXPECT_EQ(kExitUsage, ran.exit_code);
+  EXPECT_THAT(ran.output, HasSubstr("resync is for satellites"));
+  EXPECT_EQ(false, server.status()["resync_pending"]) << "no beat would ever do it";
+}
+
 TEST(Command, AConfigurationThatBreaksLaterIsReported) {
   Server server({});
   ASSERT_EQ(kExitOk, server.beat().exit_code);

@@ -1,5 +1,4 @@
 // The probe daemon as kubelets, load balancers and hostile peers meet it.
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -103,22 +102,9 @@ TEST(DaemonTest, EndsOnSigtermAtOnce) {
   EXPECT_LT(nanoseconds(monotonic_ns() - began), seconds(2));
 }
 
-class Peer {
- public:
-  explicit Peer(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  }
-  bool connected() const { return connected_; }
-  bool send(char byte) const { return ::send(fd_.get(), &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1; }
-
- private:
-  UniqueFd fd_;
-  bool connected_;
-};
+bool send_byte(const UniqueFd& peer, char byte) {
+  return ::send(peer.get(), &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+}
 
 // 512 connections that say nothing and 64 that send a byte a second, held open for as long as the daemon lets them and
 // made anew when it cuts them.
@@ -137,12 +123,12 @@ TEST(DaemonTest, HalfOpenAndSlowPeersDelayNoProbe) {
   std::thread hostile([&] {
     const std::string request = "GET /healthz/ready HTTP/1.1\r\nX-Slow: ";
     while (!stop) {
-      std::vector<std::unique_ptr<Peer>> silent, slow;
-      for (int i = 0; i < 512; ++i) silent.push_back(std::make_unique<Peer>(daemon.port()));
-      for (int i = 0; i < 64; ++i) slow.push_back(std::make_unique<Peer>(daemon.port()));
+      std::vector<UniqueFd> silent, slow;
+      for (int i = 0; i < 512; ++i) silent.push_back(connect_loopback(daemon.port()));
+      for (int i = 0; i < 64; ++i) slow.push_back(connect_loopback(daemon.port()));
       made += 576;
       for (size_t second = 0; second < 3 && !stop; ++second) {
-        for (const auto& peer : slow) static_cast<void>(peer->send(request[second]));
+        for (const auto& peer : slow) static_cast<void>(send_byte(peer, request[second]));
         for (int i = 0; i < 10 && !stop; ++i) std::this_thread::sleep_for(milliseconds(100));
       }
     }

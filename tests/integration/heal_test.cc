@@ -157,10 +157,13 @@ TEST_F(HealTest, KilledAtAnyStatementTheNextBeatsHealIt) {
         seconds(10)))
         << satellite_.run({"beat", "--dry-run"}).output << satellite_.status().dump(1);
     satellite_.control("reset_stats");
-    satellite_.control("hold match=\"" + std::string(statement) + "\" ms=400");
+    satellite_.control("hold match=\"" + std::string(statement) + "\" ms=2000");
+    const std::string since = satellite_.control("stats")["last_statement"].dump();
     {
       Process beat(satellite_.pulse({"beat"}), satellite_.dir(), {{}, "killed", {}});
-      std::this_thread::sleep_for(milliseconds(150));  // held up now: nothing tells when
+      // The journal has a statement before it is held up.
+      ASSERT_TRUE(eventually(
+          [&] { return satellite_.control("statements " + since).dump().find(statement) != std::string::npos; }));
       beat.signal(SIGKILL);
       EXPECT_EQ(-SIGKILL, beat.wait());
     }

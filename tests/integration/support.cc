@@ -1,6 +1,5 @@
 #include "tests/integration/support.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -43,15 +42,6 @@ UniqueFd connect_control(const std::string& path) {
   return fd;
 }
 
-bool connects(uint16_t port) {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-}
-
 }  // namespace
 
 bool is_real() {
@@ -68,22 +58,6 @@ bool eventually(const std::function<bool()>& condition, milliseconds patience) {
     if (deadline.passed()) return false;
     std::this_thread::sleep_for(milliseconds(2));
   }
-}
-
-uint16_t free_port() {
-  // Outside of the range from which the kernel gives ports to clients: nobody else takes one between here and its use,
-  // but another test of this run, which starts from another place.
-  static std::atomic<unsigned> next{static_cast<unsigned>(::getpid()) * 37 % 18'000};
-  for (int tries = 0; tries < 2'000; ++tries) {
-    const auto port = static_cast<uint16_t>(10'000 + next++ % 18'000);
-    const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return port;
-  }
-  ADD_FAILURE() << "no free port";
-  return 0;
 }
 
 Process::Process(const std::vector<std::string>& argv, const TempDir& dir, Options options) {
@@ -159,8 +133,8 @@ Server::~Server() {
 }
 
 void Server::write_config() {
-  std::string row = options_.scheduler_row;
-  if (row.empty() && options_.beat_interval_ms > 0) {
+  std::string row;
+  if (options_.beat_interval_ms > 0) {
     row = "{ id=1, active=1, interval_ms=" + std::to_string(options_.beat_interval_ms) + ", filename=\"" +
           binary("proxysql-pulse") + "\", arg1=\"beat\", arg2=\"--config=" + config_path_ +
           "\", arg3=\"--state=" + state_path_ + "\" },";
@@ -175,11 +149,7 @@ void Server::write_config() {
                  std::to_string(mysql_port_) + "\" }\n" + "mysql_servers=( " + options_.mysql_servers + " )\n" +
                  "mysql_users=( { username=\"app\", password=\"app\", default_hostgroup=0 }, )\n" +
                  "proxysql_servers=( " + options_.bootstrap + " )\n" + "scheduler=( " + row + " )\n" +
-                 "pulse={ role=\"" + options_.role + "\", state=\"" + state_path_ + "\", " +
-                 (options_.beat_interval_ms > 0 && !options_.scheduler_row.empty()
-                      ? "interval_ms=" + std::to_string(options_.beat_interval_ms) + ", "
-                      : "") +
-                 options_.pulse + " }\n" + options_.extra);
+                 "pulse={ role=\"" + options_.role + "\", state=\"" + state_path_ + "\", " + options_.pulse + " }\n");
   std::filesystem::create_directories(dir_ / "data");
 }
 
@@ -192,8 +162,8 @@ void Server::start() {
   }
   process_ = std::make_unique<Process>(argv, dir_, Process::Options{{"PATH=/usr/bin:/bin"}, "server", {}});
   const bool up = eventually([&] {
-    return !process_->running() ||
-           (connects(admin_port_) && connects(mysql_port_) && (is_real() || connect_control(dir_ / "control")));
+    return !process_->running() || (connect_loopback(admin_port_) && connect_loopback(mysql_port_) &&
+                                    (is_real() || connect_control(dir_ / "control")));
   });
   ASSERT_TRUE(up && process_->running()) << process_->output();
 }
@@ -330,17 +300,10 @@ Daemon::Daemon(const Server& server, std::vector<std::string> arguments)
 
 Daemon::Answer Daemon::get(const std::string& path, const std::string& method) const {
   const int64_t began = monotonic_ns();
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const timeval patience{5, 0};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port_);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const UniqueFd fd = connect_loopback(port_);
   const std::string request = method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   std::string text;
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-      ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+  if (fd && ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
     char buffer[65536];
     ssize_t got;
     while ((got = ::recv(fd.get(), buffer, sizeof buffer, 0)) > 0) text.append(buffer, static_cast<size_t>(got));

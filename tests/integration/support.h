@@ -16,7 +16,8 @@
 #include <vector>
 
 #include "src/clock.h"
-#include "tests/unit/temp_dir.h"
+#include "tests/loopback.h"
+#include "tests/temp_dir.h"
 
 namespace pulse::test {
 
@@ -30,9 +31,6 @@ bool is_real();
 
 // Polls `condition` every few milliseconds until it holds. False if it didn't within `patience`.
 bool eventually(const std::function<bool()>& condition, milliseconds patience = kPatience);
-
-// A TCP port of 127.0.0.1 that was free a moment ago.
-uint16_t free_port();
 
 // A child process, its output in files of `dir`. Killed and reaped when it goes.
 class Process {
@@ -73,10 +71,8 @@ class Server {
     std::string role = "satellite";
     int beat_interval_ms = 0;    // 0: no scheduler row
     std::string pulse = "";      // more lines of the group pulse
-    std::string extra = "";      // more top-level text
     std::string bootstrap = "";  // elements of proxysql_servers
     std::string mysql_servers = "{ address=\"127.0.0.1\", port=3306, hostgroup=0 },";
-    std::string scheduler_row = "";  // instead of the beat's
     bool start = true;
   };
   explicit Server(Options options);

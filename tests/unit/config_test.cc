@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "tests/unit/temp_dir.h"
+#include "tests/temp_dir.h"
 
 namespace pulse {
 namespace {

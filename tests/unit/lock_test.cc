@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/temp_dir.h"
+#include "tests/temp_dir.h"
 
 namespace pulse {
 namespace {

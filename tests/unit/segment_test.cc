@@ -10,7 +10,7 @@
 
 #include <cerrno>
 
-#include "tests/unit/temp_dir.h"
+#include "tests/temp_dir.h"
 
 namespace pulse {
 namespace {

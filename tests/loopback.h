@@ -1,0 +1,49 @@
+// TCP on 127.0.0.1, as tests and benchmarks use it.
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "src/unique_fd.h"
+
+namespace pulse::test {
+
+inline sockaddr_in loopback_address(uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+// A connection whose reads give up after `patience_s`; none if nobody listens.
+inline UniqueFd connect_loopback(uint16_t port, int patience_s = 5) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval patience{patience_s, 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  const sockaddr_in address = loopback_address(port);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fd.reset();
+  return fd;
+}
+
+// A port that was free a moment ago, 0 if none was found. Outside of the range from which the kernel gives ports to
+// clients: nobody else takes it between here and its use, but another program of this kind, which starts elsewhere.
+inline uint16_t free_port() {
+  static std::atomic<unsigned> next{static_cast<unsigned>(::getpid()) * 37 % 18'000};
+  for (int tries = 0; tries < 2'000; ++tries) {
+    const auto port = static_cast<uint16_t>(10'000 + next++ % 18'000);
+    const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return port;
+  }
+  return 0;
+}
+
+}  // namespace pulse::test
