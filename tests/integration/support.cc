@@ -206,9 +206,9 @@ std::string Server::column(const std::string& statement) {
   return joined;
 }
 
-nlohmann::json Server::control(const std::string& command) {
-  const UniqueFd fd = connect_control(dir_ / "control");
-  const timeval patience{10, 0};
+nlohmann::json ask_control(const std::string& socket_path, const std::string& command) {
+  const UniqueFd fd = connect_control(socket_path);
+  const timeval patience{kPatience.count(), 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   const std::string line = command + "\n";
   std::string answer;
@@ -223,6 +223,8 @@ nlohmann::json Server::control(const std::string& command) {
   EXPECT_FALSE(json.is_discarded() || json.contains("error")) << command << " -> " << answer;
   return json;
 }
+
+nlohmann::json Server::control(const std::string& command) { return ask_control(dir_ / "control", command); }
 
 void Server::wedge(seconds span) {
   if (!is_real()) {

@@ -150,4 +150,7 @@ Ran run_to_end(const std::vector<std::string>& argv, const TempDir& dir,
 
 std::string binary(const std::string& name);
 
+// One line to a double's control socket, its JSON answer; fails the test if there is none or it is an error.
+nlohmann::json ask_control(const std::string& socket_path, const std::string& command);
+
 }  // namespace pulse::test

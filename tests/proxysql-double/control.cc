@@ -1,68 +1,23 @@
 #include "tests/proxysql-double/control.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <chrono>
 #include <filesystem>
-#include <functional>
-#include <list>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
-#include <thread>
 #include <vector>
 
+#include "tests/control_socket.h"
 #include "tests/proxysql-double/server.h"
-#include "tests/proxysql-double/socket.h"
 
 namespace proxysql_double {
 namespace {
 
 using nlohmann::json;
-
-// Words of a line; a word may hold spaces when (a part of) it is in double quotes.
-std::vector<std::string> split(const std::string& line) {
-  std::vector<std::string> words;
-  std::string word;
-  bool open = false;
-  bool any = false;
-  for (const char c : line) {
-    if (c == '"') {
-      open = !open;
-      any = true;
-    } else if (!open && (c == ' ' || c == '\r')) {
-      if (any) words.push_back(std::exchange(word, ""));
-      any = false;
-    } else {
-      word += c;
-      any = true;
-    }
-  }
-  if (any) words.push_back(word);
-  return words;
-}
+using pulse::test::command_settings;
 
 json failure(const std::string& text) { return {{"ok", false}, {"error", text}}; }
 json success() { return {{"ok", true}}; }
-
-// key=value words after the first `skip`.
-std::map<std::string, std::string> settings(const std::vector<std::string>& words, size_t skip) {
-  std::map<std::string, std::string> found;
-  for (size_t i = skip; i < words.size(); ++i) {
-    const size_t equals = words[i].find('=');
-    if (equals == std::string::npos) {
-      found[words[i]] = "";
-    } else {
-      found[words[i].substr(0, equals)] = words[i].substr(equals + 1);
-    }
-  }
-  return found;
-}
 
 json plant_fault(Server& server, const std::vector<std::string>& words) {
   if (words.size() < 3) return failure("fault PHASE KIND [nth=N] [match=TEXT] [mysql]");
@@ -76,7 +31,7 @@ json plant_fault(Server& server, const std::vector<std::string>& words) {
   Fault fault;
   fault.phase = *phase;
   fault.kind = *kind;
-  for (const auto& [name, value] : settings(words, 3)) {
+  for (const auto& [name, value] : command_settings(words, 3)) {
     if (name == "nth") {
       fault.nth = std::atoi(value.c_str());
     } else if (name == "match") {
@@ -93,7 +48,7 @@ json plant_fault(Server& server, const std::vector<std::string>& words) {
 
 json plant_hold(Server& server, const std::vector<std::string>& words) {
   Hold hold;
-  for (const auto& [name, value] : settings(words, 1)) {
+  for (const auto& [name, value] : command_settings(words, 1)) {
     if (name == "match") hold.match = value;
     if (name == "ms") hold.delay = std::chrono::milliseconds(std::atoll(value.c_str()));
     if (name == "locked") hold.locked = true;
@@ -177,62 +132,15 @@ json run(Server& server, const std::vector<std::string>& words) {
   return failure("unknown command " + name);
 }
 
-struct Client {
-  Fd fd;
-  std::string input;
-};
-
-// False when the client has left.
-bool serve(Server& server, Client& client) {
-  char buffer[4096];
-  const ssize_t got = ::recv(client.fd.get(), buffer, sizeof(buffer), 0);
-  if (got <= 0) return got < 0 && errno == EINTR;
-  client.input.append(buffer, static_cast<size_t>(got));
-  for (size_t end = client.input.find('\n'); end != std::string::npos; end = client.input.find('\n')) {
-    const std::string line = client.input.substr(0, end);
-    client.input.erase(0, end + 1);
-    if (!send_all(client.fd.get(), run_control_command(server, line) + "\n")) return false;
-  }
-  return true;
-}
-
-// One thread for all clients: looking at the double doesn't change its number of threads.
-[[noreturn]] void serve_all(Server& server, Fd listener) {
-  std::list<Client> clients;
-  while (true) {
-    std::vector<pollfd> waits = {{listener.get(), POLLIN, 0}};
-    for (const Client& client : clients) waits.push_back({client.fd.get(), POLLIN, 0});
-    if (::poll(waits.data(), waits.size(), -1) <= 0) continue;
-    size_t i = 1;
-    std::erase_if(clients, [&](Client& client) { return waits[i++].revents != 0 && !serve(server, client); });
-    if (waits[0].revents == 0) continue;
-    Fd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (accepted.open()) clients.push_back({std::move(accepted), ""});
-  }
-}
-
 }  // namespace
 
 std::string run_control_command(Server& server, const std::string& line) {
-  return run(server, split(line)).dump(-1, ' ', false, json::error_handler_t::replace);
+  return run(server, pulse::test::split_command(line)).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 pulse::Result<void> start_control(Server& server, const std::string& path) {
-  const std::string what = "listen on " + path;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) return pulse::system_error(what, ENAMETOOLONG);
-  std::memcpy(address.sun_path, path.c_str(), path.size());
-  ::unlink(path.c_str());
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const mode_t old_mask = ::umask(0177);
-  const int bound = ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  const int reason = errno;
-  ::umask(old_mask);
-  if (bound != 0) return pulse::system_error(what, reason);
-  if (::listen(fd.get(), 64) != 0) return pulse::system_error(what, errno);
-  std::thread(serve_all, std::ref(server), std::move(fd)).detach();
-  return {};
+  return pulse::test::start_control_socket(
+      path, [&server](const std::string& line) { return run_control_command(server, line); });
 }
 
 }  // namespace proxysql_double
