@@ -11,6 +11,7 @@
 #define CXXOPTS_NO_REGEX
 #include <cxxopts.hpp>
 
+#include "daemon/discovery.h"
 #include "daemon/http_server.h"
 #include "daemon/probe_service.h"
 #include "src/heartbeat.h"
@@ -77,6 +78,7 @@ int serve(const pulse::Config& config) {
     return pulse::kExitUnavailable;
   }
   service.tick();
+  pulse::Discoverer discoverer(config, [&service] { return service.segment(); });
   std::thread http([&server] { (*server)->run(); });
   pulse::log_info("answering on port " + std::to_string((*server)->port()) + " for the " + config.role +
                   " whose state is in " + config.state);
@@ -87,7 +89,10 @@ int serve(const pulse::Config& config) {
   }
   (*server)->stop();
   http.join();
+  const bool all_ended = discoverer.stop();
   pulse::log_info("stopped");
+  // A thread that a resolver or a server holds up isn't waited for, so nothing that it uses may be taken down.
+  if (!all_ended) ::_exit(pulse::kExitOk);
   return pulse::kExitOk;
 }
 

@@ -42,14 +42,15 @@ void ProbeService::open_segment() {
   segment_absent_ = absent ? opened.error().text : "";
 }
 
+std::shared_ptr<Segment> ProbeService::segment() {
+  const std::lock_guard<std::mutex> hold(mutex_);
+  return segment_;
+}
+
 void ProbeService::tick() {
   mysql_look_.tick();
-  std::shared_ptr<Segment> segment;
-  {
-    const std::lock_guard<std::mutex> hold(mutex_);
-    segment = segment_;
-  }
-  if (!segment || !segment->is_current(config_.state)) open_segment();
+  const std::shared_ptr<Segment> current = segment();
+  if (!current || !current->is_current(config_.state)) open_segment();
 
   Snapshot now = look();
   const bool stale =
@@ -137,7 +138,11 @@ std::optional<HttpResponse> ProbeService::handle(const HttpRequest& request) {
     refused.headers.push_back({"Allow", "GET, HEAD"});
     return refused;
   }
-  const Snapshot now = look();
+  Snapshot now = look();
+  if (is_status) {
+    // Only here: the members are many, and probes have no use for them.
+    if (const std::shared_ptr<Segment> current = segment()) read_members(*current, boot_id_, now.view);
+  }
   const StatusInput input{now.view, now.verdict, now.port, config_, now.clients, now.now_ns};
   if (is_status) return json(200, status_json(input));
   const Probe& probe = now.verdict.*(endpoint->probe);

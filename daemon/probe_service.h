@@ -26,6 +26,9 @@ class ProbeService {
   // Answers a request from memory, without a system call that could wait. Any one thread, beside tick().
   std::optional<HttpResponse> handle(const HttpRequest& request);
 
+  // The segment as it is open at the moment; null if none is. Any thread.
+  std::shared_ptr<Segment> segment();
+
  private:
   struct Snapshot {
     StateView view;

@@ -4,18 +4,17 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <optional>
 
 #include "scheduler/conversation.h"
 #include "scheduler/hard_timer.h"
+#include "scheduler/reconciliation.h"
 #include "scheduler/state_access.h"
 #include "shm/lock.h"
-#include "src/admin_client.h"
 #include "src/heartbeat.h"
 #include "src/log.h"
-#include "src/observe.h"
 #include "src/process.h"
-#include "src/satellite_plan.h"
 
 namespace pulse {
 
@@ -39,13 +38,13 @@ class Beat {
       log_error(state_.config_error());
       return kExitConfig;
     }
-    auto lock = take_lock();
-    if (!lock) {
-      log_error(lock.error().text +
+    lock_.emplace(take_lock());
+    if (!*lock_) {
+      log_error(lock_->error().text +
                 ": no beat without a lock; set pulse.state to a path where this user may make files");
       return kExitConfig;
     }
-    if (!lock->taken()) return kExitSkipped;
+    if (!(*lock_)->taken()) return kExitSkipped;
     if (state_.layout() == nullptr) {
       log_error(state_.problem() + "; this beat goes on without it: no back-off, no report");
     } else if (begin_record() && !admitted()) {
@@ -108,22 +107,22 @@ class Beat {
 
   // Reads the record, accounts for a beat that died, announces this process as the holder.
   bool begin_record() {
-    const uint64_t boot = machine_boot_id();
+    // Read only where it matters: a file in memory is of the boot under which it was first stamped.
+    if (state_.segment()->in_memory()) boot_id_ = state_.stored(&Layout::boot_id);
+    if (boot_id_ == 0) boot_id_ = machine_boot_id();
     bool read = false;
     bool folded = false;
     with_layout([&](Layout& layout) {
-      read = layout.record.read(record_) && layout.attempt.read(attempt_) && layout.observation.read(last_seen_);
+      read = layout.record.read(record_) && layout.attempt.read(attempt_);
       const Marks marks{layout.phase_mark.load(std::memory_order_relaxed),
                         layout.end_mark.load(std::memory_order_acquire),
                         layout.ended_ns.load(std::memory_order_relaxed)};
       // Published at once: if this beat dies as well, its own death is all that is left to account for.
       folded = fold_unrecorded(record_, attempt_, marks, backoff(), began_ns_, true);
       if (folded) layout.record.publish(record_);
-      if (layout.boot_id.load(std::memory_order_relaxed) != boot) start_over(layout, boot);
+      if (layout.boot_id.load(std::memory_order_relaxed) != boot_id_) start_over(layout);
       layout.last_beat_ns.store(began_ns_, std::memory_order_relaxed);
-      servers_loaded_ns_ = layout.servers_loaded_ns.load(std::memory_order_relaxed);
       resync_requested_ = layout.resync_requested.load(std::memory_order_relaxed);
-      resync_done_ = layout.resync_done.load(std::memory_order_relaxed);
     });
     // It couldn't say so itself any more.
     if (folded && !killed_overdue_ && is_worth_logging(record_.consecutive_failures)) {
@@ -133,7 +132,7 @@ class Beat {
   }
 
   // The machine was booted since: stamps mean nothing any more, only the counts go on.
-  void start_over(Layout& layout, uint64_t boot) {
+  void start_over(Layout& layout) {
     BeatRecord fresh{};
     fresh.attempt = record_.attempt;
     fresh.ok = record_.ok;
@@ -141,11 +140,12 @@ class Beat {
     fresh.timed_out = record_.timed_out;
     fresh.killed_overdue = record_.killed_overdue;
     record_ = fresh;
-    last_seen_ = Observation{};
     layout.record.publish(record_);
-    layout.observation.publish(last_seen_);
-    layout.servers_loaded_ns.store(0, std::memory_order_relaxed);
-    layout.boot_id.store(boot, std::memory_order_release);
+    layout.observation.publish(Observation{});
+    CoreRecord core{}, before{};
+    if (layout.core.read(before)) core.newest_created_at = before.newest_created_at;
+    layout.core.publish(core);
+    layout.boot_id.store(boot_id_, std::memory_order_release);
   }
 
   bool admitted() {
@@ -206,88 +206,78 @@ class Beat {
     arm_hard_timer(Deadline::at_monotonic_ns(began_monotonic_ns_ + timeout_ns));
     attempt_.deadline_ns = began_ns_ + timeout_ns;
     announce();
-    deadline_ = io_deadline(began_monotonic_ns_, config.timeout);
+    const Deadline deadline = io_deadline(began_monotonic_ns_, config.timeout);
+    with_layout([&](Layout& layout) {
+      if (!read_known(layout, boot_id_, began_ns_, config.discovery_max_age, known_)) known_ = Known{};
+    });
 
     enter(Phase::connect);
-    auto client = AdminClient::connect(admin_target(config), *deadline_);
+    auto client = AdminClient::connect(admin_target(config), deadline);
     if (!client) return fail(client.error());
+    Reconciliation reconciliation(*client, config, known_, deadline, began_ns_);
 
     enter(Phase::observe);
-    auto seen = observe(*client);
+    auto seen = reconciliation.observe();
     if (!seen) return fail(seen.error());
 
     enter(Phase::plan);
-    const Plan plan = make_plan(config, *seen);
+    const Plan plan = reconciliation.plan(*seen);
 
     enter(Phase::act);
-    if (auto acted = act(plan, *client); !acted) return fail(acted.error());
-    if (!plan.steps.empty()) seen = observe(*client);  // what is reported is what is there now
-    if (!seen) return fail(seen.error());
-    client->close(*deadline_);
+    // Before anything is done: should this beat die, the next one finds word of what it was about to replace.
+    if (config.is_core() && !plan.steps.empty()) {
+      with_layout([&](Layout& layout) { layout.core.publish(reconciliation.core()); });
+    }
+    auto acted = reconciliation.act(plan);
+    if (!acted) return fail(acted.error());
+    writes_ = acted->writes;
+    if (!plan.steps.empty()) {  // what is reported is what is there now
+      auto after = reconciliation.observe(Look::everything);
+      if (!after) return fail(after.error());
+      settle_core(reconciliation.core(), plan, acted->outcomes, *seen, *after, boottime_ns());
+      seen = std::move(after);
+    }
+    client->say_goodbye(deadline);
 
     enter(Phase::publish);
     const Observation observation =
-        to_observation(*seen, last_seen_, boottime_ns(), config.peer_timeout, config.is_core());
+        to_observation(*seen, known_.last, boottime_ns(), config.peer_timeout, config.is_core());
     with_layout([&](Layout& layout) {
       layout.observation.publish(observation);
-      if (plan_is_resync_ && !plan.deferred) layout.resync_done.store(resync_requested_, std::memory_order_relaxed);
+      if (config.is_core()) layout.core.publish(reconciliation.core());
+      if (known_.resync && !plan.deferred && !acted->refused) {
+        layout.resync_done.store(resync_requested_, std::memory_order_relaxed);
+      }
     });
     log_transition(plan, observation);
+    log_standing(reconciliation.core());
+    if (acted->refused) {
+      phase_ = Phase::act;
+      return fail(*acted->refused);
+    }
     return finish(Outcome::ok, kExitOk, "");
   }
 
-  Result<Seen> observe(AdminClient& client) const {
-    auto answer = client.query(observe_statement(), *deadline_);
-    if (!answer) return answer.error();
-    auto seen = parse_seen(*answer);
-    if (seen) carry_first_seen(*seen, last_seen_, began_ns_);
-    return seen;
-  }
-
-  Plan make_plan(const Config& config, const Seen& seen) {
-    if (config.is_core()) return {};  // a core's beat observes and reports
-    plan_is_resync_ = resync_requested_ != resync_done_;
-    return plan_satellite(
-        {seen, config.bootstrap, config.peer_timeout, began_ns_, servers_loaded_ns_, plan_is_resync_});
-  }
-
-  Result<void> act(const Plan& plan, AdminClient& client) {
-    for (const Step& step : plan.steps) {
-      if (step.needs_rows) {
-        auto count = client.query("SELECT COUNT(*) FROM proxysql_servers", *deadline_);
-        if (!count) return count.error();
-        if (count->rows.size() != 1 || count->rows[0].empty() || count->rows[0][0] == "0") {
-          return Error{"proxysql_servers is empty: not loaded, that would isolate this node"};
-        }
-      }
-      if (step.needs_rows) {  // stamped before it is sent: whether it came through may stay unknown
-        with_layout([&](Layout& layout) { layout.servers_loaded_ns.store(boottime_ns(), std::memory_order_relaxed); });
-      }
-      auto done = client.query(step.statement, *deadline_);
-      if (!done && is_refusal(done.error()) && !step.instead.empty()) {
-        log_warning(done.error().text + ": inserting the file's entries instead");
-        for (const std::string& statement : step.instead) {
-          done = client.query(statement, *deadline_);
-          if (!done) break;
-          ++writes_;
-        }
-      }
-      if (!done) return done.error();
-      ++writes_;
-      log_info(step.statement + ": " + step.reason);
-    }
-    return {};
-  }
-
   void log_transition(const Plan& plan, const Observation& now) const {
-    if (plan_is_resync_ && plan.steps.empty()) log_warning("resync: nothing done: " + plan.situation);
+    if (known_.resync && plan.steps.empty()) log_warning("resync: nothing done: " + plan.situation);
     if (now.is_core != 0) return;
-    const bool had_core = last_seen_.at_ns == 0 || last_seen_.live_peers > 0;
+    const bool had_core = known_.last.at_ns == 0 || known_.last.live_peers > 0;
     if (had_core && now.live_peers == 0 && plan.steps.empty()) {
       log_warning("no core is alive" + (plan.situation.empty() ? "" : ": " + plan.situation));
     }
-    if (last_seen_.at_ns != 0 && last_seen_.live_peers == 0 && now.live_peers > 0) {
+    if (known_.last.at_ns != 0 && known_.last.live_peers == 0 && now.live_peers > 0) {
       log_info(std::to_string(now.live_peers) + " cores are alive again");
+    }
+  }
+
+  // Says it once, when it is decided.
+  void log_standing(const CoreRecord& now) const {
+    if (now.standing == known_.core.standing && now.proxysql_started_ns == known_.core.proxysql_started_ns) return;
+    const std::string reason(text(now.reason));
+    if (now.standing == static_cast<uint8_t>(Standing::authority)) {
+      log_info("this core's configuration file is the authority: " + reason);
+    } else if (now.standing == static_cast<uint8_t>(Standing::aside)) {
+      log_info("this core's configuration file is not the authority: " + reason);
     }
   }
 
@@ -348,22 +338,22 @@ class Beat {
   const int64_t began_monotonic_ns_ = monotonic_ns();
   const int64_t began_ns_ = boottime_ns();
   StateAccess state_;
+  std::optional<Result<InstanceLock>> lock_;
   bool lost_ = false;
   bool killed_overdue_ = false;
   BeatRecord record_{};
   Attempt attempt_{};
-  Observation last_seen_{};
-  int64_t servers_loaded_ns_ = 0;
+  uint64_t boot_id_ = 0;
+  Known known_;
   uint64_t resync_requested_ = 0;
-  uint64_t resync_done_ = 0;
-  bool plan_is_resync_ = false;
   uint32_t writes_ = 0;
   Phase phase_ = Phase::lock;
-  std::optional<Deadline> deadline_;
 };
 
 }  // namespace
 
-int run_beat(const Options& options) { return Beat(options).run(); }
+// Never destroyed: the process ends right after it, and the kernel takes the lock, the mapping and the memory back in
+// one go.
+int run_beat(const Options& options) { return std::make_unique<Beat>(options).release()->run(); }
 
 }  // namespace pulse

@@ -91,6 +91,7 @@ int run_status(const Options& options) {
   StateView view;
   if (opened.segment) {
     view = read_state(*opened.segment, machine_boot_id(), policy.backoff(), boottime_ns());
+    read_members(*opened.segment, machine_boot_id(), view);
   } else {
     view.problem = opened.segment.error().text;
   }
@@ -135,11 +136,12 @@ int run_check_config(const Options& options) {
     return kExitConfig;
   }
   size_t key_width = 0, value_width = 0;
-  for (const Setting& setting : loaded->settings) {
+  const std::vector<Setting> settings = list_settings(*loaded);
+  for (const Setting& setting : settings) {
     key_width = std::max(key_width, setting.key.size());
     value_width = std::max(value_width, setting.value.size());
   }
-  for (const Setting& setting : loaded->settings) {
+  for (const Setting& setting : settings) {
     std::printf("%-*s = %-*s  # %s\n", static_cast<int>(key_width), setting.key.c_str(), static_cast<int>(value_width),
                 setting.value.c_str(), setting.source.c_str());
   }

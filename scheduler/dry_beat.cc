@@ -6,10 +6,10 @@
 #include "scheduler/beat.h"
 #include "scheduler/conversation.h"
 #include "scheduler/hard_timer.h"
+#include "scheduler/reconciliation.h"
 #include "scheduler/state_access.h"
 #include "src/heartbeat.h"
 #include "src/log.h"
-#include "src/satellite_plan.h"
 
 namespace pulse {
 
@@ -60,16 +60,12 @@ int run_dry_beat(const Options& options) {
     return kExitSkipped;
   }
 
-  Observation last{};
-  int64_t servers_loaded_ns = 0;
-  bool resync = false;
+  Known known;
+  const int64_t now_ns = boottime_ns();
   if (Layout* layout = state.layout(); layout != nullptr) {
     static_cast<void>(guarded([&] {
-      if (!layout->observation.read(last)) last = Observation{};
-      servers_loaded_ns = layout->servers_loaded_ns.load(std::memory_order_relaxed);
-      resync = layout->resync_requested.load(std::memory_order_relaxed) !=
-               layout->resync_done.load(std::memory_order_relaxed);
-      layout->holder.publish({::getpid(), boottime_ns(), boottime_ns() + deadline.left().count()});
+      if (!read_known(*layout, machine_boot_id(), now_ns, config.discovery_max_age, known)) known = Known{};
+      layout->holder.publish({::getpid(), now_ns, now_ns + deadline.left().count()});
     }));
   }
 
@@ -81,18 +77,14 @@ int run_dry_beat(const Options& options) {
   auto client = AdminClient::connect(admin_target(config), deadline);
   if (!client) return fail(client.error());
   phase = Phase::observe;
-  auto answer = client->query(observe_statement(), deadline);
-  if (!answer) return fail(answer.error());
-  auto seen = parse_seen(*answer);
+  Reconciliation reconciliation(*client, config, known, deadline, now_ns);
+  auto seen = reconciliation.observe(Look::everything);
   if (!seen) return fail(seen.error());
   client->close(deadline);
-
-  carry_first_seen(*seen, last, boottime_ns());
-  Plan plan;
-  if (config.is_core()) {
-    plan.situation = "a core's beat observes and reports";
-  } else {
-    plan = plan_satellite({*seen, config.bootstrap, config.peer_timeout, boottime_ns(), servers_loaded_ns, resync});
+  const Plan plan = reconciliation.plan(*seen);
+  if (config.is_core() && !text(reconciliation.core().reason).empty()) {
+    std::printf("configuration authority: %s: %s\n", name(static_cast<Standing>(reconciliation.core().standing)),
+                reconciliation.core().reason.data());
   }
   print(plan, *seen);
   return kExitOk;

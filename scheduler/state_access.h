@@ -34,6 +34,8 @@ class StateAccess {
   Segment* segment() { return segment_ ? &*segment_ : nullptr; }
   // Null if the segment is unusable.
   Layout* layout() { return segment_ ? &segment_->layout() : nullptr; }
+  // One word of it; 0 if it was cut short meanwhile.
+  uint64_t stored(std::atomic<uint64_t> Layout::*word);
   const std::string& problem() const { return problem_; }
   const LoadedConfig& loaded() const { return *loaded_; }
   const std::string& config_error() const { return config_error_; }
@@ -42,7 +44,6 @@ class StateAccess {
   bool path_is_known();
   void open_any(bool create);
   void open_segment(bool create);
-  uint64_t stored(std::atomic<uint64_t> Layout::*word);
 
   const Options& options_;
   std::string path_ = kDefaultStatePath;

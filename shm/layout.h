@@ -16,7 +16,7 @@
 namespace pulse {
 
 inline constexpr uint64_t kMagic = 0x45534C5550515850;  // "PXQPULSE" in memory
-inline constexpr uint32_t kLayoutVersion = 1;
+inline constexpr uint32_t kLayoutVersion = 2;
 
 enum class Phase : uint8_t { none, lock, config, connect, observe, plan, act, publish };
 enum class Outcome : uint8_t {
@@ -83,6 +83,9 @@ struct Module {  // a row of runtime_checksums_values
   std::array<char, 24> checksum;
   int64_t version;
   int64_t epoch;
+  int64_t differs_since_ns;  // since when a live peer has had another checksum; 0: none has
+  uint32_t differing_peers;
+  uint32_t equal_epochs;  // of those, with the same epoch: ProxySQL doesn't sync over that
 };
 
 struct Peer {  // a row of proxysql_servers, in memory or at runtime
@@ -97,11 +100,12 @@ struct Peer {  // a row of proxysql_servers, in memory or at runtime
 };
 
 inline constexpr size_t kModules = 12;
-inline constexpr size_t kPeers = 32;
+inline constexpr size_t kPeers = 16;
 
 // What the last good beat saw of its ProxySQL.
 struct Observation {
   int64_t at_ns;
+  int64_t globals_ns;  // when uptime, clients, backends, listener and version were last read: not with every beat
   int64_t proxysql_started_ns;
   int64_t clients;
   uint32_t backends_online;
@@ -117,7 +121,73 @@ struct Observation {
   uint32_t live_peers;
   std::array<char, 64> version;
   std::array<Module, kModules> modules;
+  uint64_t connection_id;  // of the beat that saw this; ProxySQL counts them from its start
   std::array<Peer, kPeers> peers;
+};
+
+// What a core's beats remember of one boot of ProxySQL: whether this core's configuration file is the authority, and
+// what became of the modules that were loaded from it.
+enum class Standing : uint8_t { undecided, authority, aside };
+
+struct Stamp {  // one module, loaded from the file in this boot
+  std::array<char, 32> name;
+  std::array<char, 24> checksum;  // as ProxySQL had it right after the load
+  int64_t epoch;
+  int64_t at_ns;
+  uint32_t loads;  // more than one: a pull that was under way overwrote it
+  uint8_t settled;
+  std::array<uint8_t, 3> unused;
+};
+
+struct CoreRecord {
+  int64_t proxysql_started_ns;  // the boot that this is about; a second or two off
+  int64_t newest_created_at;    // epoch seconds, of all cores ever seen in a list of members
+  uint8_t standing;
+  uint8_t waiting;      // the file's modules are to be loaded and not all were
+  uint8_t taken_apart;  // one bit a module: its memory tables were being replaced when this was published
+  uint8_t unused;
+  uint32_t stamps_count;
+  std::array<char, 256> reason;  // of the standing
+  std::array<Stamp, kModules> stamps;
+};
+
+// Where a list of members comes from.
+enum class Source : uint8_t { none, kubernetes, dns, fixed };
+
+struct Member {                  // of the cluster, as discovered
+  std::array<char, 128> name;    // of the pod; "" where the source knows none
+  std::array<char, 48> address;  // numeric, without brackets
+  int64_t created_at;            // epoch seconds; 0 where the source doesn't say
+  uint32_t port;                 // of the admin interface
+  uint8_t is_core;
+  uint8_t is_self;
+  uint8_t ready;
+  uint8_t unused;
+};
+
+inline constexpr size_t kMembers = 1024;
+
+// The list as it is. Cores come first, ordered by address and port, so that a beat reads no more than it needs.
+struct Members {
+  int64_t changed_ns;
+  uint64_t boot_id;  // of the machine: a list from before its last boot is none
+  uint32_t count;
+  uint32_t cores;  // of count
+  std::array<Member, kMembers> members;
+};
+
+// How discovery fares. `ok_ns` is the last instant at which the list was known to be right: a beat acts on a list only
+// if that is recent, and if nothing was left out.
+struct Discovery {
+  uint64_t boot_id;
+  int64_t ok_ns;
+  int64_t looked_ns;          // last answer or failure of any kind
+  int64_t failing_since_ns;   // 0: the last look was good
+  uint64_t failures;          // ever
+  uint32_t members_left_out;  // more than kMembers
+  uint8_t source;
+  std::array<uint8_t, 3> unused;
+  std::array<char, 256> error;  // of the last look, "" if it was good
 };
 
 struct Layout {
@@ -135,7 +205,6 @@ struct Layout {
   std::atomic<int64_t> maintenance_realtime_ns;  // since when; 0: off
   std::atomic<uint64_t> resync_requested;
   std::atomic<uint64_t> resync_done;
-  std::atomic<int64_t> servers_loaded_ns;  // last LOAD PROXYSQL SERVERS TO RUNTIME: epochs have one-second resolution
   std::atomic<uint64_t> skipped_busy;
   std::atomic<uint64_t> skipped_backoff;
 
@@ -149,6 +218,11 @@ struct Layout {
   Section<Attempt> attempt;
   Section<BeatRecord> record;
   Section<Observation> observation;
+  Section<CoreRecord> core;
+
+  // Written by the daemon. Last in the file: a beat touches few pages of it.
+  Section<Discovery> discovery;
+  Section<Members> members;
 };
 
 template <size_t N>

@@ -1,6 +1,7 @@
 // One published value in the segment: a double buffer with a generation. One writer, any number of readers.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -40,13 +41,20 @@ class Section {
   // Copies the current value to `out`. False if a writer overtook this reader on every one of a bounded number of
   // tries, which takes a writer that publishes without pause; `out` is then unspecified.
   [[nodiscard]] bool read(T& out) const {
+    return read_part(out, sizeof(T), [](const T&) { return sizeof(T); });
+  }
+
+  // The same for no more than is needed of a large value: copies `head` bytes, then asks `bytes(out)` how many from
+  // the beginning are wanted, at least `head`. What lies beyond them in `out` stays as it was.
+  template <class Bytes>
+  [[nodiscard]] bool read_part(T& out, size_t head, Bytes&& bytes) const {
     for (int tries = 0; tries < 1000; ++tries) {
       const uint64_t generation = generation_.load(std::memory_order_acquire);
       const auto& copy = copies_[generation & 1];
-      for (size_t i = 0; i < kWords; ++i) {
-        const uint64_t word = copy[i].load(std::memory_order_relaxed);
-        std::memcpy(reinterpret_cast<char*>(&out) + i * sizeof word, &word, sizeof word);
-      }
+      const size_t head_words = (std::min(head, sizeof(T)) + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+      copy_words(copy, out, 0, head_words);
+      const size_t wanted = std::min<size_t>(bytes(static_cast<const T&>(out)), sizeof(T));
+      copy_words(copy, out, head_words, (wanted + sizeof(uint64_t) - 1) / sizeof(uint64_t));
       std::atomic_thread_fence(std::memory_order_acquire);
       if (generation_.load(std::memory_order_relaxed) == generation) return true;
     }
@@ -54,8 +62,17 @@ class Section {
   }
 
  private:
+  using Copy = std::array<std::atomic<uint64_t>, kWords>;
+
+  static void copy_words(const Copy& copy, T& out, size_t from, size_t to) {
+    for (size_t i = from; i < to; ++i) {
+      const uint64_t word = copy[i].load(std::memory_order_relaxed);
+      std::memcpy(reinterpret_cast<char*>(&out) + i * sizeof word, &word, sizeof word);
+    }
+  }
+
   std::atomic<uint64_t> generation_;
-  std::array<std::array<std::atomic<uint64_t>, kWords>, 2> copies_;
+  std::array<Copy, 2> copies_;
 };
 
 }  // namespace pulse

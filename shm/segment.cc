@@ -1,9 +1,11 @@
 #include "shm/segment.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <new>
@@ -180,8 +182,10 @@ Result<Segment> Segment::open(const SegmentOptions& options) {
     boost::interprocess::mapped_region region(
         Mappable(fd->get(), options.writable),
         options.writable ? boost::interprocess::read_write : boost::interprocess::read_only, 0, sizeof(Layout), nullptr,
-        MAP_SHARED | MAP_POPULATE);  // all pages with this one call, instead of a fault for each
-    return Segment(std::move(region), file.st_dev, file.st_ino);
+        MAP_SHARED);
+    struct statfs system {};
+    const bool in_memory = ::fstatfs(fd->get(), &system) == 0 && system.f_type == TMPFS_MAGIC;
+    return Segment(std::move(region), file.st_dev, file.st_ino, in_memory);
   } catch (const boost::interprocess::interprocess_exception& failure) {
     return Error{"map the state segment " + options.path + ": " + failure.what(), ENOMEM};
   }

@@ -39,13 +39,17 @@ class Segment {
   // it reads: somebody may have removed or replaced the file.
   bool is_current(const std::string& path) const;
 
+  // Whether the file lies in memory (tmpfs) and so is of the machine's present boot.
+  bool in_memory() const { return in_memory_; }
+
  private:
-  Segment(boost::interprocess::mapped_region region, dev_t device, ino_t inode)
-      : region_(std::move(region)), device_(device), inode_(inode) {}
+  Segment(boost::interprocess::mapped_region region, dev_t device, ino_t inode, bool in_memory)
+      : region_(std::move(region)), device_(device), inode_(inode), in_memory_(in_memory) {}
 
   boost::interprocess::mapped_region region_;
   dev_t device_;
   ino_t inode_;
+  bool in_memory_;
 };
 
 // Runs `access`, which reads or writes a mapping and owns nothing that needs a destructor, and returns true; false

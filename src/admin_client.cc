@@ -6,6 +6,7 @@
 #include <nss.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -169,6 +170,8 @@ Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline dea
   return last;
 }
 
+uint64_t AdminClient::connection_id() const { return ::mysql_thread_id(handle_.get()); }
+
 Result<AdminResult> AdminClient::query(const std::string& statement, Deadline deadline) {
   MYSQL* mysql = handle_.get();
   const std::string what =
@@ -222,6 +225,18 @@ void AdminClient::close(Deadline deadline) {
   drive(
       mysql, deadline, [&] { return mysql_close_start(mysql); },
       [&](int events) { return mysql_close_cont(mysql, events); });
+}
+
+void AdminClient::say_goodbye(Deadline deadline) {
+  if (mysql_get_ssl_cipher(handle_.get()) != nullptr) {
+    close(deadline);
+    return;
+  }
+  // The packet COM_QUIT. It has no answer, and nothing depends on it: ProxySQL also ends a session whose connection is
+  // just closed.
+  constexpr char kQuit[] = {1, 0, 0, 0, 1};
+  static_cast<void>(
+      ::send(static_cast<int>(mysql_get_socket(handle_.get())), kQuit, sizeof kQuit, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 std::string sql_quote(const std::string& text) {

@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <charconv>
 #include <cstring>
-#include <fstream>
 #include <memory>
-#include <set>
-#include <sstream>
+#include <span>
+#include <string_view>
 #include <variant>
 
 #include "shm/segment.h"
@@ -25,66 +25,105 @@ namespace pulse {
 namespace {
 
 using std::chrono::milliseconds;
-using Field = std::variant<std::string Config::*, milliseconds Config::*, int64_t Config::*, bool Config::*>;
+using Texts = std::vector<std::string>;
+using Field =
+    std::variant<std::string Config::*, milliseconds Config::*, int64_t Config::*, bool Config::*, Texts Config::*>;
 
 enum class Secrecy { open, secret };
 
 struct Key {
-  const char* name;  // below "pulse."
+  std::string_view name;  // below "pulse."
   Field field;
   int64_t least = 0;
   int64_t most = 0;
-  std::vector<std::string> choices = {};
+  std::span<const std::string_view> choices = {};
   Secrecy secrecy = Secrecy::open;
 
+  std::string full_name() const { return "pulse." + std::string(name); }
+  bool is_choice(std::string_view text) const {
+    return choices.empty() || std::find(choices.begin(), choices.end(), text) != choices.end();
+  }
+
   std::string allowed() const {
+    const bool list = std::holds_alternative<Texts Config::*>(field);
     if (!choices.empty()) {
       std::string text;
-      for (const auto& choice : choices) text += (text.empty() ? "\"" : " or \"") + choice + "\"";
-      return text;
+      for (const auto& choice : choices) text += (text.empty() ? "\"" : " or \"") + std::string(choice) + "\"";
+      return list ? "a list of " + text + ", like [\"" + std::string(choices.front()) + "\"]" : text;
     }
+    if (list) return "a list of texts, like [\"a\", \"b\"]";
     if (std::holds_alternative<bool Config::*>(field)) return "true or false";
     if (std::holds_alternative<std::string Config::*>(field)) return "a text in double quotes";
     return "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
   }
 };
 
-const std::vector<Key>& keys() {
-  static const std::vector<Key> table = {
-      {"role", &Config::role, 0, 0, {"core", "satellite"}},
-      {"state", &Config::state},
-      {"group", &Config::group_name},
-      {"interval_ms", &Config::interval, 100, 100'000'000},
-      {"timeout_ms", &Config::timeout, 50, 60'000},
-      {"backoff_max_ms", &Config::backoff_max, 1'000, 3'600'000},
-      {"admin.host", &Config::admin_host},
-      {"admin.port", &Config::admin_port, 1, 65'535},
-      {"admin.user", &Config::admin_user},
-      {"admin.password", &Config::admin_password, 0, 0, {}, Secrecy::secret},
-      {"admin.password_file", &Config::admin_password_file},
-      {"admin.tls", &Config::admin_tls},
-      {"satellite.peer_timeout_ms", &Config::peer_timeout, 1'000, 3'600'000},
-      {"daemon.listen_address", &Config::listen_address},
-      {"daemon.port", &Config::listen_port, 0, 65'535},
-      {"daemon.mysql_host", &Config::mysql_host},
-      {"daemon.mysql_port", &Config::mysql_port, 1, 65'535},
-      {"daemon.mysql_look", &Config::mysql_look, 0, 0, {"passive", "active"}},
-      {"daemon.mysql_dead_after_ms", &Config::mysql_dead_after, 1'000, 3'600'000},
-      {"daemon.live_after_ms", &Config::live_after, 0, 86'400'000},
-      {"daemon.live_stagger_ms", &Config::live_stagger, 0, 86'400'000},
-  };
-  return table;
+constexpr std::string_view kRoles[] = {"core", "satellite"};
+constexpr std::string_view kSources[] = {"none", "kubernetes", "dns", "static"};
+constexpr std::string_view kAuthorities[] = {"newest", "always", "never"};
+constexpr std::string_view kModuleNames[] = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables",
+                                             "admin_variables"};
+constexpr std::string_view kLooks[] = {"passive", "active"};
+
+// Laid out by the compiler: each beat reads the configuration, and nothing of this table may cost it time.
+constexpr Key kKeys[] = {
+    {"role", &Config::role, 0, 0, kRoles},
+    {"state", &Config::state},
+    {"group", &Config::group_name},
+    {"interval_ms", &Config::interval, 100, 100'000'000},
+    {"timeout_ms", &Config::timeout, 50, 60'000},
+    {"backoff_max_ms", &Config::backoff_max, 1'000, 3'600'000},
+    {"admin.host", &Config::admin_host},
+    {"admin.port", &Config::admin_port, 1, 65'535},
+    {"admin.user", &Config::admin_user},
+    {"admin.password", &Config::admin_password, 0, 0, {}, Secrecy::secret},
+    {"admin.password_file", &Config::admin_password_file},
+    {"admin.tls", &Config::admin_tls},
+    {"satellite.peer_timeout_ms", &Config::peer_timeout, 1'000, 3'600'000},
+    {"address", &Config::address},
+    {"discovery.source", &Config::discovery_source, 0, 0, kSources},
+    {"discovery.names", &Config::discovery_names},
+    {"discovery.members", &Config::discovery_members},
+    {"discovery.port", &Config::discovery_port, 1, 65'535},
+    {"discovery.interval_ms", &Config::discovery_interval, 100, 3'600'000},
+    {"discovery.max_age_ms", &Config::discovery_max_age, 1'000, 86'400'000},
+    {"discovery.watch_ms", &Config::discovery_watch, 1'000, 3'600'000},
+    {"discovery.kubernetes.api", &Config::kubernetes_api},
+    {"discovery.kubernetes.service_account", &Config::kubernetes_account},
+    {"discovery.kubernetes.namespace", &Config::kubernetes_namespace},
+    {"discovery.kubernetes.core_selector", &Config::kubernetes_core_selector},
+    {"discovery.kubernetes.satellite_selector", &Config::kubernetes_satellite_selector},
+    {"core.authority", &Config::core_authority, 0, 0, kAuthorities},
+    {"core.modules", &Config::core_modules, 0, 0, kModuleNames},
+    {"daemon.listen_address", &Config::listen_address},
+    {"daemon.port", &Config::listen_port, 0, 65'535},
+    {"daemon.mysql_host", &Config::mysql_host},
+    {"daemon.mysql_port", &Config::mysql_port, 1, 65'535},
+    {"daemon.mysql_look", &Config::mysql_look, 0, 0, kLooks},
+    {"daemon.mysql_dead_after_ms", &Config::mysql_dead_after, 1'000, 3'600'000},
+    {"daemon.live_after_ms", &Config::live_after, 0, 86'400'000},
+    {"daemon.live_stagger_ms", &Config::live_stagger, 0, 86'400'000},
+};
+
+constexpr size_t index_of(const Key& key) { return static_cast<size_t>(&key - kKeys); }
+
+const Key* find_key(std::string_view name) {
+  const auto* found =
+      std::find_if(std::begin(kKeys), std::end(kKeys), [&](const Key& key) { return name == key.name; });
+  return found == std::end(kKeys) ? nullptr : found;
 }
 
-const Key* find_key(const std::string& name) {
-  const auto found = std::find_if(keys().begin(), keys().end(), [&](const Key& key) { return name == key.name; });
-  return found == keys().end() ? nullptr : &*found;
+// The place of a key that this file names itself; one that isn't there doesn't compile.
+consteval size_t place_of(std::string_view name) {
+  size_t place = 0;
+  while (kKeys[place].name != name) ++place;
+  return place;
 }
 
 std::string close_names(const std::string& prefix) {
   std::string names;
-  for (const Key& key : keys()) {
-    const std::string name = key.name;
+  for (const Key& key : kKeys) {
+    const std::string name(key.name);
     if (name.rfind(prefix, 0) != 0) continue;
     const std::string rest = name.substr(prefix.size());
     const std::string shown = rest.substr(0, rest.find('.'));
@@ -94,12 +133,56 @@ std::string close_names(const std::string& prefix) {
   return names;
 }
 
-using Value = std::variant<std::string, int64_t, bool>;
+std::string show(const Texts& texts) {
+  std::string shown;
+  for (const std::string& text : texts) shown += (shown.empty() ? "\"" : ", \"") + text + "\"";
+  return "[" + shown + "]";
+}
+
+using Value = std::variant<std::string, int64_t, bool, Texts>;
+
+std::string describe(const Origin& origin, const std::string& path) {
+  if (origin.line > 0) return path + ":" + std::to_string(origin.line);
+  return origin.text.empty() ? "default" : origin.text;
+}
+
+constexpr size_t kMostBytes = 16 << 20;
+
+// Reads until `text` is full or the file ends: with one read(2) as a rule. Returns the bytes read, or -1.
+ssize_t fill(int fd, std::string& text, size_t from) {
+  size_t length = from;
+  while (length < text.size()) {
+    const ssize_t got = ::read(fd, text.data() + length, text.size() - length);
+    if (got < 0) return -1;
+    if (got == 0) break;
+    length += static_cast<size_t>(got);
+  }
+  return static_cast<ssize_t>(length - from);
+}
+
+// A file of any kind, a pipe too, whose size isn't known before.
+Result<std::string> read_text(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error(path, errno);
+  constexpr size_t kStep = 4096;
+  std::string text;
+  for (size_t length = 0; length < kMostBytes; length = text.size()) {
+    text.resize(length + kStep);
+    const ssize_t got = fill(fd.get(), text, length);
+    if (got < 0) return system_error(path, errno);
+    text.resize(length + static_cast<size_t>(got));
+    if (static_cast<size_t>(got) < kStep) break;
+  }
+  return text;
+}
 
 // One load in progress: the values, and where each came from.
 class Loader {
  public:
-  explicit Loader(std::string path) : path_(std::move(path)) { loaded_.config.file = path_; }
+  explicit Loader(const std::string& path) : path_(path) {
+    loaded_.config.file = path;
+    loaded_.origins.resize(std::size(kKeys));
+  }
 
   Result<LoadedConfig> run(const config_t& file, const std::vector<Override>& overrides) {
     config_setting_t* root = config_root_setting(&file);
@@ -115,9 +198,13 @@ class Loader {
   }
 
  private:
-  std::string at(const config_setting_t* setting) const {
-    return path_ + ":" + std::to_string(config_setting_source_line(setting));
+  std::string at(const config_setting_t* setting) const { return describe(origin_of(setting), path_); }
+
+  static Origin origin_of(const config_setting_t* setting) {
+    return {static_cast<int>(config_setting_source_line(setting)), ""};
   }
+
+  std::string source(size_t key) const { return describe(loaded_.origins[key], path_); }
 
   // What ProxySQL's own groups say: admin interface, credentials, MySQL port, scheduler row, bootstrap entries.
   Result<void> take_proxysql_groups(config_setting_t* root) {
@@ -128,6 +215,17 @@ class Loader {
     config.admin_password = "admin";
     config.mysql_host = "127.0.0.1";
     config.mysql_look = "passive";
+    config.kubernetes_account = "/var/run/secrets/kubernetes.io/serviceaccount";
+    config.kubernetes_core_selector = "app=proxysql,component=core";
+    config.kubernetes_satellite_selector = "app=proxysql,component=satellite";
+    config.core_modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
+    for (const char* group :
+         {"admin_variables", "mysql_variables", "mysql_servers", "mysql_replication_hostgroups",
+          "mysql_group_replication_hostgroups", "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups",
+          "mysql_servers_ssl_params", "mysql_users", "mysql_query_rules"}) {
+      const config_setting_t* found = config_setting_get_member(root, group);
+      if (found != nullptr && config_setting_length(found) > 0) config.file_groups.push_back(group);
+    }
     if (config_setting_t* admin = config_setting_get_member(root, "admin_variables")) {
       if (auto* found = take_text(admin, "admin_credentials")) {
         const std::string first = std::string(config_setting_get_string(found));
@@ -139,10 +237,10 @@ class Loader {
         }
         config.admin_user = pair.substr(0, colon);
         config.admin_password = pair.substr(colon + 1);
-        source_["admin.user"] = source_["admin.password"] = at(found);
+        loaded_.origins[place_of("admin.user")] = loaded_.origins[place_of("admin.password")] = origin_of(found);
       }
       if (auto* found = take_text(admin, "mysql_ifaces")) {
-        take_interface(found, config.admin_host, config.admin_port, "admin.host", "admin.port");
+        take_interface(found, config.admin_host, config.admin_port, place_of("admin.host"), place_of("admin.port"));
       }
       int check_interval_ms = 0;
       if (config_setting_lookup_int(admin, "cluster_check_interval_ms", &check_interval_ms) == CONFIG_TRUE) {
@@ -151,7 +249,8 @@ class Loader {
     }
     if (config_setting_t* mysql = config_setting_get_member(root, "mysql_variables")) {
       if (auto* found = take_text(mysql, "interfaces")) {
-        take_interface(found, config.mysql_host, config.mysql_port, "daemon.mysql_host", "daemon.mysql_port");
+        take_interface(found, config.mysql_host, config.mysql_port, place_of("daemon.mysql_host"),
+                       place_of("daemon.mysql_port"));
       }
     }
     take_scheduler_row(config_setting_get_member(root, "scheduler"));
@@ -163,15 +262,15 @@ class Loader {
     return found != nullptr && config_setting_type(found) == CONFIG_TYPE_STRING ? found : nullptr;
   }
 
-  void take_interface(const config_setting_t* found, std::string& host, int64_t& port, const char* host_key,
-                      const char* port_key) {
+  void take_interface(const config_setting_t* found, std::string& host, int64_t& port, size_t host_key,
+                      size_t port_key) {
     const auto first = first_interface(config_setting_get_string(found));
     if (!first) return;
     host = first->first;
-    source_[host_key] = at(found);
+    loaded_.origins[host_key] = origin_of(found);
     if (first->second == 0) return;
     port = first->second;
-    source_[port_key] = at(found);
+    loaded_.origins[port_key] = origin_of(found);
   }
 
   void take_scheduler_row(config_setting_t* rows) {
@@ -187,7 +286,7 @@ class Loader {
       interval_ms = config_setting_get_int(interval);
       if (interval_ms < 100) continue;  // ProxySQL refuses such a row
       loaded_.config.interval = milliseconds(interval_ms);
-      source_["interval_ms"] = at(interval);
+      loaded_.origins[place_of("interval_ms")] = origin_of(interval);
       return;
     }
   }
@@ -240,8 +339,8 @@ class Loader {
     for (int i = 0; i < count; ++i) {
       config_setting_t* setting = config_setting_get_elem(group, static_cast<unsigned>(i));
       const std::string name = prefix + config_setting_name(setting);
-      const bool is_prefix = std::any_of(keys().begin(), keys().end(), [&](const Key& key) {
-        return std::string(key.name).rfind(name + ".", 0) == 0;
+      const bool is_prefix = std::any_of(std::begin(kKeys), std::end(kKeys), [&](const Key& key) {
+        return key.name.size() > name.size() && key.name[name.size()] == '.' && key.name.starts_with(name);
       });
       if (is_prefix) {
         if (config_setting_is_group(setting) == CONFIG_FALSE) {
@@ -273,10 +372,23 @@ class Loader {
       case CONFIG_TYPE_BOOL:
         value = config_setting_get_bool(setting) == CONFIG_TRUE;
         break;
+      case CONFIG_TYPE_ARRAY:
+      case CONFIG_TYPE_LIST: {
+        Texts texts;
+        for (int i = 0; i < config_setting_length(setting); ++i) {
+          const char* text = config_setting_get_string_elem(setting, i);
+          if (text == nullptr) {
+            return Error{at(setting) + ": " + key.full_name() + ": allowed is " + key.allowed()};
+          }
+          texts.push_back(text);
+        }
+        value = std::move(texts);
+        break;
+      }
       default:
-        return Error{at(setting) + ": pulse." + key.name + ": allowed is " + key.allowed()};
+        return Error{at(setting) + ": " + key.full_name() + ": allowed is " + key.allowed()};
     }
-    return set(key, value, at(setting));
+    return set(key, std::move(value), origin_of(setting));
   }
 
   Result<void> set_from_text(const Key& key, const Override& over) {
@@ -284,97 +396,109 @@ class Loader {
     if (std::holds_alternative<bool Config::*>(key.field)) {
       if (over.value == "true" || over.value == "1") value = true;
       if (over.value == "false" || over.value == "0") value = false;
+    } else if (std::holds_alternative<Texts Config::*>(key.field)) {
+      Texts texts;
+      for (size_t begin = 0; begin < over.value.size();) {
+        const size_t end = std::min(over.value.find(',', begin), over.value.size());
+        texts.push_back(over.value.substr(begin, end - begin));
+        begin = end + 1;
+      }
+      value = std::move(texts);
     } else if (!std::holds_alternative<std::string Config::*>(key.field)) {
       int64_t number = 0;
       const char* end = over.value.data() + over.value.size();
       const auto parsed = std::from_chars(over.value.data(), end, number);
       if (parsed.ec == std::errc{} && parsed.ptr == end) value = number;
     }
-    return set(key, value, over.source);
+    return set(key, std::move(value), {0, over.source});
   }
 
-  Result<void> set(const Key& key, const Value& value, const std::string& source) {
-    const auto refuse = [&](const std::string& shown) {
-      return Error{source + ": pulse." + key.name + " = " + (key.secrecy == Secrecy::secret ? "(hidden)" : shown) +
-                   ": allowed is " + key.allowed()};
-    };
-    std::string shown;
-    if (const auto* text = std::get_if<std::string>(&value)) shown = "\"" + *text + "\"";
-    if (const auto* number = std::get_if<int64_t>(&value)) shown = std::to_string(*number);
-    if (const auto* flag = std::get_if<bool>(&value)) shown = *flag ? "true" : "false";
+  static std::string show_value(const Value& value) {
+    if (const auto* text = std::get_if<std::string>(&value)) return "\"" + *text + "\"";
+    if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
+    if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+    return show(std::get<Texts>(value));
+  }
 
+  Result<void> set(const Key& key, Value value, Origin origin) {
+    const auto refuse = [&] {
+      return Error{describe(origin, path_) + ": " + key.full_name() + " = " +
+                   (key.secrecy == Secrecy::secret ? "(hidden)" : show_value(value)) + ": allowed is " + key.allowed()};
+    };
     Config& config = loaded_.config;
     if (const auto* field = std::get_if<std::string Config::*>(&key.field)) {
-      const auto* text = std::get_if<std::string>(&value);
-      if (text == nullptr) return refuse(shown);
-      if (!key.choices.empty() && std::find(key.choices.begin(), key.choices.end(), *text) == key.choices.end()) {
-        return refuse(shown);
-      }
-      config.** field = *text;
+      auto* text = std::get_if<std::string>(&value);
+      if (text == nullptr || !key.is_choice(*text)) return refuse();
+      config.** field = std::move(*text);
     } else if (const auto* flag_field = std::get_if<bool Config::*>(&key.field)) {
       const auto* flag = std::get_if<bool>(&value);
-      if (flag == nullptr) return refuse(shown);
+      if (flag == nullptr) return refuse();
       config.** flag_field = *flag;
+    } else if (const auto* texts_field = std::get_if<Texts Config::*>(&key.field)) {
+      auto* texts = std::get_if<Texts>(&value);
+      if (texts == nullptr) return refuse();
+      for (const std::string& text : *texts) {
+        if (text.empty() || !key.is_choice(text)) return refuse();
+      }
+      config.** texts_field = std::move(*texts);
     } else {
       const auto* number = std::get_if<int64_t>(&value);
-      if (number == nullptr || *number < key.least || *number > key.most) return refuse(shown);
+      if (number == nullptr || *number < key.least || *number > key.most) return refuse();
       if (const auto* span = std::get_if<milliseconds Config::*>(&key.field)) config.** span = milliseconds(*number);
       if (const auto* plain = std::get_if<int64_t Config::*>(&key.field)) config.** plain = *number;
     }
-    source_[key.name] = source;
-    set_.insert(key.name);
+    loaded_.origins[index_of(key)] = std::move(origin);
+    set_.set(index_of(key));
     return {};
   }
 
   // The defaults that hang on other values, and the checks between values.
   Result<void> finish() {
     Config& config = loaded_.config;
-    const auto source = [&](const char* key) { return source_.count(key) ? source_[key] : std::string("default"); };
     if (config.role.empty()) {
       return Error{path_ + ": pulse.role is missing: allowed is " + find_key("role")->allowed()};
     }
-    if (set_.count("timeout_ms") == 0) {
+    if (!set_[place_of("timeout_ms")]) {
       config.timeout = std::clamp(config.interval * 4 / 5, milliseconds(200), milliseconds(2000));
     }
-    if (set_.count("satellite.peer_timeout_ms") == 0) {
+    if (!set_[place_of("satellite.peer_timeout_ms")]) {
       config.peer_timeout = std::max(milliseconds(5000), cluster_check_interval_ * 5);
     }
     if (config.state.empty() || config.state.front() != '/') {
-      return Error{source("state") + ": pulse.state = \"" + config.state + "\": allowed is an absolute path"};
+      return Error{source(place_of("state")) + ": pulse.state = \"" + config.state + "\": allowed is an absolute path"};
     }
     if (!config.group_name.empty()) {
       config.group = find_group(config.group_name);
       if (!config.group) {
-        return Error{source("group") + ": pulse.group = \"" + config.group_name +
+        return Error{source(place_of("group")) + ": pulse.group = \"" + config.group_name +
                      "\": allowed is a number or a name in /etc/group"};
       }
     }
     if (!config.admin_password_file.empty()) {
-      std::ifstream secret(config.admin_password_file);
-      if (!secret || !std::getline(secret, config.admin_password)) {
-        if (!secret.eof() || !secret.is_open()) {
-          return Error{source("admin.password_file") + ": pulse.admin.password_file: can't read " +
-                       config.admin_password_file + ": " + std::strerror(errno)};
-        }
-        return Error{source("admin.password_file") + ": pulse.admin.password_file: " + config.admin_password_file +
-                     " is empty; its first line is the password"};
+      const std::string where = source(place_of("admin.password_file")) + ": pulse.admin.password_file: ";
+      auto secret = read_text(config.admin_password_file);
+      if (!secret) return Error{where + "can't read " + secret.error().text};
+      if (secret->empty()) {
+        return Error{where + config.admin_password_file + " is empty; its first line is the password"};
       }
+      config.admin_password = secret->substr(0, secret->find('\n'));
       if (!config.admin_password.empty() && config.admin_password.back() == '\r') config.admin_password.pop_back();
-      source_["admin.password"] = config.admin_password_file;
+      loaded_.origins[place_of("admin.password")] = {0, config.admin_password_file};
     }
     if (config.admin_host.empty() || config.admin_user.empty()) {
-      const char* key = config.admin_host.empty() ? "admin.host" : "admin.user";
-      return Error{source(key) + ": pulse." + key + ": must not be empty"};
+      const Key& key = kKeys[config.admin_host.empty() ? place_of("admin.host") : place_of("admin.user")];
+      return Error{source(index_of(key)) + ": " + key.full_name() + ": must not be empty"};
     }
     if (!is_address(config.mysql_host)) {
       // ProxySQL takes a name for its interfaces; the daemon never looks one up, and the port is this host's anyway.
-      if (set_.count("daemon.mysql_host") == 0) {
+      if (!set_[place_of("daemon.mysql_host")]) {
         config.mysql_host = "127.0.0.1";
       } else {
-        return Error{source("daemon.mysql_host") + ": pulse.daemon.mysql_host = \"" + config.mysql_host +
+        return Error{source(place_of("daemon.mysql_host")) + ": pulse.daemon.mysql_host = \"" + config.mysql_host +
                      "\": allowed is an IPv4 or IPv6 address"};
       }
     }
+    if (auto discovery = finish_discovery(); !discovery) return discovery;
     if (config.timeout >= config.interval) {
       loaded_.warnings.push_back(
           "pulse.timeout_ms is not below pulse.interval_ms: while the admin interface hangs, beats "
@@ -384,38 +508,72 @@ class Loader {
       loaded_.warnings.push_back(path_ +
                                  ": no proxysql_servers: a satellite that has lost its cores can't find them again");
     }
-    list_settings();
     return {};
   }
 
-  void list_settings() {
-    for (const Key& key : keys()) {
-      std::string shown;
-      const Config& config = loaded_.config;
-      if (const auto* text = std::get_if<std::string Config::*>(&key.field)) shown = "\"" + config.**text + "\"";
-      if (const auto* span = std::get_if<milliseconds Config::*>(&key.field)) {
-        shown = std::to_string((config.**span).count());
-      }
-      if (const auto* number = std::get_if<int64_t Config::*>(&key.field)) shown = std::to_string(config.**number);
-      if (const auto* flag = std::get_if<bool Config::*>(&key.field)) shown = config.**flag ? "true" : "false";
-      if (key.secrecy == Secrecy::secret) shown = "(hidden)";
-      const auto source = source_.find(key.name);
-      loaded_.settings.push_back(
-          {std::string("pulse.") + key.name, shown, source == source_.end() ? "default" : source->second});
+  Result<void> finish_discovery() {
+    Config& config = loaded_.config;
+    if (!config.address.empty() && !is_address(config.address)) {
+      return Error{source(place_of("address")) + ": pulse.address = \"" + config.address +
+                   "\": allowed is an IPv4 or IPv6 address"};
     }
+    if (!set_[place_of("discovery.names")]) {
+      for (const ServerEntry& entry : config.bootstrap) {
+        if (!is_address(entry.hostname) && entry.hostname != "localhost") {
+          config.discovery_names.push_back(entry.hostname);
+        }
+      }
+    }
+    if (!set_[place_of("discovery.port")]) {
+      config.discovery_port = config.bootstrap.empty() ? config.admin_port : config.bootstrap.front().port;
+    }
+    if (!set_[place_of("discovery.source")]) {
+      config.discovery_source = !config.discovery_members.empty() ? "static"
+                                : !config.discovery_names.empty() ? "dns"
+                                                                  : "none";
+    }
+    const std::string& from = config.discovery_source;
+    if (from == "dns" && config.discovery_names.empty()) {
+      return Error{source(place_of("discovery.source")) +
+                   ": pulse.discovery.source = \"dns\" without a name: set pulse.discovery.names, or put a host name "
+                   "into proxysql_servers"};
+    }
+    if (from == "static" && config.discovery_members.empty()) {
+      return Error{source(place_of("discovery.source")) +
+                   ": pulse.discovery.source = \"static\" without a member: set pulse.discovery.members"};
+    }
+    for (const std::string& member : config.discovery_members) {
+      if (parse_member(member, config.discovery_port)) continue;
+      return Error{source(place_of("discovery.members")) + ": pulse.discovery.members: \"" + member +
+                   "\": allowed is ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, with an IPv4 or IPv6 address"};
+    }
+    const std::string& api = config.kubernetes_api;
+    if (!api.empty() && api.rfind("https://", 0) != 0) {
+      return Error{source(place_of("discovery.kubernetes.api")) + ": pulse.discovery.kubernetes.api = \"" + api +
+                   "\": allowed is https://HOST or https://HOST:PORT"};
+    }
+    if (!set_[place_of("core.authority")]) config.core_authority = from == "kubernetes" ? "newest" : "never";
+    return {};
   }
 
-  std::string path_;
+  const std::string& path_;
   LoadedConfig loaded_;
-  std::map<std::string, std::string> source_;
-  std::set<std::string> set_;  // said by pulse, the environment or a flag; not taken over from ProxySQL's groups
+  std::bitset<std::size(kKeys)>
+      set_;  // said by pulse, the environment or a flag; not taken over from ProxySQL's groups
   milliseconds cluster_check_interval_{1000};
 };
 
-std::string environment_name(const std::string& key) {
+std::string environment_name(std::string_view key) {
   std::string name = "PULSE_";
   for (const char c : key) name += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
   return name;
+}
+
+uint64_t identity_of(const struct stat& file, const std::string& path) {
+  const auto ns = [](const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; };
+  const int64_t parts[] = {static_cast<int64_t>(file.st_dev), static_cast<int64_t>(file.st_ino),
+                           static_cast<int64_t>(file.st_size), ns(file.st_mtim), ns(file.st_ctim)};
+  return fnv1a({reinterpret_cast<const char*>(parts), sizeof parts}, fnv1a(path)) | 1;
 }
 
 }  // namespace
@@ -427,10 +585,10 @@ std::vector<Override> overrides_from_environment(const char* const* environment)
     if (std::strncmp(*environment, "PULSE_", 6) != 0) continue;
     const std::string entry = *environment;
     const size_t equals = entry.find('=');
-    for (const Key& key : keys()) {
+    for (const Key& key : kKeys) {
       const std::string name = environment_name(key.name);
       if (equals != std::string::npos && entry.substr(0, equals) == name) {
-        Override over{key.name, entry.substr(equals + 1), name};
+        Override over{std::string(key.name), entry.substr(equals + 1), name};
         overrides.push_back(std::move(over));
       }
     }
@@ -455,36 +613,44 @@ Result<LoadedConfig> parse_config(const std::string& text, const std::string& pa
 }
 
 Result<LoadedConfig> load_config(const std::string& path, const std::vector<Override>& overrides) {
-  const uint64_t identity = config_identity(path);
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat file {};
   if (!fd || ::fstat(fd.get(), &file) != 0) return system_error(path, errno);
   if (!S_ISREG(file.st_mode)) return Error{path + ": not a regular file"};
-  constexpr off_t kMost = 16 << 20;
-  if (file.st_size > kMost) return Error{path + ": larger than 16 MiB: not a configuration file"};
+  if (file.st_size > static_cast<off_t>(kMostBytes))
+    return Error{path + ": larger than 16 MiB: not a configuration file"};
   std::string text(static_cast<size_t>(file.st_size), '\0');
-  size_t length = 0;
-  while (length < text.size()) {
-    const ssize_t got = ::read(fd.get(), text.data() + length, text.size() - length);
-    if (got < 0) return system_error(path, errno);
-    if (got == 0) break;
-    length += static_cast<size_t>(got);
-  }
-  text.resize(length);
+  const ssize_t length = fill(fd.get(), text, 0);
+  if (length < 0) return system_error(path, errno);
+  text.resize(static_cast<size_t>(length));
   auto loaded = parse_config(text, path, overrides);
-  if (loaded) loaded->identity = identity;
+  if (loaded) loaded->identity = identity_of(file, path);
   return loaded;
+}
+
+std::vector<Setting> list_settings(const LoadedConfig& loaded) {
+  std::vector<Setting> settings;
+  const Config& config = loaded.config;
+  for (const Key& key : kKeys) {
+    std::string shown;
+    if (const auto* text = std::get_if<std::string Config::*>(&key.field)) shown = "\"" + config.**text + "\"";
+    if (const auto* span = std::get_if<milliseconds Config::*>(&key.field)) {
+      shown = std::to_string((config.**span).count());
+    }
+    if (const auto* number = std::get_if<int64_t Config::*>(&key.field)) shown = std::to_string(config.**number);
+    if (const auto* flag = std::get_if<bool Config::*>(&key.field)) shown = config.**flag ? "true" : "false";
+    if (const auto* texts = std::get_if<Texts Config::*>(&key.field)) shown = show(config.**texts);
+    if (key.secrecy == Secrecy::secret) shown = "(hidden)";
+    settings.push_back({key.full_name(), shown, describe(loaded.origins[index_of(key)], config.file)});
+  }
+  return settings;
 }
 
 uint64_t config_path_hash(const std::string& path) { return fnv1a(path) | 1; }
 
 uint64_t config_identity(const std::string& path) {
   struct stat file {};
-  if (::stat(path.c_str(), &file) != 0) return 0;
-  const auto ns = [](const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; };
-  const int64_t parts[] = {static_cast<int64_t>(file.st_dev), static_cast<int64_t>(file.st_ino),
-                           static_cast<int64_t>(file.st_size), ns(file.st_mtim), ns(file.st_ctim)};
-  return fnv1a({reinterpret_cast<const char*>(parts), sizeof parts}, fnv1a(path)) | 1;
+  return ::stat(path.c_str(), &file) == 0 ? identity_of(file, path) : 0;
 }
 
 std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces) {
@@ -515,18 +681,47 @@ std::optional<std::pair<std::string, int64_t>> first_interface(const std::string
   return socket;
 }
 
+std::optional<std::pair<std::string, uint16_t>> parse_member(const std::string& text, int64_t default_port) {
+  std::string host = text;
+  std::string port;
+  if (!text.empty() && text.front() == '[') {
+    const size_t close = text.find(']');
+    if (close == std::string::npos) return std::nullopt;
+    host = text.substr(1, close - 1);
+    if (close + 1 < text.size()) {
+      if (text[close + 1] != ':') return std::nullopt;
+      port = text.substr(close + 2);
+      if (port.empty()) return std::nullopt;
+    }
+  } else if (std::count(text.begin(), text.end(), ':') == 1) {
+    const size_t colon = text.find(':');
+    host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+    if (port.empty()) return std::nullopt;
+  }
+  int64_t number = default_port;
+  if (!port.empty()) {
+    const auto parsed = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (parsed.ec != std::errc{} || parsed.ptr != port.data() + port.size()) return std::nullopt;
+  }
+  if (!is_address(host) || number < 1 || number > 65'535) return std::nullopt;
+  return {{host, static_cast<uint16_t>(number)}};
+}
+
 std::optional<gid_t> find_group(const std::string& name) {
   gid_t number = 0;
   const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
   if (parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size()) return number;
-  std::ifstream groups("/etc/group");
-  for (std::string line; std::getline(groups, line);) {
-    std::istringstream fields(line);
-    std::string group, password, id;
-    if (std::getline(fields, group, ':') && std::getline(fields, password, ':') && std::getline(fields, id, ':') &&
-        group == name && std::from_chars(id.data(), id.data() + id.size(), number).ec == std::errc{}) {
-      return number;
-    }
+  const auto groups = read_text("/etc/group");
+  if (!groups) return std::nullopt;
+  for (size_t begin = 0; begin < groups->size();) {
+    const size_t end = std::min(groups->find('\n', begin), groups->size());
+    const std::string_view line = std::string_view(*groups).substr(begin, end - begin);
+    begin = end + 1;
+    const size_t password = line.find(':');
+    const size_t id = password == line.npos ? line.npos : line.find(':', password + 1);
+    if (id == line.npos || line.substr(0, password) != name) continue;
+    if (std::from_chars(line.data() + id + 1, line.data() + line.size(), number).ec == std::errc{}) return number;
   }
   return std::nullopt;
 }

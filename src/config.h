@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -42,6 +41,23 @@ struct Config {
 
   std::chrono::milliseconds peer_timeout{0};  // a core that ProxySQL hasn't reached for longer is dead
 
+  std::string address;           // this node's own among the members; "": found out, see find_self() in daemon/
+  std::string discovery_source;  // "none", "kubernetes", "dns" or "static"
+  std::vector<std::string> discovery_names;            // dns: host names
+  std::vector<std::string> discovery_members;          // static: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT
+  int64_t discovery_port = 6032;                       // the members' admin interface, where nothing else says so
+  std::chrono::milliseconds discovery_interval{2000};  // dns: between two looks
+  std::chrono::milliseconds discovery_max_age{60000};  // beats act on no list that is older
+  std::chrono::milliseconds discovery_watch{120000};   // kubernetes: the longest life of one watch
+  std::string kubernetes_api;                          // https://HOST:PORT; "": from the environment
+  std::string kubernetes_account;                      // the directory with ca.crt, token and namespace
+  std::string kubernetes_namespace;                    // "": the service account's
+  std::string kubernetes_core_selector;
+  std::string kubernetes_satellite_selector;
+
+  std::string core_authority;             // "newest", "always" or "never"
+  std::vector<std::string> core_modules;  // of these, those that the file contains
+
   std::string listen_address;
   int64_t listen_port = 8080;  // 0: any free one, which is logged
   std::string mysql_host;
@@ -55,8 +71,15 @@ struct Config {
   std::string file;
   std::optional<gid_t> group;
   std::vector<ServerEntry> bootstrap;
+  std::vector<std::string> file_groups;  // the groups with rows that the file contains: "mysql_servers", ...
 
   bool is_core() const { return role == "core"; }
+};
+
+// Where a value comes from.
+struct Origin {
+  int line = 0;      // of the file; 0: not from there
+  std::string text;  // another origin: a variable, a flag, another file; "": the default
 };
 
 // One effective value, for check-config. Secrets come redacted.
@@ -68,7 +91,7 @@ struct Setting {
 
 struct LoadedConfig {
   Config config;
-  std::vector<Setting> settings;
+  std::vector<Origin> origins;  // of the keys, for list_settings()
   std::vector<std::string> warnings;
   uint64_t identity = 0;  // of the file read, see config_identity()
 };
@@ -93,6 +116,9 @@ Result<LoadedConfig> load_config(const std::string& path, const std::vector<Over
 Result<LoadedConfig> parse_config(const std::string& text, const std::string& path,
                                   const std::vector<Override>& overrides);
 
+// All keys with their values, for people: a beat never asks.
+std::vector<Setting> list_settings(const LoadedConfig& loaded);
+
 // A number for the file as it is now (device, inode, size, times, path), never 0; 0 if there is no such file. A beat
 // that finds the segment at the default path made under the same number needn't read the file to know its path.
 uint64_t config_identity(const std::string& path);
@@ -103,6 +129,9 @@ uint64_t config_path_hash(const std::string& path);
 // The first TCP address of ProxySQL's "a:1;b:2;/path" lists, as host and port, wildcards turned into loopback;
 // the path of a unix socket with port 0 if there is no other.
 std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces);
+
+// "10.0.0.1", "10.0.0.1:6032", "fd00::1" or "[fd00::1]:6032" as address and port.
+std::optional<std::pair<std::string, uint16_t>> parse_member(const std::string& text, int64_t default_port);
 
 // A group's name or number. Names are looked up in /etc/group by hand: a static program can't use NSS.
 std::optional<gid_t> find_group(const std::string& name);

@@ -43,6 +43,18 @@ const char* name(Outcome outcome) {
   return "unknown";
 }
 
+const char* name(Standing standing) {
+  switch (standing) {
+    case Standing::undecided:
+      return "undecided";
+    case Standing::authority:
+      return "authority";
+    case Standing::aside:
+      return "aside";
+  }
+  return "unknown";
+}
+
 Phase phase_of(const Marks& marks, uint64_t attempt) {
   if (marks.phase_mark >> 8 != attempt) return Phase::none;
   const auto phase = static_cast<uint8_t>(marks.phase_mark & 0xFF);

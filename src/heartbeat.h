@@ -22,6 +22,7 @@ enum ExitCode : int {
 
 const char* name(Phase phase);
 const char* name(Outcome outcome);
+const char* name(Standing standing);
 
 // The words beside the sections, as copied from the segment.
 struct Marks {

@@ -32,6 +32,21 @@ void take_backends(Seen& seen, const std::string& status, int64_t count) {
   counter += static_cast<uint32_t>(count);
 }
 
+// "NAME VERSION EPOCH CHECKSUM", the checksum may be empty.
+bool take_peer_module(ServerRow& server, const std::string& packed) {
+  ModuleRow module;
+  const size_t version = packed.find(' ');
+  const size_t epoch = packed.find(' ', version + 1);
+  const size_t checksum = packed.find(' ', epoch + 1);
+  if (version == std::string::npos || epoch == std::string::npos || checksum == std::string::npos) return false;
+  module.name = packed.substr(0, version);
+  module.checksum = packed.substr(checksum + 1);
+  const bool good = to_number(packed.substr(version + 1, epoch - version - 1), module.version) &&
+                    to_number(packed.substr(epoch + 1, checksum - epoch - 1), module.epoch);
+  server.modules.push_back(std::move(module));
+  return good;
+}
+
 bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime) {
   const std::string& kind = row[0];
   int64_t number = 0;
@@ -40,7 +55,10 @@ bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime)
     if (found == nullptr) return false;
     if (kind == "memory") found->in_memory = true;
     if (kind == "runtime") found->in_runtime = true;
-    return kind != "peer" || to_number(row[3], found->updated_at);
+    if (kind != "peer") return true;
+    if (!to_number(row[3], number)) return false;
+    found->updated_at = std::max(found->updated_at, number);
+    return take_peer_module(*found, row[4]);
   }
   if (kind == "module") {
     ModuleRow module{row[1], 0, 0, row[4]};
@@ -69,25 +87,45 @@ bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime)
 
 }  // namespace
 
-const std::string& observe_statement() {
-  // ProxySQL refreshes a table when it finds its name in lower case. GLOBAL_VARIABLES is no such table, but naming it
-  // rebuilds runtime_global_variables under the checksums' mutex; the version needs no refresh.
-  static const std::string statement =
+const ModuleRow* find_module(const std::vector<ModuleRow>& modules, std::string_view name) {
+  const auto found =
+      std::find_if(modules.begin(), modules.end(), [&](const ModuleRow& row) { return row.name == name; });
+  return found == modules.end() ? nullptr : &*found;
+}
+
+std::string observe_statement(Look look) {
+  std::string statement =
       "SELECT 'memory', hostname, port, '', '' FROM proxysql_servers"
       " UNION ALL SELECT 'runtime', hostname, port, '', '' FROM runtime_proxysql_servers"
-      " UNION ALL SELECT 'peer', hostname, port, MAX(updated_at), '' FROM stats_proxysql_servers_checksums"
-      " GROUP BY hostname, port"
+      " UNION ALL SELECT 'peer', hostname, port, updated_at, name || ' ' || version || ' ' || epoch || ' ' || checksum"
+      " FROM stats_proxysql_servers_checksums"
       " UNION ALL SELECT 'module', name, version, epoch, checksum FROM runtime_checksums_values"
+      " UNION ALL SELECT 'now', strftime('%s', 'now'), '', '', ''";
+  if (look == Look::cluster) return statement;
+  // ProxySQL refreshes a table when it finds its name in lower case. GLOBAL_VARIABLES is no such table, but naming it
+  // rebuilds runtime_global_variables under the checksums' mutex; the version needs no refresh.
+  return statement.append(
       " UNION ALL SELECT 'backends', status, COUNT(*), '', '' FROM runtime_mysql_servers GROUP BY status"
       " UNION ALL SELECT 'global', Variable_Name, Variable_Value, '', '' FROM stats_mysql_global WHERE Variable_Name IN"
       " ('ProxySQL_Uptime', 'Client_Connections_connected', 'mysql_listener_paused')"
       " UNION ALL SELECT 'global', variable_name, variable_value, '', '' FROM GLOBAL_VARIABLES"
-      " WHERE variable_name = 'admin-version'"
-      " UNION ALL SELECT 'now', strftime('%s', 'now'), '', '', ''";
-  return statement;
+      " WHERE variable_name = 'admin-version'");
 }
 
-Result<Seen> parse_seen(const AdminResult& answer) {
+Look what_to_look_at(const Observation& last, uint64_t connection_id, int64_t now_ns) {
+  const bool due = last.globals_ns == 0 || now_ns - last.globals_ns >= nanoseconds(kEverythingEvery).count();
+  return due || connection_id <= last.connection_id ? Look::everything : Look::cluster;
+}
+
+bool has_loaded(const Seen& seen, const Observation& last) {
+  for (size_t i = 0; i < std::min<size_t>(last.modules_count, kModules); ++i) {
+    const ModuleRow* module = find_module(seen.modules, text(last.modules[i].name));
+    if (module != nullptr && module->version != last.modules[i].version) return true;
+  }
+  return false;
+}
+
+Result<Seen> parse_seen(const AdminResult& answer, Look look) {
   Seen seen;
   bool has_uptime = false;
   for (const auto& row : answer.rows) {
@@ -97,7 +135,9 @@ Result<Seen> parse_seen(const AdminResult& answer) {
       return Error{"unexpected row in ProxySQL's answer: " + shown};
     }
   }
-  if (!has_uptime || seen.now_s == 0) return Error{"ProxySQL's answer is incomplete: no ProxySQL_Uptime or no time"};
+  seen.has_globals = look == Look::everything;
+  if (seen.now_s == 0) return Error{"ProxySQL's answer is incomplete: no time"};
+  if (seen.has_globals && !has_uptime) return Error{"ProxySQL's answer is incomplete: no ProxySQL_Uptime"};
   // A server that is neither in memory nor at runtime any more may still have checksums for a moment.
   std::erase_if(seen.servers, [](const ServerRow& row) { return !row.in_memory && !row.in_runtime; });
   return seen;
@@ -112,8 +152,14 @@ bool is_dead(const ServerRow& row, int64_t now_s, int64_t now_ns, std::chrono::m
   return row.in_runtime && row.first_seen_ns != 0 && now_ns - row.first_seen_ns > nanoseconds(timeout).count();
 }
 
+bool is_same_boot(int64_t started_ns, int64_t other_started_ns) {
+  return std::abs(started_ns - other_started_ns) < 2'000'000'000;
+}
+
 void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns) {
-  const size_t known = std::min<size_t>(last.peers_count, kPeers);
+  const bool same_boot =
+      !seen.has_globals || is_same_boot(last.proxysql_started_ns, now_ns - seen.uptime_s * 1'000'000'000);
+  const size_t known = same_boot ? std::min<size_t>(last.peers_count, kPeers) : 0;
   for (ServerRow& row : seen.servers) {
     if (!row.in_runtime) continue;
     row.first_seen_ns = now_ns;
@@ -126,23 +172,57 @@ void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns) {
   }
 }
 
+namespace {
+
+void compare_with_peers(Module& to, const ModuleRow& own, const Seen& seen, const Observation& last, int64_t now_ns,
+                        std::chrono::milliseconds peer_timeout) {
+  for (const ServerRow& row : seen.servers) {
+    if (!is_live(row, seen.now_s, peer_timeout)) continue;
+    const ModuleRow* theirs = find_module(row.modules, own.name);
+    if (theirs == nullptr || theirs->checksum.empty() || theirs->checksum == own.checksum) continue;
+    ++to.differing_peers;
+    if (theirs->epoch == own.epoch) ++to.equal_epochs;
+  }
+  if (to.differing_peers == 0) return;
+  to.differs_since_ns = now_ns;
+  for (size_t i = 0; i < std::min<size_t>(last.modules_count, kModules); ++i) {
+    const Module& before = last.modules[i];
+    if (text(before.name) == own.name && before.differs_since_ns != 0) to.differs_since_ns = before.differs_since_ns;
+  }
+}
+
+}  // namespace
+
 Observation to_observation(const Seen& seen, const Observation& last, int64_t now_ns,
                            std::chrono::milliseconds peer_timeout, bool is_core) {
   Observation out{};
   out.at_ns = now_ns;
-  out.proxysql_started_ns = now_ns - seen.uptime_s * 1'000'000'000;
-  out.clients = seen.clients;
-  out.backends_online = seen.backends_online;
-  out.backends_shunned = seen.backends_shunned;
-  out.backends_offline = seen.backends_offline;
-  out.backends_total = seen.backends_online + seen.backends_shunned + seen.backends_offline;
-  out.listener_paused = seen.listener_paused ? 1 : 0;
+  out.connection_id = seen.connection_id;
   out.is_core = is_core ? 1 : 0;
-  set_text(out.version, seen.version);
+  if (seen.has_globals) {
+    out.globals_ns = now_ns;
+    out.proxysql_started_ns = now_ns - seen.uptime_s * 1'000'000'000;
+    out.clients = seen.clients;
+    out.backends_online = seen.backends_online;
+    out.backends_shunned = seen.backends_shunned;
+    out.backends_offline = seen.backends_offline;
+    out.backends_total = seen.backends_online + seen.backends_shunned + seen.backends_offline;
+    out.listener_paused = seen.listener_paused ? 1 : 0;
+    set_text(out.version, seen.version);
+  } else {
+    out.globals_ns = last.globals_ns;
+    out.proxysql_started_ns = last.proxysql_started_ns;
+    out.clients = last.clients;
+    out.backends_online = last.backends_online;
+    out.backends_shunned = last.backends_shunned;
+    out.backends_offline = last.backends_offline;
+    out.backends_total = last.backends_total;
+    out.listener_paused = last.listener_paused;
+    out.version = last.version;
+  }
 
   // Uptime comes in whole seconds: two looks at one boot differ by less than two.
-  const bool same_boot =
-      last.at_ns != 0 && std::abs(last.proxysql_started_ns - out.proxysql_started_ns) < 2'000'000'000;
+  const bool same_boot = last.at_ns != 0 && is_same_boot(last.proxysql_started_ns, out.proxysql_started_ns);
   const bool received = std::any_of(seen.modules.begin(), seen.modules.end(), [](const ModuleRow& module) {
     return module.version > 1 &&
            (module.name == "mysql_servers" || module.name == "mysql_servers_v2" || module.name == "mysql_users");
@@ -156,6 +236,7 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
     set_text(to.checksum, module.checksum);
     to.version = module.version;
     to.epoch = module.epoch;
+    compare_with_peers(to, module, seen, last, now_ns, peer_timeout);
   }
   for (const ServerRow& row : seen.servers) {
     const bool live = is_live(row, seen.now_s, peer_timeout);

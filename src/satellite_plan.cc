@@ -8,34 +8,35 @@ namespace pulse {
 
 namespace {
 
-using Server = std::pair<std::string, uint16_t>;
-
-std::string shown(const Server& server) { return server.first + ":" + std::to_string(server.second); }
-
-std::string insert(const Server& server, const std::string& comment, int64_t weight) {
-  return "INSERT OR REPLACE INTO proxysql_servers (hostname, port, weight, comment) VALUES (" +
-         sql_quote(server.first) + ", " + std::to_string(server.second) + ", " + std::to_string(weight) + ", " +
-         sql_quote(comment) + ")";
+Step insert_known(const ServerKey& server) {
+  return {insert_server(server, 0, ""), shown(server) + " is at runtime and missing in the table"};
 }
 
-Step insert_known(const Server& server) {
-  return {insert(server, "", 0), shown(server) + " is at runtime and missing in the table"};
-}
-
-std::string remove(const Server& server) {
-  return "DELETE FROM proxysql_servers WHERE hostname = " + sql_quote(server.first) +
-         " AND port = " + std::to_string(server.second);
+// Whether this node's own table wins over every live core's: it has loaded one itself, and won't pull theirs.
+bool own_table_is_newest(const Seen& seen, std::chrono::milliseconds peer_timeout) {
+  const ModuleRow* own = find_module(seen.modules, "proxysql_servers");
+  if (own == nullptr || own->version <= 1) return false;
+  bool any = false;
+  for (const ServerRow& row : seen.servers) {
+    if (!is_live(row, seen.now_s, peer_timeout)) continue;
+    const ModuleRow* theirs = find_module(row.modules, "proxysql_servers");
+    if (theirs == nullptr) continue;
+    const bool pulled = theirs->epoch == own->epoch && theirs->checksum == own->checksum;
+    if (theirs->epoch > own->epoch || pulled) return false;
+    any = true;
+  }
+  return any;
 }
 
 }  // namespace
 
 Plan plan_satellite(const SatelliteInput& input) {
   const Seen& seen = input.seen;
-  std::set<Server> memory, runtime, dead;
+  std::set<ServerKey> memory, runtime, dead;
   bool any_live = false;
   bool any_pending = false;  // not reached yet, not given up either
   for (const ServerRow& row : seen.servers) {
-    const Server server{row.hostname, row.port};
+    const ServerKey server{row.hostname, row.port};
     if (row.in_memory) memory.insert(server);
     if (row.in_runtime) runtime.insert(server);
     if (is_dead(row, seen.now_s, input.now_ns, input.peer_timeout)) {
@@ -48,34 +49,43 @@ Plan plan_satellite(const SatelliteInput& input) {
   }
 
   Plan plan;
+  // None of the cores that discovery knows is at runtime: they were all replaced, nobody will push the new ones here.
+  const bool replaced =
+      input.list.usable() && !runtime.empty() &&
+      std::none_of(runtime.begin(), runtime.end(), [&](const ServerKey& server) { return input.list.has(server); });
   if (any_live && !input.resync_requested) {
+    if (input.list.usable() && !memory.empty() && (replaced || own_table_is_newest(seen, input.peer_timeout))) {
+      plan_membership(input.list, seen, Pulled::by_nobody, plan);
+      return plan;
+    }
     // The runtime is well. Only a table that was emptied is put back, for the next LOAD would isolate this node; any
     // other difference is somebody's edit in progress.
     if (memory.empty()) {
       plan.situation = "proxysql_servers is empty";
-      for (const Server& server : runtime) plan.steps.push_back(insert_known(server));
+      for (const ServerKey& server : runtime) plan.steps.push_back(insert_known(server));
     }
     return plan;
   }
-  if (any_pending && !runtime.empty() && !input.resync_requested) {
+  if (any_pending && !runtime.empty() && !replaced && !input.resync_requested) {
     plan.situation = "waiting for ProxySQL's first check of a core";
     if (memory.empty()) {
-      for (const Server& server : runtime) plan.steps.push_back(insert_known(server));
+      for (const ServerKey& server : runtime) plan.steps.push_back(insert_known(server));
     }
     return plan;
   }
 
   plan.situation = input.resync_requested ? "a resync was asked for"
                    : runtime.empty()      ? "proxysql_servers is empty"
+                   : replaced             ? "all cores have been replaced"
                                           : "no core is alive";
 
   // First what is to be there, then what is to go, then the load: never an empty table.
-  std::set<Server> after = memory;
+  std::set<ServerKey> after = memory;
   std::vector<std::string> from_file;
   bool bootstrap_missing = false;
   for (const ServerEntry& entry : input.bootstrap) {
-    const Server server{entry.hostname, entry.port};
-    from_file.push_back(insert(server, entry.comment, entry.weight));
+    const ServerKey server{entry.hostname, entry.port};
+    from_file.push_back(insert_server(server, entry.weight, entry.comment));
     bootstrap_missing |= memory.count(server) == 0;
     after.insert(server);
     dead.erase(server);
@@ -84,18 +94,27 @@ Plan plan_satellite(const SatelliteInput& input) {
     plan.steps.push_back(
         {"LOAD PROXYSQL SERVERS FROM CONFIG", plan.situation + ": back to the file's entries", from_file});
   }
-  for (const Server& server : runtime) {
+  if (input.list.usable()) {
+    for (const Core& core : input.list.cores) {
+      dead.erase(core.server);
+      if (!after.insert(core.server).second) continue;
+      plan.steps.push_back(
+          {insert_server(core.server, 0, core.name), plan.situation + ": " + shown(core.server) + " is a core"});
+    }
+  }
+  for (const ServerKey& server : runtime) {
     if (memory.count(server) == 0 && after.count(server) == 0 && dead.count(server) == 0) {
       plan.steps.push_back(insert_known(server));
       after.insert(server);
     }
   }
   const bool any_stays =
-      std::any_of(after.begin(), after.end(), [&](const Server& server) { return dead.count(server) == 0; });
+      std::any_of(after.begin(), after.end(), [&](const ServerKey& server) { return dead.count(server) == 0; });
   if (any_stays) {
-    for (const Server& server : dead) {
+    for (const ServerKey& server : dead) {
       if (after.erase(server) == 0) continue;
-      plan.steps.push_back({remove(server), shown(server) + " hasn't been reached for longer than the peer timeout"});
+      plan.steps.push_back(
+          {delete_server(server), shown(server) + " hasn't been reached for longer than the peer timeout"});
     }
   }
   if (after.empty()) {
@@ -106,13 +125,7 @@ Plan plan_satellite(const SatelliteInput& input) {
     plan.situation += "; the table is as it should be, waiting for a core";
     return plan;
   }
-  // Two loads within one second would have equal epochs, which peers never sync over: the next beat does it.
-  if (input.servers_loaded_ns != 0 && input.now_ns - input.servers_loaded_ns <= 1'000'000'000) {
-    plan.situation += "; loaded less than a second ago, the next beat loads again";
-    plan.deferred = true;
-    return plan;
-  }
-  plan.steps.push_back({"LOAD PROXYSQL SERVERS TO RUNTIME", plan.situation, {}, true});
+  plan.steps.push_back(load_servers(plan.situation));
   return plan;
 }
 

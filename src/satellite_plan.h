@@ -7,37 +7,25 @@
 #include <vector>
 
 #include "src/config.h"
+#include "src/membership.h"
 #include "src/observe.h"
+#include "src/plan.h"
 
 namespace pulse {
-
-struct Step {
-  std::string statement;
-  std::string reason;
-  // Run in its place when it is refused; without any, a refusal ends the beat.
-  std::vector<std::string> instead = {};
-  // Before this statement the beat reads proxysql_servers again and stops if it is empty: an empty table that is
-  // loaded isolates the satellite, and its peers pull the emptiness.
-  bool needs_rows = false;
-};
 
 struct SatelliteInput {
   const Seen& seen;
   const std::vector<ServerEntry>& bootstrap;  // of the configuration file
   std::chrono::milliseconds peer_timeout;
   int64_t now_ns;
-  int64_t servers_loaded_ns;  // boottime of the last LOAD PROXYSQL SERVERS TO RUNTIME; 0: none
+  const CoreList& list;
   bool resync_requested;
 };
 
-struct Plan {
-  std::vector<Step> steps;
-  std::string situation;  // why there are steps, or why there are none although not all is well; "" when all is well
-  bool deferred = false;  // the last step is left to a later beat
-};
-
-// An ordered list of idempotent statements. Between any two of them proxysql_servers is not empty, and a beat that
-// runs the plan anew from there arrives at the same end.
+// Between any two statements proxysql_servers is not empty. While a core is alive, its table is the cores' business:
+// they load it, ProxySQL pulls it. But ProxySQL doesn't pull any more once this node has loaded a table of its own,
+// which has the newest epoch then: from there on the plan follows the list of members, if there is one that may be
+// acted on.
 Plan plan_satellite(const SatelliteInput& input);
 
 }  // namespace pulse

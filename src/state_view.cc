@@ -1,5 +1,7 @@
 #include "src/state_view.h"
 
+#include <cstddef>
+
 namespace pulse {
 
 StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPolicy& policy, int64_t now_ns) {
@@ -17,7 +19,8 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
     read = layout.record.read(view.record);
     if (layout.boot_id.load(std::memory_order_acquire) != boot_id) return;
     view.last_beat_ns = layout.last_beat_ns.load(std::memory_order_relaxed);
-    read = read && layout.attempt.read(view.attempt) && layout.observation.read(view.observation);
+    read = read && layout.attempt.read(view.attempt) && layout.observation.read(view.observation) &&
+           layout.core.read(view.core);
     view.marks.end_mark = layout.end_mark.load(std::memory_order_acquire);
     view.marks.ended_ns = layout.ended_ns.load(std::memory_order_relaxed);
     view.marks.phase_mark = layout.phase_mark.load(std::memory_order_relaxed);
@@ -30,6 +33,22 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
   fold_unrecorded(view.record, view.attempt, view.marks, policy, now_ns, false);
   view.attempt_open = is_open(view.record, view.attempt, view.marks);
   return view;
+}
+
+void read_members(const Segment& segment, uint64_t boot_id, StateView& view) {
+  Discovery discovery{};
+  const auto members = std::make_shared<Members>();
+  bool read = false;
+  const bool mapped = guarded([&] {
+    const Layout& layout = segment.layout();
+    read = layout.discovery.read(discovery) &&
+           layout.members.read_part(*members, offsetof(Members, members), [](const Members& head) {
+             return offsetof(Members, members) + std::min<size_t>(head.count, kMembers) * sizeof(Member);
+           });
+  });
+  if (!mapped || !read) return;
+  if (discovery.boot_id == boot_id) view.discovery = discovery;
+  if (members->boot_id == boot_id) view.members = members;
 }
 
 }  // namespace pulse

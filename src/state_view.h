@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "shm/segment.h"
@@ -16,6 +17,7 @@ struct StateView {
   Attempt attempt{};
   Marks marks{};
   Observation observation{};
+  CoreRecord core{};
   int64_t last_beat_ns = 0;
   int64_t created_realtime_ns = 0;
   int64_t maintenance_realtime_ns = 0;
@@ -23,10 +25,18 @@ struct StateView {
   uint64_t skipped_backoff = 0;
   bool resync_pending = false;
   bool attempt_open = false;  // an attempt began and hasn't ended
+
+  // By read_members() alone:
+  Discovery discovery{};
+  std::shared_ptr<const Members> members;  // null: no list was ever published
 };
 
 // Copies everything. Stamps of another boot of the machine count as never. `boot_id` is machine_boot_id(), which
 // costs a system call or three and doesn't change. `backoff_max` and interval come from the configuration.
 StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPolicy& policy, int64_t now_ns);
+
+// Adds discovery and members to `view`: 200 KB at most, which is why probes do without. Those of another boot of the
+// machine count as none. If they can't be read, `view` stays as it is.
+void read_members(const Segment& segment, uint64_t boot_id, StateView& view);
 
 }  // namespace pulse

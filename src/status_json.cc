@@ -5,6 +5,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "src/clock.h"
+
 namespace pulse {
 
 namespace {
@@ -96,7 +98,10 @@ Json proxysql(const StatusInput& input) {
     modules.push_back({{"name", text(module.name)},
                        {"version", module.version},
                        {"epoch", module.epoch},
-                       {"checksum", text(module.checksum)}});
+                       {"checksum", text(module.checksum)},
+                       {"differing_cores", module.differing_peers},
+                       {"differing_at_equal_epochs", module.equal_epochs},
+                       {"differs_for_ms", age_ms(module.differs_since_ns, input.now_ns)}});
   }
   Json servers = Json::array();
   for (uint32_t i = 0; i < std::min<uint32_t>(seen.peers_count, kPeers); ++i) {
@@ -108,10 +113,34 @@ Json proxysql(const StatusInput& input) {
                        {"live", peer.live != 0},
                        {"last_checked_at", peer.updated_at == 0 ? Json(nullptr) : Json(peer.updated_at)}});
   }
-  return Json{{"version", text(seen.version)},      {"uptime_ms", age_ms(seen.proxysql_started_ns, input.now_ns)},
-              {"configured", seen.configured != 0}, {"listener_paused", seen.listener_paused != 0},
-              {"live_cores", seen.live_peers},      {"proxysql_servers_total", seen.peers_count},
-              {"proxysql_servers", servers},        {"modules", modules}};
+  return Json{{"version", text(seen.version)},
+              {"uptime_ms", age_ms(seen.proxysql_started_ns, input.now_ns)},
+              {"globals_age_ms", age_ms(seen.globals_ns, input.now_ns)},
+              {"configured", seen.configured != 0},
+              {"listener_paused", seen.listener_paused != 0},
+              {"live_cores", seen.live_peers},
+              {"proxysql_servers_total", seen.peers_count},
+              {"proxysql_servers", servers},
+              {"modules", modules}};
+}
+
+Json authority(const StatusInput& input) {
+  const CoreRecord& core = input.view.core;
+  Json stamps = Json::array();
+  for (uint32_t i = 0; i < std::min<uint32_t>(core.stamps_count, kModules); ++i) {
+    const Stamp& stamp = core.stamps[i];
+    stamps.push_back({{"module", text(stamp.name)},
+                      {"checksum", text(stamp.checksum)},
+                      {"epoch", stamp.epoch},
+                      {"age_ms", age_ms(stamp.at_ns, input.now_ns)},
+                      {"loads", stamp.loads},
+                      {"settled", stamp.settled != 0}});
+  }
+  return Json{{"standing", name(static_cast<Standing>(core.standing))},
+              {"reason", text(core.reason)},
+              {"waiting", core.waiting != 0},
+              {"boot_age_ms", age_ms(core.proxysql_started_ns, input.now_ns)},
+              {"loaded", stamps}};
 }
 
 Json mysql_port(const StatusInput& input) {
@@ -123,6 +152,77 @@ Json mysql_port(const StatusInput& input) {
               {"looked_age_ms", age_ms(port.looked_at_ns, input.now_ns)},
               {"how", port.how},
               {"reason", port.reason}};
+}
+
+const char* source_name(uint8_t source) {
+  switch (static_cast<Source>(source)) {
+    case Source::kubernetes:
+      return "kubernetes";
+    case Source::dns:
+      return "dns";
+    case Source::fixed:
+      return "static";
+    default:
+      return "none";
+  }
+}
+
+Json discovery(const StatusInput& input) {
+  const Discovery& state = input.view.discovery;
+  return Json{{"source", source_name(state.source)},
+              {"ok_age_ms", age_ms(state.ok_ns, input.now_ns)},
+              {"looked_age_ms", age_ms(state.looked_ns, input.now_ns)},
+              {"failing_for_ms", age_ms(state.failing_since_ns, input.now_ns)},
+              {"failures", state.failures},
+              {"error", text(state.error)},
+              {"members_left_out", state.members_left_out}};
+}
+
+// ProxySQL's row of a member; null if it has none, as far as the observation holds rows.
+const Peer* find_peer(const Observation& seen, const Member& member) {
+  const auto end = seen.peers.begin() + std::min<uint32_t>(seen.peers_count, kPeers);
+  const auto found = std::find_if(seen.peers.begin(), end, [&](const Peer& peer) {
+    return peer.port == member.port && text(peer.hostname) == text(member.address);
+  });
+  return found == end ? nullptr : &*found;
+}
+
+std::string rfc3339(int64_t epoch_seconds) {
+  const time_t time = epoch_seconds;
+  std::tm parts{};
+  char shown[32] = {};
+  if (::gmtime_r(&time, &parts) != nullptr) std::strftime(shown, sizeof shown, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return shown;
+}
+
+// Written by hand: there may be a thousand, and the thread that does it answers the probes too.
+std::string members(const StatusInput& input) {
+  std::string out = "[";
+  if (!input.view.members) return out + "]";
+  const Members& list = *input.view.members;
+  const int64_t now_s = clock_ns(CLOCK_REALTIME) / 1'000'000'000;
+  const auto quoted = [](std::string_view from) { return dump(Json(from), -1); };
+  const auto yes = [](bool is) { return is ? "true" : "false"; };
+  for (uint32_t i = 0; i < std::min<uint32_t>(list.count, kMembers); ++i) {
+    const Member& member = list.members[i];
+    const Peer* const peer = find_peer(input.view.observation, member);
+    const bool dated = member.created_at != 0;
+    out += i == 0 ? "\n    " : ",\n    ";
+    out.append("{\"name\": ").append(quoted(text(member.name)));
+    out.append(", \"address\": ").append(quoted(text(member.address)));
+    out.append(", \"port\": ").append(std::to_string(member.port));
+    out.append(", \"role\": ").append(member.is_core != 0 ? "\"core\"" : "\"satellite\"");
+    out.append(", \"ready\": ").append(yes(member.ready != 0));
+    out.append(", \"self\": ").append(yes(member.is_self != 0));
+    out.append(", \"created_at\": ").append(dated ? quoted(rfc3339(member.created_at)) : "null");
+    out.append(", \"age_s\": ")
+        .append(dated ? std::to_string(std::max<int64_t>(0, now_s - member.created_at)) : "null");
+    out.append(", \"in_proxysql_servers\": ").append(yes(peer != nullptr));
+    out.append(", \"last_seen_by_proxysql\": ")
+        .append(peer == nullptr || peer->updated_at == 0 ? "null" : std::to_string(peer->updated_at))
+        .append("}");
+  }
+  return out + (list.count == 0 ? "]" : "\n  ]");
 }
 
 }  // namespace
@@ -150,6 +250,8 @@ std::string status_json(const StatusInput& input) {
       view.maintenance_realtime_ns == 0 ? Json(nullptr) : Json(view.maintenance_realtime_ns / 1'000'000'000);
   json["mysql_port"] = mysql_port(input);
   json["proxysql"] = proxysql(input);
+  if (input.config.is_core()) json["authority"] = authority(input);
+  json["discovery"] = discovery(input);
   json["history"] = history(input);
   json["segment"] = {{"path", input.config.state},
                      {"problem", view.problem.empty() ? view.absent : view.problem},
@@ -158,7 +260,10 @@ std::string status_json(const StatusInput& input) {
                       {"timeout_ms", input.config.timeout.count()},
                       {"backoff_max_ms", input.config.backoff_max.count()},
                       {"live_after_ms", input.config.live_after.count()}};
-  return dump(json, 2) + "\n";
+  std::string out = dump(json, 2);
+  out.resize(out.size() - 2);  // the closing brace comes after the members
+  out.append(",\n  \"members\": ").append(members(input)).append("\n}\n");
+  return out;
 }
 
 std::string status_text(const StatusInput& input) {
@@ -205,6 +310,45 @@ std::string status_text(const StatusInput& input) {
                                     (peer.in_runtime == 0  ? ", not at runtime"
                                      : peer.in_memory == 0 ? ", at runtime only"
                                                            : ""));
+  }
+  if (input.config.is_core()) {
+    line("authority", std::string(name(static_cast<Standing>(view.core.standing))) +
+                          (text(view.core.reason).empty() ? "" : ": " + std::string(text(view.core.reason))) +
+                          (view.core.waiting != 0 ? "; still to be loaded" : ""));
+  }
+  for (uint32_t i = 0; i < std::min<uint32_t>(seen.modules_count, kModules); ++i) {
+    const Module& module = seen.modules[i];
+    if (module.differs_since_ns == 0) continue;
+    line("differs", std::string(text(module.name)) + " from " + std::to_string(module.differing_peers) + " cores for " +
+                        show_span(input.now_ns - module.differs_since_ns) +
+                        (module.equal_epochs > 0 ? ", at equal epochs: ProxySQL doesn't sync over that" : ""));
+  }
+  if (static_cast<Source>(view.discovery.source) != Source::none) {
+    const Discovery& state = view.discovery;
+    std::string shown = std::string(source_name(state.source)) + ", list right " + age(state.ok_ns);
+    if (state.members_left_out != 0) shown += ", " + std::to_string(state.members_left_out) + " left out";
+    line("discovery", shown);
+    if (state.failing_since_ns != 0) {
+      line("",
+           "FAILING for " + show_span(input.now_ns - state.failing_since_ns) + ": " + std::string(text(state.error)));
+    }
+  }
+  if (view.members) {
+    constexpr uint32_t kShown = 20;
+    const Members& list = *view.members;
+    const uint32_t count = std::min<uint32_t>(list.count, kMembers);
+    for (uint32_t i = 0; i < std::min(count, kShown); ++i) {
+      const Member& member = list.members[i];
+      const std::string address(text(member.address));
+      const bool brackets = address.find(':') != std::string::npos;
+      line(i == 0 ? "members" : "",
+           std::string(member.is_core != 0 ? "core " : "satellite ") + (brackets ? "[" : "") + address +
+               (brackets ? "]:" : ":") + std::to_string(member.port) +
+               (text(member.name).empty() ? "" : std::string(" ").append(text(member.name))) +
+               (member.is_self != 0 ? ", this node" : "") + (member.ready != 0 ? "" : ", not ready") +
+               (member.is_core == 0 || find_peer(seen, member) != nullptr ? "" : ", not in proxysql_servers"));
+    }
+    if (count > kShown) line("", "and " + std::to_string(count - kShown) + " more");
   }
   if (view.resync_pending) line("resync", "asked for, with the next beat");
   if (!view.problem.empty()) line("segment", view.problem);

@@ -29,6 +29,23 @@ State decide_state(const StateView& view, const Policy& policy, int64_t running_
   return view.record.ok > 0 ? State::beating : State::starting;
 }
 
+// A core's startup waits this long for its configuration file's modules to be loaded.
+constexpr int64_t kLoadPatience = 60 * kSecond;
+
+bool has_loaded_its_file(const StateView& view) {
+  const auto standing = static_cast<Standing>(view.core.standing);
+  return standing == Standing::aside || (standing == Standing::authority && view.core.waiting == 0);
+}
+
+std::string why_not_loaded(const StateView& view) {
+  const std::string reason(text(view.core.reason));
+  if (static_cast<Standing>(view.core.standing) == Standing::authority) {
+    return "the configuration file's modules are still to be loaded: " + reason;
+  }
+  return "whether this core's configuration file is the authority isn't decided yet" +
+         (reason.empty() ? "" : ": " + reason);
+}
+
 std::string describe(State state, const StateView& view, int64_t now_ns) {
   const BeatRecord& record = view.record;
   switch (state) {
@@ -111,6 +128,7 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
   const Observation& seen = view.observation;
   if (view.record.last_ok_ns != 0) memory.started = true;
   if (seen.at_ns != 0) memory.configured = seen.configured != 0;
+  memory.loaded = memory.loaded || !policy.is_core || has_loaded_its_file(view);
 
   Verdict verdict;
   verdict.state = decide_state(view, policy, running_since_ns, now_ns);
@@ -119,9 +137,15 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
   const std::string port_message =
       !port.known ? "the MySQL port hasn't been looked at yet" : "the MySQL port doesn't answer: " + port.reason;
 
-  // Started: one beat has gone through, and the port has answered. Without a segment the port alone counts.
-  verdict.started.passes = (memory.started || !state_is_known) && port.ever_answered;
-  verdict.started.message = verdict.started.passes ? "started" : port.ever_answered ? verdict.message : port_message;
+  // Started: one beat has gone through, and the port has answered; a core has loaded its file's modules, if that is up
+  // to it. It is waited for a while only: a restart doesn't mend a discovery that fails. Without a segment the port
+  // alone counts.
+  const bool waited = now_ns - running_since_ns > kLoadPatience;
+  verdict.started.passes = ((memory.started && (memory.loaded || waited)) || !state_is_known) && port.ever_answered;
+  verdict.started.message = !port.ever_answered                ? port_message
+                            : memory.started && !memory.loaded ? why_not_loaded(view)
+                            : verdict.started.passes           ? "started"
+                                                               : verdict.message;
 
   // Ready: a fault of the control plane must not take a working data plane out of service.
   if (verdict.state == State::maintenance) {

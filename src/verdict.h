@@ -57,6 +57,7 @@ struct Verdict {
 struct Memory {
   bool started = false;
   bool configured = false;
+  bool loaded = false;  // a core: what its configuration file's authority asks for
 };
 
 // The rules, in words: docs/proxysql-pulsed.md, "Health". Updates `memory`. `running_since_ns` is when the caller

@@ -20,7 +20,7 @@ std::string error_of(const std::string& text, const std::vector<Override>& overr
 }
 
 std::string source_of(const LoadedConfig& loaded, const std::string& key) {
-  for (const Setting& setting : loaded.settings) {
+  for (const Setting& setting : list_settings(loaded)) {
     if (setting.key == key) return setting.source;
   }
   return "no such key";
@@ -82,6 +82,75 @@ pulse={ role="satellite" }
   EXPECT_EQ("/etc/p.cnf:16", source_of(*loaded, "pulse.interval_ms"));
 }
 
+TEST(Config, TheFilesGroupsOfConfigurationAreThoseWithRows) {
+  const auto loaded = parse("mysql_servers=( { address=\"a\" } )\nmysql_users=()\nmysql_variables={ threads=2 }\n" +
+                            std::string(kRole));
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ((std::vector<std::string>{"mysql_variables", "mysql_servers"}), loaded->config.file_groups);
+}
+
+TEST(Config, DiscoveryFollowsFromTheBootstrapEntries) {
+  const std::string entries =
+      "proxysql_servers=( { hostname=\"core.example\" port=7032 }, { hostname=\"10.0.0.1\" port=6032 } )\n";
+  const auto named = parse(entries + kRole);
+  ASSERT_TRUE(named) << named.error().text;
+  EXPECT_EQ("dns", named->config.discovery_source);
+  EXPECT_EQ(std::vector<std::string>{"core.example"}, named->config.discovery_names);
+  EXPECT_EQ(7032, named->config.discovery_port);
+  EXPECT_EQ("never", named->config.core_authority);
+  const auto numbers = parse("proxysql_servers=( { hostname=\"10.0.0.1\" port=6032 } )\n" + std::string(kRole));
+  ASSERT_TRUE(numbers);
+  EXPECT_EQ("none", numbers->config.discovery_source);
+  const auto pods = parse("pulse={ role=\"core\" discovery={ source=\"kubernetes\" } }");
+  ASSERT_TRUE(pods);
+  EXPECT_EQ("newest", pods->config.core_authority);
+}
+
+TEST(Config, ListsAreTakenFromFileAndEnvironment) {
+  const auto loaded = parse(
+      "pulse={ role=\"core\" discovery={ members=[\"10.0.0.1\", \"[fd00::1]:7032\"] } core={ modules=(\"mysql_users\") "
+      "} }",
+      {{"core.modules", "mysql_servers,mysql_users", "PULSE_CORE_MODULES"}});
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_EQ("static", loaded->config.discovery_source);
+  EXPECT_EQ((std::vector<std::string>{"10.0.0.1", "[fd00::1]:7032"}), loaded->config.discovery_members);
+  EXPECT_EQ((std::vector<std::string>{"mysql_servers", "mysql_users"}), loaded->config.core_modules);
+}
+
+TEST(Config, EachKindOfBadDiscoveryIsNamed) {
+  const auto of = [](const std::string& keys) { return error_of("pulse={ role=\"core\" " + keys + " }"); };
+  for (const auto& [keys, expected] : std::vector<std::pair<std::string, std::string>>{
+           {"discovery={ source=\"dns\" }", "\"dns\" without a name: set pulse.discovery.names"},
+           {"discovery={ source=\"static\" }", "\"static\" without a member: set pulse.discovery.members"},
+           {"discovery={ source=\"etcd\" }", "allowed is \"none\" or \"kubernetes\" or \"dns\" or \"static\""},
+           {"discovery={ members=[\"core.example\"] }", "allowed is ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT"},
+           {"discovery={ members=[1] }", "pulse.discovery.members: allowed is a list of texts"},
+           {"discovery={ members=\"10.0.0.1\" }", "allowed is a list of texts"},
+           {"discovery={ kubernetes={ api=\"http://a\" } }", "allowed is https://HOST"},
+           {"core={ modules=[\"mysql_server\"] }", "allowed is a list of \"mysql_servers\" or"},
+           {"core={ authority=\"me\" }", "allowed is \"newest\" or \"always\" or \"never\""},
+           {"address=\"core-0\"", "pulse.address = \"core-0\": allowed is an IPv4 or IPv6 address"}}) {
+    EXPECT_NE(std::string::npos, of(keys).find(expected)) << of(keys);
+    EXPECT_EQ(0u, of(keys).find("/etc/p.cnf:1: ")) << of(keys);
+  }
+}
+
+TEST(ParseMember, Table) {
+  const auto shown = [](const std::string& text) {
+    const auto member = parse_member(text, 6032);
+    return member ? member->first + " " + std::to_string(member->second) : "none";
+  };
+  EXPECT_EQ("10.0.0.1 6032", shown("10.0.0.1"));
+  EXPECT_EQ("10.0.0.1 7", shown("10.0.0.1:7"));
+  EXPECT_EQ("fd00::1 6032", shown("fd00::1"));
+  EXPECT_EQ("fd00::1 6032", shown("[fd00::1]"));
+  EXPECT_EQ("fd00::1 7", shown("[fd00::1]:7"));
+  for (const char* bad : {"", "name", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:x", "[fd00::1",
+                          "[fd00::1]7", "[fd00::1]:", "10.0.0.1 "}) {
+    EXPECT_EQ("none", shown(bad)) << bad;
+  }
+}
+
 TEST(Config, WhatIsSetIsNotDerived) {
   const auto loaded = parse(
       "scheduler=( { interval_ms=500; arg1=\"beat\" } )\npulse={ role=\"core\"; interval_ms=3000; timeout_ms=77; "
@@ -123,7 +192,7 @@ TEST(Config, SecretsAreNeverShown) {
   const auto loaded = parse("admin_variables={ admin_credentials=\"u:hush-hush\" }\n" + std::string(kRole));
   ASSERT_TRUE(loaded);
   EXPECT_EQ("hush-hush", loaded->config.admin_password);
-  for (const Setting& setting : loaded->settings) EXPECT_EQ(std::string::npos, setting.value.find("hush"));
+  for (const Setting& setting : list_settings(*loaded)) EXPECT_EQ(std::string::npos, setting.value.find("hush"));
   const std::string error = error_of("pulse={ role=\"core\"; admin={ password=12345; }; };");
   EXPECT_EQ(std::string::npos, error.find("12345")) << error;
 }

@@ -13,30 +13,39 @@ AdminResult answer(std::vector<std::vector<std::string>> rows) {
   return {std::move(rows), 0};
 }
 
+Result<Seen> parse_everything(const AdminResult& rows) { return parse_seen(rows, Look::everything); }
+
 TEST(ObserveStatement, NeverNamesTheTableThatHangsProxySQL) {
-  EXPECT_EQ(std::string::npos, observe_statement().find("metrics"));
-  EXPECT_EQ(std::string::npos, observe_statement().find("global_variables")) << "rebuilds runtime_global_variables";
+  for (const Look look : {Look::cluster, Look::everything}) {
+    EXPECT_EQ(std::string::npos, observe_statement(look).find("metrics"));
+    EXPECT_EQ(std::string::npos, observe_statement(look).find("global_variables")) << "rebuilds the runtime's table";
+  }
 }
 
 TEST(ParseSeen, TakesAllParts) {
-  const auto seen = parse_seen(answer({{"memory", "a", "6032", "", ""},
-                                       {"runtime", "a", "6032", "", ""},
-                                       {"runtime", "b", "6032", "", ""},
-                                       {"peer", "a", "6032", "999999", ""},
-                                       {"peer", "gone", "6032", "999999", ""},
-                                       {"module", "mysql_servers", "3", "1700000000", "0xAB"},
-                                       {"backends", "ONLINE", "4", "", ""},
-                                       {"backends", "SHUNNED", "1", "", ""},
-                                       {"backends", "SHUNNED_REPLICATION_LAG", "1", "", ""},
-                                       {"backends", "OFFLINE_SOFT", "2", "", ""},
-                                       {"backends", "OFFLINE_HARD", "3", "", ""},
-                                       {"global", "Client_Connections_connected", "17", "", ""},
-                                       {"global", "mysql_listener_paused", "true", "", ""},
-                                       {"global", "admin-version", "2.7.1-x", "", ""}}));
+  const auto seen = parse_everything(answer({{"memory", "a", "6032", "", ""},
+                                             {"runtime", "a", "6032", "", ""},
+                                             {"runtime", "b", "6032", "", ""},
+                                             {"peer", "a", "6032", "999999", "mysql_users 2 1700000001 0xCD"},
+                                             {"peer", "gone", "6032", "999999", "mysql_users 2 1700000001 0xCD"},
+                                             {"module", "mysql_servers", "3", "1700000000", "0xAB"},
+                                             {"backends", "ONLINE", "4", "", ""},
+                                             {"backends", "SHUNNED", "1", "", ""},
+                                             {"backends", "SHUNNED_REPLICATION_LAG", "1", "", ""},
+                                             {"backends", "OFFLINE_SOFT", "2", "", ""},
+                                             {"backends", "OFFLINE_HARD", "3", "", ""},
+                                             {"global", "Client_Connections_connected", "17", "", ""},
+                                             {"global", "mysql_listener_paused", "true", "", ""},
+                                             {"global", "admin-version", "2.7.1-x", "", ""}}));
   ASSERT_TRUE(seen) << seen.error().text;
   ASSERT_EQ(2u, seen->servers.size()) << "a server that has left both tables is none";
   EXPECT_TRUE(seen->servers[0].in_memory && seen->servers[0].in_runtime);
   EXPECT_EQ(999999, seen->servers[0].updated_at);
+  ASSERT_EQ(1u, seen->servers[0].modules.size());
+  EXPECT_EQ("mysql_users", seen->servers[0].modules[0].name);
+  EXPECT_EQ(2, seen->servers[0].modules[0].version);
+  EXPECT_EQ(1'700'000'001, seen->servers[0].modules[0].epoch);
+  EXPECT_EQ("0xCD", seen->servers[0].modules[0].checksum);
   EXPECT_FALSE(seen->servers[1].in_memory);
   EXPECT_EQ(4u, seen->backends_online);
   EXPECT_EQ(2u, seen->backends_shunned);
@@ -49,13 +58,16 @@ TEST(ParseSeen, TakesAllParts) {
 }
 
 TEST(ParseSeen, RefusesWhatItDidNotAskFor) {
-  EXPECT_FALSE(parse_seen({}));
-  EXPECT_FALSE(parse_seen({{{"now", "1000000", "", "", ""}}, 0})) << "no uptime";
-  EXPECT_FALSE(parse_seen(answer({{"memory", "a", "6032"}})));
-  EXPECT_FALSE(parse_seen(answer({{"memory", "a", "port", "", ""}})));
-  EXPECT_FALSE(parse_seen(answer({{"memory", "a", "70000", "", ""}})));
-  EXPECT_FALSE(parse_seen(answer({{"surprise", "", "", "", ""}})));
-  EXPECT_FALSE(parse_seen(answer({{"peer", "a", "1", "yesterday", ""}})));
+  EXPECT_FALSE(parse_everything({}));
+  EXPECT_FALSE(parse_everything({{{"now", "1000000", "", "", ""}}, 0})) << "no uptime";
+  EXPECT_FALSE(parse_everything(answer({{"memory", "a", "6032"}})));
+  EXPECT_FALSE(parse_everything(answer({{"memory", "a", "port", "", ""}})));
+  EXPECT_FALSE(parse_everything(answer({{"memory", "a", "70000", "", ""}})));
+  EXPECT_FALSE(parse_everything(answer({{"surprise", "", "", "", ""}})));
+  EXPECT_FALSE(parse_everything(answer({{"peer", "a", "1", "yesterday", "mysql_users 2 1 0xA"}})));
+  for (const char* packed : {"", "mysql_users", "mysql_users 2", "mysql_users 2 1", "mysql_users two 1 0xA"}) {
+    EXPECT_FALSE(parse_everything(answer({{"peer", "a", "1", "1", packed}}))) << packed;
+  }
 }
 
 TEST(Liveness, Table) {
@@ -96,14 +108,77 @@ TEST(CarryFirstSeen, KeepsTheOldStamp) {
   EXPECT_EQ(0, seen.servers[2].first_seen_ns);
   last.peers_count = 4'000'000'000;  // bounded, whatever stands there
   carry_first_seen(seen, last, 100);
+  seen.has_globals = true;
+  last.proxysql_started_ns = -9'000'000'000;
+  carry_first_seen(seen, last, 100);
+  EXPECT_EQ(100, seen.servers[0].first_seen_ns) << "another boot of ProxySQL";
+}
+
+TEST(WhatToLookAt, EverythingNowAndThenAndAfterARestart) {
+  Observation last{};
+  EXPECT_EQ(Look::everything, what_to_look_at(last, 7, 1)) << "nothing is known yet";
+  last.globals_ns = 1;
+  last.connection_id = 6;
+  EXPECT_EQ(Look::cluster, what_to_look_at(last, 7, 2));
+  EXPECT_EQ(Look::everything, what_to_look_at(last, 7, 10'000'000'001)) << "due";
+  EXPECT_EQ(Look::everything, what_to_look_at(last, 6, 2)) << "ProxySQL counts connections from its start";
+}
+
+TEST(HasLoaded, WhenAVersionHasChanged) {
+  Observation last{};
+  last.modules_count = 1;
+  set_text(last.modules[0].name, "mysql_users");
+  last.modules[0].version = 3;
+  Seen seen;
+  seen.modules = {{"mysql_users", 3, 0, ""}};
+  EXPECT_FALSE(has_loaded(seen, last));
+  for (const int64_t version : {1, 4}) {
+    seen.modules[0].version = version;
+    EXPECT_TRUE(has_loaded(seen, last)) << version;
+  }
+  last.modules_count = 4'000'000'000;  // bounded, whatever stands there
+  EXPECT_TRUE(has_loaded(seen, last));
 }
 
 class ToObservation : public ::testing::Test {
  protected:
   Observation now() const { return to_observation(seen_, last_, 1'000'000'000'000, milliseconds(5000), false); }
+  ToObservation() { seen_.has_globals = true; }
   Seen seen_;
   Observation last_{};
 };
+
+TEST_F(ToObservation, CarriesOverWhatWasNotLookedAt) {
+  last_.globals_ns = 5;
+  last_.clients = 17;
+  last_.backends_total = 4;
+  last_.proxysql_started_ns = 3;
+  set_text(last_.version, "2.7.1");
+  seen_.has_globals = false;
+  const Observation out = now();
+  EXPECT_EQ(1'000'000'000'000, out.at_ns);
+  EXPECT_EQ(5, out.globals_ns);
+  EXPECT_EQ(17, out.clients);
+  EXPECT_EQ(4u, out.backends_total);
+  EXPECT_EQ(3, out.proxysql_started_ns);
+  EXPECT_EQ("2.7.1", text(out.version));
+}
+
+TEST_F(ToObservation, SaysWhichModulesDifferAndSinceWhen) {
+  seen_.now_s = 1000;
+  seen_.modules = {{"mysql_users", 2, 900, "0xA"}, {"mysql_servers", 2, 900, "0xA"}};
+  seen_.servers = {{"a", 1, true, true, 1000, 0, {{"mysql_users", 2, 900, "0xB"}, {"mysql_servers", 2, 900, "0xA"}}},
+                   {"b", 1, true, true, 1000, 0, {{"mysql_users", 3, 901, "0xC"}, {"mysql_servers", 0, 0, ""}}},
+                   {"dead", 1, true, true, 10, 0, {{"mysql_users", 3, 901, "0xC"}}}};
+  last_ = now();
+  EXPECT_EQ(2u, last_.modules[0].differing_peers);
+  EXPECT_EQ(1u, last_.modules[0].equal_epochs);
+  EXPECT_EQ(1'000'000'000'000, last_.modules[0].differs_since_ns);
+  EXPECT_EQ(0u, last_.modules[1].differing_peers);
+  EXPECT_EQ(0, last_.modules[1].differs_since_ns);
+  last_.modules[0].differs_since_ns = 77;
+  EXPECT_EQ(77, now().modules[0].differs_since_ns);
+}
 
 TEST_F(ToObservation, ConfiguredByAPullByBackendsOrFromBefore) {
   EXPECT_EQ(0, now().configured);

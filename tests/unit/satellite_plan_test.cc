@@ -32,7 +32,7 @@ class SatellitePlan : public ::testing::Test {
   Plan plan(std::vector<ServerRow> servers) {
     seen_.now_s = kNowS;
     seen_.servers = std::move(servers);
-    return plan_satellite({seen_, bootstrap_, std::chrono::milliseconds(5000), kNowNs, loaded_ns_, resync_});
+    return plan_satellite({seen_, bootstrap_, std::chrono::milliseconds(5000), kNowNs, list_, resync_});
   }
   std::vector<std::string> statements(std::vector<ServerRow> servers) {
     std::vector<std::string> list;
@@ -45,7 +45,7 @@ class SatellitePlan : public ::testing::Test {
 
   std::vector<ServerEntry> bootstrap_ = {{"core.example", 6032, 0, "boot"}};
   Seen seen_;
-  int64_t loaded_ns_ = 0;
+  CoreList list_{{}, "no list"};
   bool resync_ = false;
 };
 
@@ -65,7 +65,7 @@ TEST_F(SatellitePlan, AnEmptyTableGoesBackToTheFile) {
   EXPECT_THAT(made.steps[0].instead,
               ElementsAre("INSERT OR REPLACE INTO proxysql_servers (hostname, port, weight, comment) "
                           "VALUES ('core.example', 6032, 0, 'boot')"));
-  EXPECT_TRUE(made.steps[1].needs_rows);
+  EXPECT_EQ("proxysql_servers", made.steps[1].needs_rows_in);
 }
 
 TEST_F(SatellitePlan, AnEmptiedTableUnderALiveRuntimeIsPutBackWithoutALoad) {
@@ -108,12 +108,52 @@ TEST_F(SatellitePlan, WithoutEntriesInTheFileNothingIsRemoved) {
   EXPECT_THAT(plan({}).situation, HasSubstr("no proxysql_servers to go back to"));
 }
 
-TEST_F(SatellitePlan, TwoLoadsAreMoreThanASecondApart) {
-  loaded_ns_ = kNowNs - 1'000'000'000;
-  EXPECT_THAT(statements({in_memory("core.example")}), IsEmpty());
-  EXPECT_TRUE(plan({in_memory("core.example")}).deferred);
-  loaded_ns_ = kNowNs - 1'000'000'001;
+TEST_F(SatellitePlan, LoadsAlsoInTheSecondOfTheLastLoadForNobodyPullsFromIt) {
+  seen_.modules = {{"proxysql_servers", 3, kNowS, "0xA"}};
   EXPECT_THAT(statements({in_memory("core.example")}), ElementsAre(kToRuntime));
+}
+
+ServerRow with_table(ServerRow row, int64_t epoch, const std::string& checksum) {
+  row.modules = {{"proxysql_servers", 2, epoch, checksum}};
+  return row;
+}
+
+TEST_F(SatellitePlan, WhileItPullsTheCoresTableItLeavesItToThem) {
+  list_ = {{{{"10.0.0.1", 6032}, "core-1"}, {{"10.0.0.2", 6032}, "core-2"}}, ""};
+  seen_.modules = {{"proxysql_servers", 5, kNowS - 10, "0xA"}};
+  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kNowS - 10, "0xA")}), IsEmpty()) << "pulled";
+  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kNowS - 5, "0xB")}), IsEmpty()) << "about to be pulled";
+}
+
+TEST_F(SatellitePlan, OnceItHasLoadedItsOwnTableItFollowsTheListOfMembers) {
+  list_ = {{{{"10.0.0.1", 6032}, "core-1"}, {{"10.0.0.2", 6032}, "core-2"}}, ""};
+  const std::vector<std::string> followed = {
+      "INSERT OR REPLACE INTO proxysql_servers (hostname, port, weight, comment) VALUES ('10.0.0.2', 6032, 0, "
+      "'core-2')",
+      "DELETE FROM proxysql_servers WHERE hostname = 'core.example' AND port = 6032", kToRuntime};
+  for (const auto& [epoch, checksum] : {std::pair{kNowS - 20, "0xB"}, std::pair{kNowS - 10, "0xB"}}) {
+    seen_.modules = {{"proxysql_servers", 5, kNowS - 10, "0xA"}};
+    EXPECT_EQ(followed, statements({with_table(live("10.0.0.1"), epoch, checksum), dead("core.example")})) << epoch;
+  }
+  list_.unusable = "too old";
+  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kNowS - 20, "0xB"), dead("core.example")}), IsEmpty());
+}
+
+TEST_F(SatellitePlan, ReplacedCoresAreFoundAtOnce) {
+  list_ = {{{{"10.0.0.8", 6032}, "core-8"}}, ""};
+  EXPECT_THAT(statements({live("10.0.0.1")}),
+              ElementsAre(HasSubstr("VALUES ('10.0.0.8'"), HasSubstr("DELETE"), kToRuntime));
+  EXPECT_THAT(statements({unchecked("10.0.0.1")}),
+              ElementsAre(kFromConfig, HasSubstr("VALUES ('10.0.0.8'"), kToRuntime))
+      << "not given up yet, so kept";
+  EXPECT_THAT(statements({dead("10.0.0.1")}),
+              ElementsAre(kFromConfig, HasSubstr("VALUES ('10.0.0.8'"), HasSubstr("DELETE"), kToRuntime));
+}
+
+TEST_F(SatellitePlan, ADiscoveredCoreIsNotDeletedAsDead) {
+  bootstrap_.clear();
+  list_ = {{{{"10.0.0.1", 6032}, "core-1"}}, ""};
+  EXPECT_THAT(statements({dead("10.0.0.1"), dead("10.0.0.2")}), ElementsAre(HasSubstr("'10.0.0.2'"), kToRuntime));
 }
 
 TEST_F(SatellitePlan, AResyncLoadsAlsoWhenAllIsWell) {

@@ -37,6 +37,20 @@ TEST(Section, ReadsWhatWasPublishedLast) {
   }
 }
 
+TEST(Section, ReadsNoMoreThanIsWanted) {
+  auto section = std::make_unique<Section<Payload>>();
+  Payload value = filled(9);
+  value.words[0] = 3;  // a count, as it were
+  section->publish(value);
+  Payload out = filled(1);
+  ASSERT_TRUE(section->read_part(out, 8, [](const Payload& head) { return 8 * (1 + head.words[0]); }));
+  EXPECT_EQ(3u, out.words[0]);
+  EXPECT_EQ(9u, out.words[3]);
+  EXPECT_EQ(1u, out.words[4]) << "as it was";
+  ASSERT_TRUE(section->read_part(out, 8, [](const Payload&) { return size_t{1} << 40; })) << "bounded";
+  EXPECT_EQ(9u, out.words[63]);
+}
+
 // Every value is uniform, so a mixture of two is seen at once.
 TEST(Section, ReadersNeverSeeATornValue) {
   auto section = std::make_unique<Section<Payload>>();

@@ -111,7 +111,9 @@ TEST_F(SegmentTest, RefusesAnotherLayoutVersion) {
     ASSERT_TRUE(made);
     made->layout().layout_version = kLayoutVersion + 1;
   }
-  expect_refused("has layout version 2, this program uses 1", EPROTO);
+  expect_refused("has layout version " + std::to_string(kLayoutVersion + 1) + ", this program uses " +
+                     std::to_string(kLayoutVersion),
+                 EPROTO);
 }
 
 TEST_F(SegmentTest, RefusesAnotherSize) {

@@ -51,6 +51,30 @@ TEST_F(VerdictTest, AllIsWell) {
   EXPECT_TRUE(verdict.started.passes && verdict.ready.passes && verdict.live.passes);
 }
 
+TEST_F(VerdictTest, ACoreHasStartedOnceItsFilesModulesAreLoaded) {
+  policy_.is_core = true;
+  running_since_ = kNow - 59 * kS;
+  EXPECT_FALSE(now().started.passes);
+  EXPECT_NE(std::string::npos, now().started.message.find("isn't decided yet"));
+  view_.core.standing = static_cast<uint8_t>(Standing::authority);
+  view_.core.waiting = 1;
+  set_text(view_.core.reason, "this is the newest core");
+  EXPECT_FALSE(now().started.passes);
+  EXPECT_EQ("the configuration file's modules are still to be loaded: this is the newest core", now().started.message);
+  running_since_ = kNow - 61 * kS;
+  EXPECT_TRUE(now().started.passes) << "a restart wouldn't mend it";
+  running_since_ = kNow - 59 * kS;
+  for (const auto& [standing, waiting] : {std::pair{Standing::authority, 0}, std::pair{Standing::aside, 1}}) {
+    memory_ = Memory{};
+    view_.core.standing = static_cast<uint8_t>(standing);
+    view_.core.waiting = static_cast<uint8_t>(waiting);
+    EXPECT_TRUE(now().started.passes) << name(standing);
+  }
+  view_.core = CoreRecord{};
+  EXPECT_TRUE(now().started.passes) << "once is enough";
+  EXPECT_TRUE(now().ready.passes);
+}
+
 TEST_F(VerdictTest, AWedgeIsNamedAndHurtsNobodyAtFirst) {
   wedge(10);
   const Verdict verdict = now();
