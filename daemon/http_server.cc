@@ -701,7 +701,8 @@ void HttpServer::Impl::answer(Connection& connection, Head& head, const HttpResp
     token = ++last_token;
     add(requests);
     HttpRequest request;
-    request.method = method == "HEAD" ? "GET" : method;
+    request.is_head = method == "HEAD";
+    request.method = request.is_head ? "GET" : method;
     request.path = path;
     request.body = connection.in.substr(connection.needed - head.content_length, head.content_length);
     request.headers = std::move(head.headers);

@@ -21,7 +21,8 @@ struct HttpHeader {
 
 struct HttpRequest {
   std::string
-      method;        // "GET", "POST", ...; a HEAD request arrives as GET, the server leaves the body out of the answer
+      method;  // "GET", "POST", ...; a HEAD request arrives as GET, the server leaves the body out of the answer
+  bool is_head = false;
   std::string path;  // percent-decoded, without the query
   std::string body;
   std::vector<HttpHeader> headers;  // in the order received, values as sent

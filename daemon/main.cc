@@ -6,14 +6,17 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
 #define CXXOPTS_NO_REGEX
 #include <cxxopts.hpp>
 
+#include "daemon/control.h"
 #include "daemon/discovery.h"
 #include "daemon/http_server.h"
 #include "daemon/probe_service.h"
+#include "src/drain_plan.h"
 #include "src/heartbeat.h"
 #include "src/log.h"
 
@@ -70,25 +73,41 @@ int serve(const pulse::Config& config) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   pulse::ProbeService service(config, host);
-  auto server =
-      pulse::HttpServer::listen(config.listen_address, static_cast<uint16_t>(config.listen_port), pulse::HttpLimits{},
-                                [&service](const pulse::HttpRequest& request) { return service.handle(request); });
+  std::optional<pulse::Control> control;  // made before it serves, and gone before the server is
+  auto server = pulse::HttpServer::listen(config.listen_address, static_cast<uint16_t>(config.listen_port),
+                                          pulse::HttpLimits{}, [&](const pulse::HttpRequest& request) {
+                                            return pulse::Control::is_control(request.path) ? control->handle(request)
+                                                                                            : service.handle(request);
+                                          });
   if (!server) {
     pulse::log_error(server.error().text + "; set pulse.daemon.port or pulse.daemon.listen_address");
     return pulse::kExitUnavailable;
   }
+  control.emplace(config, service, [&server](uint64_t token, pulse::HttpResponse response) {
+    (*server)->complete(token, std::move(response));
+  });
   service.tick();
   pulse::Discoverer discoverer(config, [&service] { return service.segment(); });
   std::thread http([&server] { (*server)->run(); });
   pulse::log_info("answering on port " + std::to_string((*server)->port()) + " for the " + config.role +
                   " whose state is in " + config.state);
+  // While a drain runs, the daemon stays: a preStop hook waits for its answer, and probes ask on. A second signal ends
+  // it.
+  bool ending = false;
   for (;;) {
-    const int received = ::sigtimedwait(&signals, nullptr, &kTick);
-    if (received > 0) break;
+    if (::sigtimedwait(&signals, nullptr, &kTick) > 0) {
+      if (ending) break;
+      ending = true;
+      if (config.drain_on_sigterm) control->start_drain();
+      if (control->drain_runs()) pulse::log_info("a drain is under way: staying until it has ended");
+    }
     service.tick();
+    control->tick();
+    if (ending && !control->drain_runs()) break;
   }
   (*server)->stop();
   http.join();
+  control.reset();
   const bool all_ended = discoverer.stop();
   pulse::log_info("stopped");
   // A thread that a resolver or a server holds up isn't waited for, so nothing that it uses may be taken down.
@@ -116,5 +135,6 @@ int main(int argc, char** argv) {
     return pulse::kExitConfig;
   }
   for (const std::string& warning : loaded->warnings) pulse::log_warning(warning);
+  if (const std::string problem = pulse::grace_problem(loaded->config); !problem.empty()) pulse::log_warning(problem);
   return serve(loaded->config);
 }

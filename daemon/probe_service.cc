@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "src/drain_plan.h"
 #include "src/log.h"
 #include "src/socket_table.h"
 #include "src/status_json.h"
@@ -98,6 +99,13 @@ ProbeService::Snapshot ProbeService::look() {
   }
   snapshot.now_ns = boottime_ns();
   if (segment) snapshot.view = read_state(*segment, boot_id_, policy_.backoff(), snapshot.now_ns);
+  {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    if (announced_ns_ > snapshot.view.draining_since_ns) {
+      snapshot.view.draining_since_ns = announced_ns_;
+      if (own_drain_.ended_ns != 0) snapshot.view.drain = own_drain_;
+    }
+  }
   if (snapshot.clients < 0 && snapshot.view.observation.at_ns != 0)
     snapshot.clients = snapshot.view.observation.clients;
 
@@ -113,6 +121,43 @@ ProbeService::Snapshot ProbeService::look() {
   const std::lock_guard<std::mutex> hold(mutex_);
   snapshot.verdict = decide(snapshot.view, snapshot.port, policy_, memory_, running_since_ns_, snapshot.now_ns);
   return snapshot;
+}
+
+void ProbeService::announce_drain() {
+  const std::lock_guard<std::mutex> hold(mutex_);
+  announced_ns_ = boottime_ns();
+  own_drain_ = DrainRecord{};
+}
+
+void ProbeService::drain_ended(bool stopped) {
+  bool told = false;
+  static_cast<void>(with_layout([&](Layout& layout) { told = layout.draining_since_ns.load() != 0; }));
+  const std::lock_guard<std::mutex> hold(mutex_);
+  if (told || !stopped) {
+    announced_ns_ = 0;
+    return;
+  }
+  own_drain_.began_ns = announced_ns_;
+  own_drain_.ended_ns = boottime_ns();
+  own_drain_.outcome = static_cast<uint8_t>(DrainOutcome::stopped);
+  own_drain_.phase = static_cast<uint8_t>(DrainPhase::ended);
+  set_text(own_drain_.message, "drained");
+}
+
+bool ProbeService::drain_runs() {
+  constexpr int64_t kGrace = 2'000'000'000;
+  const Snapshot now = look();
+  const StateView& view = now.view;
+  return now.verdict.state == State::draining && view.drain.ended_ns < view.draining_since_ns &&
+         now.now_ns < view.draining_since_ns + nanoseconds(config_.drain_timeout).count() + kGrace;
+}
+
+std::string ProbeService::drain_answer(bool good, const std::string& otherwise) {
+  const Snapshot now = look();
+  const DrainRecord& drain = now.view.drain;
+  const bool told = now.view.draining_since_ns != 0 && drain.ended_ns >= now.view.draining_since_ns;
+  return drain_json({now.view, now.verdict, now.port, config_, now.clients, now.now_ns}, good,
+                    told && !text(drain.message).empty() ? std::string(text(drain.message)) : otherwise);
 }
 
 std::optional<HttpResponse> ProbeService::handle(const HttpRequest& request) {
@@ -131,7 +176,7 @@ std::optional<HttpResponse> ProbeService::handle(const HttpRequest& request) {
   const bool is_status = request.path == "/status";
   if (endpoint == nullptr && !is_status) {
     return json(404, error_json("there is no " + request.path +
-                                "; see /healthz/started, /healthz/ready, /healthz/live and /status"));
+                                "; see /healthz/started, /healthz/ready, /healthz/live, /status and /shutdown"));
   }
   if (request.method != "GET" && request.method != "HEAD") {
     HttpResponse refused = json(405, error_json(request.path + " takes GET and HEAD"));

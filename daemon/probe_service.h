@@ -26,6 +26,24 @@ class ProbeService {
   // Answers a request from memory, without a system call that could wait. Any one thread, beside tick().
   std::optional<HttpResponse> handle(const HttpRequest& request);
 
+  // A drain that this daemon starts counts from here on, also before its process has told the segment, and where there
+  // is none. drain_ended(): the process has ended; `stopped` if ProxySQL has, too.
+  void announce_drain();
+  void drain_ended(bool stopped);
+
+  // Whether the segment tells of a drain that runs and hasn't run out of time.
+  bool drain_runs();
+
+  // What came of the last drain, as /shutdown's answer. `otherwise` is for one that has left no word in the segment.
+  std::string drain_answer(bool good, const std::string& otherwise);
+
+  // Runs `access` on the segment's layout; false if there is none, or it was cut short.
+  template <class Access>
+  bool with_layout(Access&& access) {
+    const std::shared_ptr<Segment> current = segment();
+    return current && guarded([&] { access(current->layout()); });
+  }
+
   // The segment as it is open at the moment; null if none is. Any thread.
   std::shared_ptr<Segment> segment();
 
@@ -51,6 +69,8 @@ class ProbeService {
   std::string segment_problem_;
   std::string segment_absent_;
   Memory memory_;
+  int64_t announced_ns_ = 0;      // of a drain that this daemon has started
+  DrainRecord own_drain_{};       // what is known of it without the segment
   int64_t counted_clients_ = -1;  // by the socket table, while the beats' count is stale
 
   State logged_state_ = State::starting;  // tick()'s

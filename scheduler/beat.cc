@@ -8,10 +8,12 @@
 #include <optional>
 
 #include "scheduler/conversation.h"
+#include "scheduler/drain.h"
 #include "scheduler/hard_timer.h"
 #include "scheduler/reconciliation.h"
 #include "scheduler/state_access.h"
 #include "shm/lock.h"
+#include "src/drain_plan.h"
 #include "src/heartbeat.h"
 #include "src/log.h"
 #include "src/process.h"
@@ -47,7 +49,7 @@ class Beat {
     if (!(*lock_)->taken()) return kExitSkipped;
     if (state_.layout() == nullptr) {
       log_error(state_.problem() + "; this beat goes on without it: no back-off, no report");
-    } else if (begin_record() && !admitted()) {
+    } else if (begin_record() && (stands_aside() || !admitted())) {
       return kExitSkipped;
     }
     begin_attempt();
@@ -145,7 +147,46 @@ class Beat {
     CoreRecord core{}, before{};
     if (layout.core.read(before)) core.newest_created_at = before.newest_created_at;
     layout.core.publish(core);
+    layout.draining_since_ns.store(0, std::memory_order_relaxed);
     layout.boot_id.store(boot_id_, std::memory_order_release);
+  }
+
+  // While a drain runs, nothing else is done to ProxySQL. One that nobody works on any more is judged in work(), once
+  // it is known which ProxySQL this is.
+  bool stands_aside() {
+    with_layout([&](Layout& layout) { draining_since_ns_ = layout.draining_since_ns.load(std::memory_order_acquire); });
+    if (draining_since_ns_ == 0) return false;
+    auto lock = InstanceLock::try_take(drain_lock_path(state_.path()), state_.group());
+    if (lock && lock->taken()) {
+      drain_lock_ = std::move(*lock);
+      return false;
+    }
+    with_layout([](Layout& layout) { layout.skipped_busy.fetch_add(1, std::memory_order_relaxed); });
+    return true;
+  }
+
+  // Clears a drain away that was another ProxySQL's, or whose process was killed half-way.
+  Result<void> end_drain(AdminClient& client, const Seen& seen, Deadline deadline) {
+    DrainRecord drain{};
+    bool read = false;
+    with_layout([&](Layout& layout) { read = layout.drain.read(drain); });
+    if (!read) return {};
+    const DrainLeft left = judge_drain(drain, draining_since_ns_, began_ns_ - seen.uptime_s * 1'000'000'000);
+    if (left == DrainLeft::stays) return {};
+    if (left == DrainLeft::died) {
+      if (auto undone = undo_drain(client, drain, deadline); !undone) return undone;
+      log_warning(std::string("a drain was killed in phase ") +
+                  name(static_cast<DrainPhase>(drain.began_ns < draining_since_ns_ ? 0 : drain.phase)) +
+                  ": undone, ProxySQL is back in service");
+      drain.outcome = static_cast<uint8_t>(DrainOutcome::undone);
+    } else {
+      log_info("ProxySQL has been started since it was drained: back in service");
+    }
+    with_layout([&](Layout& layout) {
+      if (left == DrainLeft::died) layout.drain.publish(drain);
+      layout.draining_since_ns.store(0, std::memory_order_release);
+    });
+    return {};
   }
 
   bool admitted() {
@@ -217,8 +258,13 @@ class Beat {
     Reconciliation reconciliation(*client, config, known_, deadline, began_ns_);
 
     enter(Phase::observe);
-    auto seen = reconciliation.observe();
+    const bool drained = draining_since_ns_ != 0;
+    auto seen = reconciliation.observe(drained ? std::optional(Look::everything) : std::nullopt);
     if (!seen) return fail(seen.error());
+    if (drained) {
+      enter(Phase::act);
+      if (auto ended = end_drain(*client, *seen, deadline); !ended) return fail(ended.error());
+    }
 
     enter(Phase::plan);
     const Plan plan = reconciliation.plan(*seen);
@@ -339,6 +385,8 @@ class Beat {
   const int64_t began_ns_ = boottime_ns();
   StateAccess state_;
   std::optional<Result<InstanceLock>> lock_;
+  std::optional<InstanceLock> drain_lock_;
+  int64_t draining_since_ns_ = 0;
   bool lost_ = false;
   bool killed_overdue_ = false;
   BeatRecord record_{};

@@ -7,6 +7,7 @@
 
 #include "scheduler/hard_timer.h"
 #include "scheduler/state_access.h"
+#include "src/drain_plan.h"
 #include "src/heartbeat.h"
 #include "src/log.h"
 #include "src/socket_table.h"
@@ -110,12 +111,7 @@ int run_status(const Options& options) {
 int run_maintenance(const Options& options) {
   const bool on = options.arguments.front() == "on";
   return with_segment(options, [&](Layout& layout) {
-    int64_t off = 0;
-    if (on) {
-      layout.maintenance_realtime_ns.compare_exchange_strong(off, clock_ns(CLOCK_REALTIME));
-    } else {
-      layout.maintenance_realtime_ns.store(0);
-    }
+    switch_maintenance(layout, on);
     std::puts(on ? "maintenance is on: /healthz/ready answers 503 until proxysql-pulse maintenance off"
                  : "maintenance is off");
   });
@@ -148,7 +144,14 @@ int run_check_config(const Options& options) {
   for (const ServerEntry& entry : loaded->config.bootstrap) {
     std::printf("# bootstrap entry of proxysql_servers: %s:%u\n", entry.hostname.c_str(), entry.port);
   }
+  std::printf("# a drain takes %lld s at most: terminationGracePeriodSeconds must be %lld or more\n",
+              static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(loaded->config.drain_timeout).count()),
+              static_cast<long long>(least_grace(loaded->config).count()));
   for (const std::string& warning : loaded->warnings) log_warning(warning);
+  if (const std::string problem = grace_problem(loaded->config); !problem.empty()) {
+    log_error(problem);
+    return kExitConfig;
+  }
   return kExitOk;
 }
 

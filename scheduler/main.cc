@@ -7,6 +7,7 @@
 
 #include "scheduler/beat.h"
 #include "scheduler/commands.h"
+#include "scheduler/drain.h"
 #include "src/heartbeat.h"
 #include "src/log.h"
 
@@ -24,6 +25,8 @@ int run(const pulse::Options& options) {
   if (options.command == "status") return pulse::run_status(options);
   if (options.command == "maintenance") return pulse::run_maintenance(options);
   if (options.command == "resync") return pulse::run_resync(options);
+  if (options.command == "drain") return pulse::run_drain(options);
+  if (options.command == "undrain") return pulse::run_undrain(options);
   return pulse::run_check_config(options);
 }
 

@@ -18,6 +18,8 @@ constexpr const char* kCommands =
     "  status          what the state segment says, for a person; --json for a program\n"
     "  maintenance on  readiness is 503 until \"maintenance off\"\n"
     "  resync          the next beat puts proxysql_servers back to the file's entries and loads it\n"
+    "  drain           lets clients leave, then shuts ProxySQL down: for a preStop hook; --no-shutdown leaves it up\n"
+    "  undrain         puts a ProxySQL that was drained and runs on back into service\n"
     "  check-config    print the effective configuration and where each value comes from\n"
     "\n"
     "Exit codes: 0 done; 64 usage; 69 admin interface unreachable or refused; 70 a statement failed; 75 skipped\n"
@@ -26,7 +28,8 @@ constexpr const char* kCommands =
 // Arguments that each command takes after its name.
 const std::map<std::string, std::vector<std::string>>& commands() {
   static const std::map<std::string, std::vector<std::string>> table = {
-      {"beat", {}}, {"status", {}}, {"maintenance", {"on", "off"}}, {"resync", {}}, {"check-config", {}}};
+      {"beat", {}},    {"status", {}},      {"maintenance", {"on", "off"}}, {"resync", {}}, {"drain", {}},
+      {"undrain", {}}, {"check-config", {}}};
   return table;
 }
 
@@ -45,7 +48,16 @@ Result<Options> check(Options options) {
   if (!known) {
     return usage(options.command + " takes " + (allowed.empty() ? "no further argument" : "one argument: " + allowed));
   }
+  if (options.timeout) {
+    const bool drain = options.command == "drain";
+    const std::chrono::milliseconds least(drain ? 3'000 : 50), most(drain ? 3'600'000 : 60'000);
+    if (*options.timeout < least || *options.timeout > most) {
+      return usage("--timeout-ms takes a whole number from " + std::to_string(least.count()) + " to " +
+                   std::to_string(most.count()));
+    }
+  }
   if (options.dry_run && options.command != "beat") return usage("--dry-run goes with beat");
+  if (options.no_shutdown && options.command != "drain") return usage("--no-shutdown goes with drain");
   if (options.json && options.command != "status") return usage("--json goes with status");
   return options;
 }
@@ -86,7 +98,8 @@ std::vector<Override> Options::overrides() const {
   std::vector<Override> list = overrides_from_environment(environ);
   if (state) list.push_back({"state", *state, "--state"});
   if (group) list.push_back({"group", *group, "--group"});
-  if (timeout) list.push_back({"timeout_ms", std::to_string(timeout->count()), "--timeout-ms"});
+  const char* const limited = command == "drain" ? "drain.timeout_ms" : "timeout_ms";
+  if (timeout) list.push_back({limited, std::to_string(timeout->count()), "--timeout-ms"});
   return list;
 }
 
@@ -105,6 +118,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   add("timeout-ms", "the hard timeout of this run", cxxopts::value<int64_t>(), "N");
   add("dry-run", "with beat: print the plan, change nothing");
   add("json", "with status: print JSON");
+  add("no-shutdown", "with drain: ProxySQL runs on, drained");
   add("h,help", "this text");
   add("V,version", "the version");
   add("command", "", cxxopts::value<std::string>());
@@ -125,7 +139,6 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     if (parsed.count("group") != 0) options.group = parsed["group"].as<std::string>();
     if (parsed.count("timeout-ms") != 0) {
       const int64_t span = parsed["timeout-ms"].as<int64_t>();
-      if (span < 50 || span > 60'000) return usage("--timeout-ms takes a whole number from 50 to 60000");
       options.timeout = std::chrono::milliseconds(span);
     }
     if (options.state && (options.state->empty() || options.state->front() != '/')) {
@@ -133,6 +146,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     }
     options.dry_run = parsed.count("dry-run") != 0;
     options.json = parsed.count("json") != 0;
+    options.no_shutdown = parsed.count("no-shutdown") != 0;
     if (parsed.count("command") != 0) options.command = parsed["command"].as<std::string>();
     if (parsed.count("argument") != 0) options.arguments.push_back(parsed["argument"].as<std::string>());
     options.arguments.insert(options.arguments.end(), parsed.unmatched().begin(), parsed.unmatched().end());

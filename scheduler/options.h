@@ -20,6 +20,7 @@ struct Options {
   std::optional<std::chrono::milliseconds> timeout;
   bool dry_run = false;
   bool json = false;
+  bool no_shutdown = false;
   std::optional<std::string> text;  // help or version, to be printed
 
   // What the flags lay over the file, and before it what the environment does.

@@ -27,7 +27,7 @@ void StateAccess::open_segment(bool create) {
   options.path = path_;
   options.group = group_;
   options.create = create;
-  options.root_may = options_.dry_run;
+  options.root_may = options_.dry_run || options_.command != "beat";
   auto opened = Segment::open(options);
   if (opened) {
     segment_ = std::move(*opened);

@@ -17,6 +17,7 @@
 #include "shm/segment.h"
 #include "src/address.h"
 #include "src/cnf_text.h"
+#include "src/drain_plan.h"
 #include "src/fnv.h"
 #include "src/unique_fd.h"
 
@@ -95,6 +96,13 @@ constexpr Key kKeys[] = {
     {"discovery.kubernetes.satellite_selector", &Config::kubernetes_satellite_selector},
     {"core.authority", &Config::core_authority, 0, 0, kAuthorities},
     {"core.modules", &Config::core_modules, 0, 0, kModuleNames},
+    {"drain.timeout_ms", &Config::drain_timeout, 3'000, 3'600'000},
+    {"drain.settle_ms", &Config::drain_settle, 0, 3'600'000},
+    {"drain.steps", &Config::drain_steps},
+    {"drain.on_sigterm", &Config::drain_on_sigterm},
+    {"drain.grace_ms", &Config::drain_grace, 0, 86'400'000},
+    {"daemon.program", &Config::pulse_program},
+    {"daemon.token_file", &Config::token_file},
     {"daemon.listen_address", &Config::listen_address},
     {"daemon.port", &Config::listen_port, 0, 65'535},
     {"daemon.mysql_host", &Config::mysql_host},
@@ -218,6 +226,7 @@ class Loader {
     config.kubernetes_account = "/var/run/secrets/kubernetes.io/serviceaccount";
     config.kubernetes_core_selector = "app=proxysql,component=core";
     config.kubernetes_satellite_selector = "app=proxysql,component=satellite";
+    config.drain_steps = {"2000:4000", "1000:3000", "500:4000", "200:6000", "50:3000", "0"};
     config.core_modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
     for (const char* group :
          {"admin_variables", "mysql_variables", "mysql_servers", "mysql_replication_hostgroups",
@@ -499,6 +508,7 @@ class Loader {
       }
     }
     if (auto discovery = finish_discovery(); !discovery) return discovery;
+    if (auto drain = finish_drain(); !drain) return drain;
     if (config.timeout >= config.interval) {
       loaded_.warnings.push_back(
           "pulse.timeout_ms is not below pulse.interval_ms: while the admin interface hangs, beats "
@@ -507,6 +517,27 @@ class Loader {
     if (!config.is_core() && config.bootstrap.empty()) {
       loaded_.warnings.push_back(path_ +
                                  ": no proxysql_servers: a satellite that has lost its cores can't find them again");
+    }
+    return {};
+  }
+
+  Result<void> finish_drain() {
+    const Config& config = loaded_.config;
+    if (auto steps = parse_drain_steps(config.drain_steps); !steps) {
+      return Error{source(place_of("drain.steps")) + ": pulse.drain.steps: " + steps.error().text};
+    }
+    // A second without clients, and what comes after it.
+    const milliseconds most = config.drain_timeout - kDrainQuiet - kDrainStopReserve;
+    if (config.drain_settle > most) {
+      return Error{source(place_of("drain.settle_ms")) + ": pulse.drain.settle_ms = " +
+                   std::to_string(config.drain_settle.count()) + ": allowed is at most " +
+                   std::to_string(most.count()) + ", which is pulse.drain.timeout_ms less what comes after settling"};
+    }
+    for (const auto& [place, path] : {std::pair(place_of("daemon.program"), config.pulse_program),
+                                      std::pair(place_of("daemon.token_file"), config.token_file)}) {
+      if (path.empty() || path.front() == '/') continue;
+      return Error{source(place) + ": " + kKeys[place].full_name() + " = \"" + path +
+                   "\": allowed is an absolute path"};
     }
     return {};
   }

@@ -58,6 +58,14 @@ struct Config {
   std::string core_authority;             // "newest", "always" or "never"
   std::vector<std::string> core_modules;  // of these, those that the file contains
 
+  std::chrono::milliseconds drain_timeout{25000};  // of a whole drain, ProxySQL's end included
+  std::chrono::milliseconds drain_settle{5000};    // endpoints get as long to take this pod out
+  std::vector<std::string> drain_steps;            // "WAIT_TIMEOUT_MS:SPAN_MS", ..., "WAIT_TIMEOUT_MS"
+  bool drain_on_sigterm = false;                   // of the daemon
+  std::chrono::milliseconds drain_grace{0};        // what the pod has, to be checked against; 0: not said
+
+  std::string pulse_program;  // proxysql-pulse; "": beside proxysql-pulsed
+  std::string token_file;     // its first line allows control calls from elsewhere than loopback
   std::string listen_address;
   int64_t listen_port = 8080;  // 0: any free one, which is logged
   std::string mysql_host;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/admin_client.h"
+#include "src/heartbeat.h"
 
 namespace pulse {
 

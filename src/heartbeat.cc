@@ -1,6 +1,7 @@
 #include "src/heartbeat.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 
 namespace pulse {
@@ -144,6 +145,10 @@ Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent)
   record.parent_threads_most = std::max(record.parent_threads_most, parent.threads);
   const bool dropped = parent.threads + record.consecutive_timeouts <= record.parent_threads_most;
   return dropped ? Admission::attempt_threads_dropped : Admission::held_back;
+}
+
+bool is_same_boot(int64_t started_ns, int64_t other_started_ns) {
+  return std::abs(started_ns - other_started_ns) < 2'000'000'000;
 }
 
 }  // namespace pulse

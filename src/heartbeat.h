@@ -81,4 +81,7 @@ struct ParentThreads {
 // a row admits an attempt at once. Keeps the highest count in the record.
 Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent);
 
+// Whether two boottimes of ProxySQL's start, reckoned from uptimes in whole seconds, are of the same boot.
+bool is_same_boot(int64_t started_ns, int64_t other_started_ns);
+
 }  // namespace pulse

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "src/heartbeat.h"
+
 namespace pulse {
 
 namespace {
@@ -150,10 +152,6 @@ bool is_live(const ServerRow& row, int64_t now_s, std::chrono::milliseconds time
 bool is_dead(const ServerRow& row, int64_t now_s, int64_t now_ns, std::chrono::milliseconds timeout) {
   if (row.updated_at > 0) return (now_s - row.updated_at) * 1000 > timeout.count();
   return row.in_runtime && row.first_seen_ns != 0 && now_ns - row.first_seen_ns > nanoseconds(timeout).count();
-}
-
-bool is_same_boot(int64_t started_ns, int64_t other_started_ns) {
-  return std::abs(started_ns - other_started_ns) < 2'000'000'000;
 }
 
 void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns) {

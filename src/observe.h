@@ -83,9 +83,6 @@ bool is_dead(const ServerRow& row, int64_t now_s, int64_t now_ns, std::chrono::m
 // ProxySQL, else `now_ns`: a ProxySQL that has just started hasn't failed to reach anybody yet.
 void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns);
 
-// Whether two boottimes of ProxySQL's start, reckoned from uptimes in whole seconds, are of the same boot.
-bool is_same_boot(int64_t started_ns, int64_t other_started_ns);
-
 // As published to the segment. `last` is the observation before it: of the same ProxySQL boot, once configured is
 // configured.
 Observation to_observation(const Seen& seen, const Observation& last, int64_t now_ns,

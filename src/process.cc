@@ -1,18 +1,58 @@
 #include "src/process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cinttypes>
 #include <cstdio>
-
-#include "src/unique_fd.h"
+#include <cstring>
+#include <memory>
+#include <utility>
 
 namespace pulse {
+
+namespace {
+
+bool wait_readable(const UniqueFd& pidfd, Deadline deadline) {
+  pollfd wait{pidfd.get(), POLLIN, 0};
+  while (::poll(&wait, 1, deadline.poll_timeout_ms()) < 0 && errno == EINTR) {
+  }
+  return (wait.revents & POLLIN) != 0;
+}
+
+using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+// Which of the two lists the process has sockets of.
+std::pair<bool, bool> sockets_of(const std::string& process, const std::vector<uint32_t>& one,
+                                 const std::vector<uint32_t>& other) {
+  std::pair<bool, bool> has{false, false};
+  const std::string path = process + "/fd";
+  const Directory directory(::opendir(path.c_str()), ::closedir);
+  if (!directory) return has;
+  const auto is_in = [](const std::vector<uint32_t>& list, uint32_t inode) {
+    return std::find(list.begin(), list.end(), inode) != list.end();
+  };
+  while (const dirent* entry = ::readdir(directory.get())) {
+    char target[64];
+    const ssize_t length = ::readlinkat(::dirfd(directory.get()), entry->d_name, target, sizeof target);
+    constexpr std::string_view kSocket = "socket:[";
+    if (length <= 0 || std::string_view(target, static_cast<size_t>(length)).rfind(kSocket, 0) != 0) continue;
+    uint32_t inode = 0;
+    std::from_chars(target + kSocket.size(), target + length, inode);
+    has.first = has.first || is_in(one, inode);
+    has.second = has.second || is_in(other, inode);
+  }
+  return has;
+}
+
+}  // namespace
 
 int64_t ProcessStat::started_ns() const { return start_ticks * (1'000'000'000 / ::sysconf(_SC_CLK_TCK)); }
 
@@ -54,10 +94,33 @@ KillResult kill_process(pid_t pid, int64_t ran_at_ns, Deadline deadline) {
   if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) {
     return errno == ESRCH ? KillResult::gone : KillResult::failed;
   }
-  pollfd wait{process.get(), POLLIN, 0};
-  while (::poll(&wait, 1, deadline.poll_timeout_ms()) < 0 && errno == EINTR) {
-  }
-  return (wait.revents & POLLIN) != 0 ? KillResult::killed : KillResult::failed;
+  return wait_readable(process, deadline) ? KillResult::killed : KillResult::failed;
 }
+
+std::optional<ProcessHandle> ProcessHandle::with_sockets(const std::vector<uint32_t>& one,
+                                                         const std::vector<uint32_t>& other, Deadline deadline) {
+  std::optional<ProcessHandle> found;
+  if (one.empty() || other.empty()) return found;
+  const Directory proc(::opendir("/proc"), ::closedir);
+  if (!proc) return found;
+  while (const dirent* entry = ::readdir(proc.get())) {
+    if (deadline.passed()) return std::nullopt;
+    pid_t pid = 0;
+    const char* const end = entry->d_name + std::strlen(entry->d_name);
+    if (std::from_chars(entry->d_name, end, pid).ptr != end || pid <= 0 || pid == ::getpid()) continue;
+    // The descriptor first, so that what is looked at is what is held.
+    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!fd || sockets_of(std::string("/proc/") + entry->d_name, one, other) != std::pair(true, true)) continue;
+    if (found) return std::nullopt;  // two: whose it is can't be told
+    found = ProcessHandle(pid, std::move(fd));
+  }
+  return found;
+}
+
+bool ProcessHandle::signal(int number) const {
+  return ::syscall(SYS_pidfd_send_signal, fd_.get(), number, nullptr, 0) == 0;
+}
+
+bool ProcessHandle::wait_gone(Deadline deadline) const { return wait_readable(fd_, deadline); }
 
 }  // namespace pulse

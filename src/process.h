@@ -4,10 +4,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "src/clock.h"
 #include "src/result.h"
+#include "src/unique_fd.h"
 
 namespace pulse {
 
@@ -34,5 +37,26 @@ enum class KillResult { killed, gone, not_it, failed };
 // started later than that. `not_it`: the pid belongs to something else now; `failed`: it doesn't die (stuck in the
 // kernel) or may not be killed.
 KillResult kill_process(pid_t pid, int64_t ran_at_ns, Deadline deadline);
+
+// A process that is held by a descriptor: its pid can't become another process's while this lives.
+class ProcessHandle {
+ public:
+  // The one process that has sockets of both lists open, by their inode numbers; nothing if there is none, or if this
+  // process may not look into it: another user's, another container's. Reads /proc/*/fd.
+  static std::optional<ProcessHandle> with_sockets(const std::vector<uint32_t>& one, const std::vector<uint32_t>& other,
+                                                   Deadline deadline);
+
+  pid_t pid() const { return pid_; }
+  // Sends a signal; false if it isn't there any more or may not be signalled.
+  bool signal(int number) const;
+  // Waits for its end; whether it came by `deadline`.
+  bool wait_gone(Deadline deadline) const;
+
+ private:
+  ProcessHandle(pid_t pid, UniqueFd fd) : pid_(pid), fd_(std::move(fd)) {}
+
+  pid_t pid_;
+  UniqueFd fd_;
+};
 
 }  // namespace pulse

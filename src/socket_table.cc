@@ -31,6 +31,7 @@ constexpr size_t kChunk = 16 * 1024;  // the kernel fills at most 8 KiB of it un
 struct Found {
   uint32_t receive_queue = 0;
   uint32_t send_queue = 0;
+  uint32_t inode = 0;
 };
 using Visitor = std::function<void(const Found&)>;
 
@@ -82,7 +83,7 @@ Result<void> read_messages(const char* data, size_t size, uint32_t sequence, uin
     if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY || header->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) continue;
     inet_diag_msg found{};
     std::memcpy(&found, NLMSG_DATA(header), sizeof found);
-    if (found.id.idiag_sport == htons(port)) visit({found.idiag_rqueue, found.idiag_wqueue});
+    if (found.id.idiag_sport == htons(port)) visit({found.idiag_rqueue, found.idiag_wqueue, found.idiag_inode});
   }
   return {};
 }
@@ -151,7 +152,8 @@ bool parse_hex(std::string_view text, uint32_t& value) {
   return failure == std::errc() && end == text.data() + text.size();
 }
 
-// A line of /proc/net/tcp: "sl: local:port remote:port state tx_queue:rx_queue ...", all hexadecimal.
+// A line of /proc/net/tcp: "sl: local:port remote:port state tx_queue:rx_queue timer retransmits uid timeout inode
+// ...", hexadecimal as far as the queues.
 void visit_line(std::string_view line, uint8_t state, uint16_t port, const Visitor& visit) {
   take_field(line);
   const std::string_view local = take_field(line);
@@ -168,6 +170,9 @@ void visit_line(std::string_view line, uint8_t state, uint16_t port, const Visit
   if (line_port != port || line_state != state || !parse_hex(queues.substr(queue_colon + 1), found.receive_queue)) {
     return;
   }
+  for (int i = 0; i < 4; ++i) take_field(line);
+  const std::string_view inode = take_field(line);
+  std::from_chars(inode.data(), inode.data() + inode.size(), found.inode);
   visit(found);
 }
 
@@ -234,6 +239,15 @@ Result<uint32_t> count_established(uint16_t port, Deadline deadline, SocketSourc
       source, TCP_ESTABLISHED, port, deadline, [&] { count = 0; }, [&](const Found&) { ++count; });
   if (!visited) return visited.error();
   return count;
+}
+
+Result<std::vector<uint32_t>> listening_inodes(uint16_t port, Deadline deadline, SocketSource source) {
+  std::vector<uint32_t> inodes;
+  const auto visited = visit_sockets(
+      source, TCP_LISTEN, port, deadline, [&] { inodes.clear(); },
+      [&](const Found& found) { inodes.push_back(found.inode); });
+  if (!visited) return visited.error();
+  return inodes;
 }
 
 }  // namespace pulse

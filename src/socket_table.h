@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "src/clock.h"
 #include "src/result.h"
@@ -29,5 +30,10 @@ Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSo
 // Established connections whose local port is `port`: those of its clients, accepted or still queued. Not the sockets
 // of clients on this host, whose remote port it is.
 Result<uint32_t> count_established(uint16_t port, Deadline deadline, SocketSource source = SocketSource::automatic);
+
+// The inode numbers of the sockets that listen on `port`, as /proc/PID/fd names them: who has one of them open,
+// listens.
+Result<std::vector<uint32_t>> listening_inodes(uint16_t port, Deadline deadline,
+                                               SocketSource source = SocketSource::automatic);
 
 }  // namespace pulse

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "src/clock.h"
+
 namespace pulse {
 
 StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPolicy& policy, int64_t now_ns) {
@@ -19,8 +21,10 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
     read = layout.record.read(view.record);
     if (layout.boot_id.load(std::memory_order_acquire) != boot_id) return;
     view.last_beat_ns = layout.last_beat_ns.load(std::memory_order_relaxed);
-    read = read && layout.attempt.read(view.attempt) && layout.observation.read(view.observation) &&
-           layout.core.read(view.core);
+    // The word first: a drain announces itself before it has a record.
+    view.draining_since_ns = layout.draining_since_ns.load(std::memory_order_acquire);
+    read = read && layout.drain.read(view.drain) && layout.attempt.read(view.attempt) &&
+           layout.observation.read(view.observation) && layout.core.read(view.core);
     view.marks.end_mark = layout.end_mark.load(std::memory_order_acquire);
     view.marks.ended_ns = layout.ended_ns.load(std::memory_order_relaxed);
     view.marks.phase_mark = layout.phase_mark.load(std::memory_order_relaxed);
@@ -49,6 +53,15 @@ void read_members(const Segment& segment, uint64_t boot_id, StateView& view) {
   if (!mapped || !read) return;
   if (discovery.boot_id == boot_id) view.discovery = discovery;
   if (members->boot_id == boot_id) view.members = members;
+}
+
+void switch_maintenance(Layout& layout, bool on) {
+  int64_t off = 0;
+  if (on) {
+    layout.maintenance_realtime_ns.compare_exchange_strong(off, clock_ns(CLOCK_REALTIME));
+  } else {
+    layout.maintenance_realtime_ns.store(0);
+  }
 }
 
 }  // namespace pulse

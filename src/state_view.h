@@ -18,6 +18,8 @@ struct StateView {
   Marks marks{};
   Observation observation{};
   CoreRecord core{};
+  DrainRecord drain{};            // the last one, if it is of this boot
+  int64_t draining_since_ns = 0;  // 0: no drain is in effect; see is_draining()
   int64_t last_beat_ns = 0;
   int64_t created_realtime_ns = 0;
   int64_t maintenance_realtime_ns = 0;
@@ -38,5 +40,8 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
 // Adds discovery and members to `view`: 200 KB at most, which is why probes do without. Those of another boot of the
 // machine count as none. If they can't be read, `view` stays as it is.
 void read_members(const Segment& segment, uint64_t boot_id, StateView& view);
+
+// Readiness is 503 from on until off; on again keeps since when it is.
+void switch_maintenance(Layout& layout, bool on);
 
 }  // namespace pulse

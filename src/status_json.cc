@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "src/clock.h"
+#include "src/drain_plan.h"
 
 namespace pulse {
 
@@ -195,6 +196,27 @@ std::string rfc3339(int64_t epoch_seconds) {
   return shown;
 }
 
+Json drain(const StatusInput& input) {
+  const DrainRecord& record = input.view.drain;
+  if (record.number == 0) return nullptr;
+  const auto count = [](int64_t number) { return number < 0 ? Json(nullptr) : Json(number); };
+  const bool ended = record.ended_ns >= record.began_ns;
+  return Json{
+      {"number", record.number},
+      {"phase", name(static_cast<DrainPhase>(record.phase))},
+      {"outcome", name(static_cast<DrainOutcome>(record.outcome))},
+      {"message", text(record.message)},
+      {"began_ms_ago", age_ms(record.began_ns, input.now_ns)},
+      {"took_ms", ended ? Json((record.ended_ns - record.began_ns) / 1'000'000) : Json(nullptr)},
+      {"left_ms", ended ? Json(nullptr) : Json(std::max<int64_t>(0, record.deadline_ns - input.now_ns) / 1'000'000)},
+      {"shuts_down", record.stops != 0},
+      {"clients_first", count(record.clients_first)},
+      {"clients", count(record.clients)},
+      {"wait_timeout_ms", count(record.lowered_to_ms)},
+      {"paused", record.paused != 0},
+      {"admin_unresponsive", record.admin_unresponsive != 0}};
+}
+
 // Written by hand: there may be a thousand, and the thread that does it answers the probes too.
 std::string members(const StatusInput& input) {
   std::string out = "[";
@@ -231,6 +253,16 @@ std::string probe_json(const StatusInput& input, const Probe& probe, const char*
   return dump(common(input, probe.passes, probe.message, probe_name), -1);
 }
 
+std::string drain_json(const StatusInput& input, bool good, const std::string& message) {
+  const DrainRecord& record = input.view.drain;
+  return dump(Json{{"status", good ? "ok" : "error"},
+                   {"message", message},
+                   {"draining", input.verdict.state == State::draining},
+                   {"clients", record.clients < 0 || record.number == 0 ? Json(nullptr) : Json(record.clients)},
+                   {"drain", drain(input)}},
+              -1);
+}
+
 std::string status_json(const StatusInput& input) {
   const Verdict& verdict = input.verdict;
   const StateView& view = input.view;
@@ -248,6 +280,7 @@ std::string status_json(const StatusInput& input) {
   json["resync_pending"] = view.resync_pending;
   json["maintenance_since"] =
       view.maintenance_realtime_ns == 0 ? Json(nullptr) : Json(view.maintenance_realtime_ns / 1'000'000'000);
+  json["drain"] = drain(input);
   json["mysql_port"] = mysql_port(input);
   json["proxysql"] = proxysql(input);
   if (input.config.is_core()) json["authority"] = authority(input);
@@ -284,6 +317,12 @@ std::string status_text(const StatusInput& input) {
   line("ready", probe(verdict.ready));
   line("live", probe(verdict.live));
   line("started", probe(verdict.started));
+  if (view.drain.number != 0) {
+    const DrainRecord& last = view.drain;
+    line("drain", std::string(name(static_cast<DrainPhase>(last.phase))) + ", outcome " +
+                      name(static_cast<DrainOutcome>(last.outcome)) + ", began " + age(last.began_ns));
+    if (!text(last.message).empty()) line("", std::string(text(last.message)));
+  }
   line("last beat", age(view.last_beat_ns));
   line("last success", age(record.last_ok_ns));
   if (!text(record.message).empty()) line("last error", std::string(text(record.message)));

@@ -26,6 +26,10 @@ std::string status_json(const StatusInput& input);
 // The same as status_json for a terminal, as text.
 std::string status_text(const StatusInput& input);
 
+// The answer to /shutdown: {"status","message","draining","clients","drain":{...}}. `message` is for a drain that left
+// no word of its own.
+std::string drain_json(const StatusInput& input, bool good, const std::string& message);
+
 // {"status":"error","message":...}
 std::string error_json(const std::string& message);
 

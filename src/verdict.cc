@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "src/clock.h"
+#include "src/drain_plan.h"
 #include "src/fnv.h"
 
 namespace pulse {
@@ -16,7 +17,9 @@ constexpr int kSilentIntervals = 3;
 // No beat ever: ProxySQL itself needs a while to start, and its scheduler waits one interval before the first run.
 int64_t patience(const Policy& policy) { return std::max(kSilentIntervals * policy.interval_ns, 10 * kSecond); }
 
-State decide_state(const StateView& view, const Policy& policy, int64_t running_since_ns, int64_t now_ns) {
+State decide_state(const StateView& view, const PortView& port, const Policy& policy, int64_t running_since_ns,
+                   int64_t now_ns) {
+  if (is_draining(view.draining_since_ns, view.drain, port.answers ? port.since_ns : 0)) return State::draining;
   if (view.maintenance_realtime_ns != 0) return State::maintenance;
   if (!view.problem.empty()) return State::failing;
   if (view.last_beat_ns == 0) {
@@ -46,6 +49,20 @@ std::string why_not_loaded(const StateView& view) {
          (reason.empty() ? "" : ": " + reason);
 }
 
+bool has_ended(const StateView& view) { return view.drain.ended_ns >= view.draining_since_ns; }
+
+std::string describe_drain(const StateView& view, int64_t now_ns) {
+  const DrainRecord& drain = view.drain;
+  if (drain.began_ns < view.draining_since_ns) return "draining: announced";
+  if (has_ended(view)) return std::string(text(drain.message));
+  const std::string clients = drain.clients < 0
+                                  ? "clients not counted"
+                                  : std::to_string(drain.clients) + (drain.clients == 1 ? " client" : " clients");
+  return std::string("draining: ") + name(static_cast<DrainPhase>(drain.phase)) + ", " + clients + ", " +
+         show_span(drain.deadline_ns - now_ns) + " left" +
+         (drain.admin_unresponsive != 0 ? "; the admin interface is unresponsive" : "");
+}
+
 std::string describe(State state, const StateView& view, int64_t now_ns) {
   const BeatRecord& record = view.record;
   switch (state) {
@@ -72,7 +89,7 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
     case State::starting:
       return "no beat has succeeded yet";
     case State::draining:
-      return "draining";
+      return describe_drain(view, now_ns);
     case State::beating:
       break;
   }
@@ -131,7 +148,7 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
   memory.loaded = memory.loaded || !policy.is_core || has_loaded_its_file(view);
 
   Verdict verdict;
-  verdict.state = decide_state(view, policy, running_since_ns, now_ns);
+  verdict.state = decide_state(view, port, policy, running_since_ns, now_ns);
   verdict.message = describe(verdict.state, view, now_ns);
   const bool state_is_known = view.problem.empty();
   const std::string port_message =
@@ -148,7 +165,7 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
                                                                : verdict.message;
 
   // Ready: a fault of the control plane must not take a working data plane out of service.
-  if (verdict.state == State::maintenance) {
+  if (verdict.state == State::maintenance || verdict.state == State::draining) {
     verdict.ready.message = verdict.message;
   } else if (!port.answers) {
     verdict.ready.message = port_message;
@@ -160,15 +177,17 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
   }
 
   // Live: only what a restart can mend, and only once it is certain.
-  const bool deliberately_closed = verdict.state == State::maintenance || seen.listener_paused != 0;
+  const bool draining = verdict.state == State::draining;
+  const bool deliberately_closed = verdict.state == State::maintenance || draining || seen.listener_paused != 0;
   const bool port_dead = port.known && port.ever_answered && !port.answers && !deliberately_closed &&
                          now_ns - port.since_ns > policy.mysql_dead_after_ns;
   const bool wedged_for_long = view.record.consecutive_timeouts > 0 && policy.live_after_ns > 0 &&
                                now_ns - view.record.wedged_since_ns > policy.live_after_ns + policy.live_stagger_ns;
-  verdict.live.passes = !port_dead && !wedged_for_long;
-  verdict.live.message = port_dead         ? port_message + ", for " + show_span(now_ns - port.since_ns)
-                         : wedged_for_long ? verdict.message + "; that is longer than live_after"
-                                           : verdict.message;
+  // A restart in the middle of a drain would cut those whom it waits for.
+  verdict.live.passes = (draining && !has_ended(view)) || (!port_dead && !wedged_for_long);
+  verdict.live.message = verdict.live.passes ? verdict.message
+                         : port_dead         ? port_message + ", for " + show_span(now_ns - port.since_ns)
+                                             : verdict.message + "; that is longer than live_after";
   return verdict;
 }
 

@@ -1,0 +1,90 @@
+// What a drain does at which moment. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shm/layout.h"
+#include "src/clock.h"
+#include "src/config.h"
+#include "src/result.h"
+
+namespace pulse {
+
+// While this step lasts, ProxySQL closes client connections that have been idle for `wait_timeout`.
+struct DrainStep {
+  milliseconds wait_timeout;
+  milliseconds lasts;  // 0: until the end, for the last step alone
+};
+
+// "2000:4000" and, the last one, "0": WAIT_TIMEOUT:SPAN and WAIT_TIMEOUT, in milliseconds. The error says what is
+// wrong.
+Result<std::vector<DrainStep>> parse_drain_steps(const std::vector<std::string>& texts);
+
+struct DrainPolicy {
+  milliseconds settle;   // endpoints get as long to take this pod out; nothing is stopped before
+  milliseconds timeout;  // of everything, from the announcement to ProxySQL's end
+  std::vector<DrainStep> steps;
+  bool lowers = true;  // a satellite. What a core lowers would spread
+  bool stops = true;   // ProxySQL is shut down in the end
+};
+
+DrainPolicy drain_policy(const Config& config);
+
+// Without any client for that long, everybody has left.
+inline constexpr milliseconds kDrainQuiet{1000};
+// Before the deadline: for SHUTDOWN or SIGTERM, ProxySQL's end, and the answer.
+inline constexpr milliseconds kDrainStopReserve{1500};
+// While clients may still come back here, nothing below this: each close has a small chance to meet a request.
+inline constexpr milliseconds kDrainLowestUnsettled{200};
+
+// What one look at ProxySQL showed.
+struct DrainSight {
+  milliseconds elapsed{0};    // since the announcement
+  milliseconds empty_for{0};  // since when no client has been seen; 0 if there is one, or if nobody knows
+  int64_t mysql_threads = 0;  // 0: not known
+  bool admin = false;         // the admin interface answers
+};
+
+enum class DrainAction {
+  wait,
+  stop,            // nobody is left, or nothing else can be done for those that are
+  pause_and_stop,  // clients still come: from now on new ones are refused
+};
+
+// How long PROXYSQL PAUSE takes at most, by the number of MySQL threads.
+milliseconds pause_span(int64_t mysql_threads);
+
+// When PAUSE has to begin to be over in time; nothing if there is no room for it after settle: it would begin when
+// clients still come from the balancer, and reset them.
+std::optional<milliseconds> pause_at(const DrainPolicy& policy, int64_t mysql_threads);
+
+DrainAction next_drain_action(const DrainPolicy& policy, const DrainSight& sight);
+
+// The mysql-wait_timeout of this moment. The steps' spans shrink to what the timeout leaves them.
+milliseconds wait_timeout_at(const DrainPolicy& policy, const DrainSight& sight);
+
+// What terminationGracePeriodSeconds has to be at least: the drain's timeout, and 2 s for what is around it.
+std::chrono::seconds least_grace(const Config& config);
+
+// Why the configured grace is too short; "" if it isn't, or none is configured.
+std::string grace_problem(const Config& config);
+
+// Whether a drain is in effect. `port_answers_since_ns` is 0 while the MySQL port doesn't answer: one that answers only
+// since after ProxySQL was stopped belongs to another ProxySQL.
+bool is_draining(int64_t draining_since_ns, const DrainRecord& record, int64_t port_answers_since_ns);
+
+// What a beat makes of a drain that it finds in the segment and that no process works on.
+enum class DrainLeft {
+  stays,      // done, in the same boot of ProxySQL: in effect until undrain or ProxySQL's end
+  died,       // its process was killed half-way: to be undone
+  other_boot  // of a ProxySQL that is gone
+};
+DrainLeft judge_drain(const DrainRecord& record, int64_t draining_since_ns, int64_t proxysql_started_ns);
+
+const char* name(DrainPhase phase);
+const char* name(DrainOutcome outcome);
+
+}  // namespace pulse
