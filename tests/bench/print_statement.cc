@@ -3,4 +3,4 @@
 
 #include "src/observe.h"
 
-int main() { return std::fputs(pulse::observe_statement().c_str(), stdout) < 0 ? 1 : 0; }
+int main() { return std::fputs(pulse::observe_statement(pulse::Look::cluster).c_str(), stdout) < 0 ? 1 : 0; }
