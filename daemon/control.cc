@@ -76,7 +76,7 @@ Control::Control(const Config& config, ProbeService& service, std::function<void
     : config_(config),
       service_(service),
       complete_(std::move(complete)),
-      job_(config, [this](const DrainJob::End& end) { on_end(end); }) {
+      job_(config, [this](const OneShotEnd& end) { on_end(end); }) {
   tick();
 }
 
@@ -135,7 +135,7 @@ bool Control::drain_runs() {
   return service_.drain_runs();
 }
 
-void Control::on_end(const DrainJob::End& end) {
+void Control::on_end(const OneShotEnd& end) {
   const bool good = end.exit_code == 0;
   service_.drain_ended(good);
   if (!end.error.empty()) log_error(end.error);

@@ -43,7 +43,7 @@ class Control {
   HttpResponse set_maintenance(const std::string& wanted);
   HttpResponse ask_for_resync();
   void start_drain_for(std::optional<uint64_t> waiting);
-  void on_end(const DrainJob::End& end);
+  void on_end(const OneShotEnd& end);
 
   const Config config_;
   ProbeService& service_;

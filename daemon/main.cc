@@ -12,6 +12,7 @@
 #define CXXOPTS_NO_REGEX
 #include <cxxopts.hpp>
 
+#include "daemon/beat_starter.h"
 #include "daemon/control.h"
 #include "daemon/discovery.h"
 #include "daemon/http_server.h"
@@ -88,6 +89,7 @@ int serve(const pulse::Config& config) {
   });
   service.tick();
   pulse::Discoverer discoverer(config, [&service] { return service.segment(); });
+  std::optional<pulse::BeatStarter> beats(std::in_place, config, [&service] { return service.segment(); });
   std::thread http([&server] { (*server)->run(); });
   pulse::log_info("answering on port " + std::to_string((*server)->port()) + " for the " + config.role +
                   " whose state is in " + config.state);
@@ -108,6 +110,7 @@ int serve(const pulse::Config& config) {
   (*server)->stop();
   http.join();
   control.reset();
+  beats.reset();
   const bool all_ended = discoverer.stop();
   pulse::log_info("stopped");
   // A thread that a resolver or a server holds up isn't waited for, so nothing that it uses may be taken down.

@@ -64,6 +64,7 @@ constexpr std::string_view kSources[] = {"none", "kubernetes", "dns", "static"};
 constexpr std::string_view kAuthorities[] = {"newest", "always", "never"};
 constexpr std::string_view kModuleNames[] = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables",
                                              "admin_variables"};
+constexpr std::string_view kBeats[] = {"never", "when_silent", "always"};
 constexpr std::string_view kLooks[] = {"passive", "active"};
 
 // Laid out by the compiler: each beat reads the configuration, and nothing of this table may cost it time.
@@ -101,6 +102,7 @@ constexpr Key kKeys[] = {
     {"drain.steps", &Config::drain_steps},
     {"drain.on_sigterm", &Config::drain_on_sigterm},
     {"drain.grace_ms", &Config::drain_grace, 0, 86'400'000},
+    {"daemon.beats", &Config::beats, 0, 0, kBeats},
     {"daemon.program", &Config::pulse_program},
     {"daemon.token_file", &Config::token_file},
     {"daemon.listen_address", &Config::listen_address},
@@ -223,6 +225,7 @@ class Loader {
     config.admin_password = "admin";
     config.mysql_host = "127.0.0.1";
     config.mysql_look = "passive";
+    config.beats = "never";
     config.kubernetes_account = "/var/run/secrets/kubernetes.io/serviceaccount";
     config.kubernetes_core_selector = "app=proxysql,component=core";
     config.kubernetes_satellite_selector = "app=proxysql,component=satellite";

@@ -64,6 +64,7 @@ struct Config {
   bool drain_on_sigterm = false;                   // of the daemon
   std::chrono::milliseconds drain_grace{0};        // what the pod has, to be checked against; 0: not said
 
+  std::string beats;          // which the daemon starts: "never", "when_silent" or "always"
   std::string pulse_program;  // proxysql-pulse; "": beside proxysql-pulsed
   std::string token_file;     // its first line allows control calls from elsewhere than loopback
   std::string listen_address;
