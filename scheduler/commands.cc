@@ -1,5 +1,7 @@
 #include "scheduler/commands.h"
 
+#include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -82,7 +84,14 @@ PortView look_at_port(const Config& config, Deadline deadline) {
 
 }  // namespace
 
-int run_status(const Options& options) {
+namespace {
+
+struct StatusShown {
+  std::string text;
+  bool usable = false;  // the segment is
+};
+
+StatusShown show_status(const Options& options) {
   arm_hard_timer(Deadline::after(options.timeout.value_or(kCommandTimeout)));
   Opened opened = open_segment(options, false);
   const Config& config = opened.config;
@@ -104,8 +113,47 @@ int run_status(const Options& options) {
   const int64_t age = std::max<int64_t>(0, clock_ns(CLOCK_REALTIME) - view.created_realtime_ns);
   const Verdict verdict = decide(view, port, policy, memory, now - age, now);
   const StatusInput input{view, verdict, port, config, clients ? static_cast<int64_t>(*clients) : -1, now};
-  std::fputs((options.json ? status_json(input) : status_text(input)).c_str(), stdout);
-  return view.problem.empty() ? kExitOk : kExitUnavailable;
+  return {options.json ? status_json(input) : status_text(input), view.problem.empty()};
+}
+
+// The terminal's size; 80x24 where it doesn't say.
+winsize terminal_size() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2 || size.ws_col < 20) size = {24, 80, 0, 0};
+  return size;
+}
+
+int watch_status(const Options& options) {
+  if (::isatty(STDOUT_FILENO) == 0) {
+    log_error("status --watch needs a terminal; without one, call status --json again and again");
+    return kExitUsage;
+  }
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) sigaddset(&signals, number);
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  constexpr timespec kEvery{1, 0};
+  for (;;) {
+    const StatusShown shown = show_status(options);
+    const winsize size = terminal_size();
+    // Home, the lines each cleared to their end, then what is below: no flicker.
+    const std::string screen = "\x1b[H" + fit(shown.text, size.ws_col, size.ws_row - 1U, "\x1b[K\n") + "\x1b[J";
+    std::fputs(screen.c_str(), stdout);
+    std::fflush(stdout);
+    const int number = ::sigtimedwait(&signals, nullptr, &kEvery);
+    if (number > 0 && number != SIGWINCH) break;
+  }
+  std::puts("");
+  return kExitOk;
+}
+
+}  // namespace
+
+int run_status(const Options& options) {
+  if (options.watch) return watch_status(options);
+  const StatusShown shown = show_status(options);
+  std::fputs(shown.text.c_str(), stdout);
+  return shown.usable ? kExitOk : kExitUnavailable;
 }
 
 int run_maintenance(const Options& options) {

@@ -15,7 +15,7 @@ constexpr const char* kCommands =
     "Commands:\n"
     "  beat            one reconciliation, then exit: what ProxySQL's scheduler runs\n"
     "  beat --dry-run  print what a beat would do and why; change nothing\n"
-    "  status          what the state segment says, for a person; --json for a program\n"
+    "  status          what the state segment says, for a person; --watch, --json\n"
     "  maintenance on  readiness is 503 until \"maintenance off\"\n"
     "  resync          the next beat puts proxysql_servers back to the file's entries and loads it\n"
     "  drain           lets clients leave, then shuts ProxySQL down: for a preStop hook; --no-shutdown leaves it up\n"
@@ -58,6 +58,8 @@ Result<Options> check(Options options) {
   }
   if (options.dry_run && options.command != "beat") return usage("--dry-run goes with beat");
   if (options.no_shutdown && options.command != "drain") return usage("--no-shutdown goes with drain");
+  if (options.watch && options.command != "status") return usage("--watch goes with status");
+  if (options.watch && options.json) return usage("--watch is for people, --json for programs: one of them");
   if (options.json && options.command != "status") return usage("--json goes with status");
   return options;
 }
@@ -118,6 +120,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   add("timeout-ms", "the hard timeout of this run", cxxopts::value<int64_t>(), "N");
   add("dry-run", "with beat: print the plan, change nothing");
   add("json", "with status: print JSON");
+  add("watch", "with status: every second, until Ctrl-C");
   add("no-shutdown", "with drain: ProxySQL runs on, drained");
   add("h,help", "this text");
   add("V,version", "the version");
@@ -146,6 +149,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     }
     options.dry_run = parsed.count("dry-run") != 0;
     options.json = parsed.count("json") != 0;
+    options.watch = parsed.count("watch") != 0;
     options.no_shutdown = parsed.count("no-shutdown") != 0;
     if (parsed.count("command") != 0) options.command = parsed["command"].as<std::string>();
     if (parsed.count("argument") != 0) options.arguments.push_back(parsed["argument"].as<std::string>());

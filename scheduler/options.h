@@ -21,6 +21,7 @@ struct Options {
   bool dry_run = false;
   bool json = false;
   bool no_shutdown = false;
+  bool watch = false;
   std::optional<std::string> text;  // help or version, to be printed
 
   // What the flags lay over the file, and before it what the environment does.

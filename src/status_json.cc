@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "src/clock.h"
 #include "src/drain_plan.h"
@@ -393,6 +394,37 @@ std::string status_text(const StatusInput& input) {
   if (!view.problem.empty()) line("segment", view.problem);
   if (!view.absent.empty()) line("segment", view.absent);
   return out;
+}
+
+std::string fit(const std::string& text, size_t columns, size_t rows, const std::string& end) {
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t stop = std::min(text.find('\n', begin), text.size());
+    std::string line;
+    size_t characters = 0;
+    for (size_t i = begin; i < stop; ++i) {
+      const auto byte = static_cast<unsigned char>(text[i]);
+      const bool continues = (byte & 0xC0) == 0x80;
+      if (!continues && ++characters > columns) {
+        // Its last character gives way.
+        while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0) == 0x80) line.pop_back();
+        if (!line.empty()) line.back() = '~';
+        break;
+      }
+      line += byte < ' ' || byte == 0x7F ? '?' : text[i];
+    }
+    lines.push_back(std::move(line));
+    begin = stop + 1;
+  }
+  if (lines.size() > rows && rows > 0) {
+    const size_t left_out = lines.size() - rows + 1;
+    lines.resize(rows);
+    lines.back() = "... and " + std::to_string(left_out) + " more lines: a taller window, or status without --watch";
+    lines.back().resize(std::min(lines.back().size(), columns));
+  }
+  std::string shown;
+  for (const std::string& line : lines) shown += line + end;
+  return shown;
 }
 
 std::string error_json(const std::string& message) { return dump(Json{{"status", "error"}, {"message", message}}, -1); }

@@ -2,9 +2,15 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <sstream>
 
 #include "src/heartbeat.h"
 #include "src/unique_fd.h"
@@ -254,6 +260,71 @@ TEST(Command, TlsWhereItIsAskedFor) {
   Server server({});
   const Ran ran = server.run({"beat"}, {"PULSE_ADMIN_TLS=true"});
   EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+}
+
+// What the command writes to a terminal of that size, until `seen` holds of it; then Ctrl-C.
+std::string on_terminal(const std::vector<std::string>& argv, unsigned short rows, unsigned short columns,
+                        const std::function<bool(const std::string&)>& seen) {
+  winsize size{rows, columns, 0, 0};
+  int terminal = -1;
+  const pid_t pid = ::forkpty(&terminal, nullptr, nullptr, &size);
+  if (pid == 0) {
+    std::vector<char*> arguments;
+    for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
+    arguments.push_back(nullptr);
+    ::execv(arguments[0], arguments.data());
+    ::_exit(127);
+  }
+  std::string output;
+  const Deadline deadline = Deadline::after(kPatience);
+  bool asked_to_end = false;
+  char buffer[4096];
+  for (;;) {
+    pollfd event{terminal, POLLIN, 0};
+    ::poll(&event, 1, 100);
+    const ssize_t got = (event.revents & (POLLIN | POLLHUP)) != 0 ? ::read(terminal, buffer, sizeof buffer) : 0;
+    if (got < 0) break;  // its other side is closed
+    output.append(buffer, static_cast<size_t>(got));
+    if (!asked_to_end && (seen(output) || deadline.passed())) {
+      asked_to_end = ::write(terminal, "\x03", 1) == 1;
+    }
+    if (deadline.passed()) ::kill(pid, SIGKILL);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status << output;
+  ::close(terminal);
+  return output;
+}
+
+TEST(Command, StatusIsWatchedInATerminal) {
+  Server server(Server::Options{});
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  const auto screens = [](const std::string& output) {
+    size_t count = 0;
+    for (size_t at = 0; (at = output.find("\x1b[H", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  const std::string output = on_terminal(server.pulse({"status", "--watch"}), 8, 40,
+                                         [&](const std::string& text) { return screens(text) >= 2; });
+  EXPECT_GE(screens(output), 2U);
+  const std::string first = output.substr(0, output.find("\x1b[J"));
+  EXPECT_THAT(first, HasSubstr("state         beating (satellite)"));
+  EXPECT_THAT(first, HasSubstr("more lines"));
+  EXPECT_EQ(7, std::count(first.begin(), first.end(), '\n')) << first;
+  std::stringstream lines(first.substr(3));
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_LE(line.size(), 40 + std::string("\x1b[K\r").size()) << line;
+}
+
+TEST(Command, WithoutATerminalThereIsNothingToWatch) {
+  Server::Options options;
+  options.start = false;
+  Server server(options);
+  const Ran ran = server.run({"status", "--watch"});
+  EXPECT_EQ(kExitUsage, ran.exit_code);
+  EXPECT_THAT(ran.output, HasSubstr("needs a terminal"));
+  EXPECT_EQ(kExitUsage, server.run({"status", "--watch", "--json"}).exit_code);
 }
 
 }  // namespace

@@ -97,5 +97,19 @@ TEST_F(StatusJsonTest, TheTextShowsTwenty) {
   EXPECT_EQ(kMembers, status()["members"].size()) << "whatever is in the segment";
 }
 
+TEST(Fit, CutsToTheScreen) {
+  EXPECT_EQ("abc|de|", fit("abc\nde\n", 3, 5, "|"));
+  EXPECT_EQ("ab~|", fit("abcd", 3, 5, "|"));
+  EXPECT_EQ("||x|", fit("\n\nx", 3, 5, "|"));
+  EXPECT_EQ("1|2|... and 2 more|", fit("1\n2\n3\n4\n", 14, 3, "|"));
+  EXPECT_EQ("", fit("", 3, 5, "|"));
+}
+
+TEST(Fit, CountsCharactersAndShowsNoControlCharacters) {
+  EXPECT_EQ("\u00e4\u00f6\u00fc|", fit("\u00e4\u00f6\u00fc", 3, 5, "|"));
+  EXPECT_EQ("\u00e4~|", fit("\u00e4\u00f6\u00fc", 2, 5, "|"));
+  EXPECT_EQ("a?[2Jb?|", fit("a\x1b[2Jb\x7f", 10, 5, "|"));
+}
+
 }  // namespace
 }  // namespace pulse
