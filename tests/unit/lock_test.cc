@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,6 +71,21 @@ TEST_P(LockTest, OtherPathsAreOtherLocks) {
   ASSERT_TRUE(one && other);
   EXPECT_TRUE(one->taken());
   EXPECT_TRUE(other->taken());
+}
+
+TEST(Lock, ThatRootCreatesIsTheSegmentOwners) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  const test::TempDir dir;
+  const std::string segment = dir.write("state", "");
+  ASSERT_EQ(0, ::chown(segment.c_str(), 4711, 4712));
+  for (const std::string& path : {segment, segment + ".drain", segment + ".job.a-b"}) {
+    ASSERT_TRUE(InstanceLock::try_take(path, std::nullopt));
+    struct stat file {};
+    ASSERT_EQ(0, ::stat((path + ".lock").c_str(), &file)) << path;
+    EXPECT_EQ(4711U, file.st_uid) << path;
+    EXPECT_EQ(4712U, file.st_gid) << path;
+  }
+  ASSERT_TRUE(InstanceLock::try_take(dir / "none.drain", std::nullopt)) << "nobody to give it to";
 }
 
 INSTANTIATE_TEST_SUITE_P(FileAndSocket, LockTest, ::testing::Values(false, true),
