@@ -19,6 +19,7 @@
 #include "src/unique_fd.h"
 #include "tests/bench/http_load.h"
 #include "tests/bench/pile_up.h"
+#include "tests/bench/plot.h"
 #include "tests/bench/process.h"
 #include "tests/bench/report.h"
 #include "tests/bench/server.h"
@@ -37,9 +38,11 @@ struct Effort {
   int cli_pairs = 60;
   int busy_pairs = 500;
   std::chrono::milliseconds load_span{10'000};
+  std::chrono::milliseconds many_span{50'000};
   std::chrono::seconds pile_span{60};
 };
-constexpr Effort kQuick{100, 20, 200, std::chrono::milliseconds{3'000}, std::chrono::seconds{10}};
+constexpr Effort kQuick{
+    100, 20, 200, std::chrono::milliseconds{3'000}, std::chrono::milliseconds{10'000}, std::chrono::seconds{10}};
 
 struct Pair {
   std::vector<double> wall_a, wall_b, cpu_a, cpu_b;
@@ -80,6 +83,18 @@ std::string first_line_with(const std::string& path, const std::string& key) {
     if (line.rfind(key, 0) == 0) return line.substr(line.find(':') + 2);
   }
   return "unknown";
+}
+
+// The CPU time that a process has used, in milliseconds, by the scheduler's own clock.
+double cpu_ms(pid_t pid) {
+  double ns = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::ifstream file(task.path() / "schedstat");
+    double own = 0;
+    file >> own;
+    ns += own;
+  }
+  return ns / 1e6;
 }
 
 // The share of all cores that is busy now, in percent, over one second.
@@ -141,6 +156,8 @@ class Bench {
   }
 
   const Report& report() const { return report_; }
+  // Of the pile-up, as SVG.
+  const std::string& plot() const { return plot_; }
 
   // Ends everything that was started and removes all files, for whoever interrupts a run.
   void abandon() const {
@@ -360,6 +377,9 @@ class Bench {
     };
     add_load(rows, daemon, fresh);
     add_load(rows, daemon, kept);
+    add_load(rows, daemon, {"2,000/s, 1 kept connection", 2'000, 1, 0, false});
+    add_load(rows, daemon, {"10,000/s, 16 kept connections", 10'000, 16, 0, false});
+    add_load(rows, daemon, {"20,000/s, 256 kept connections", 20'000, 256, 0, false});
     {
       const Crowd crowd(daemon.port(), 512, 64);
       const timespec settle{1, 500'000'000};
@@ -377,6 +397,8 @@ class Bench {
     server.unwedge();
     if (state != "admin_unresponsive") return Error{"the wedge ended early: the daemon's state is " + state};
 
+    const double asked = add_many(rows, daemon);
+
     report_.heading("Probes");
     report_.table(rows);
     report_.paragraph(
@@ -387,11 +409,52 @@ class Bench {
         "as soon as it is closed.");
     const auto rss = static_cast<double>(status_value(daemon.pid(), "VmRSS"));
     const auto anonymous = static_cast<double>(status_value(daemon.pid(), "RssAnon"));
-    report_.table({{"proxysql-pulsed after these probes", "memory", "bar", "result"},
-                   {"resident", number(rss / 1024, 2, "MiB"), "<= 10 MB",
-                    report_.verdict(rss * 1024 <= 10e6, "resident memory of the daemon")},
-                   {"of it anonymous", number(anonymous / 1024, 2, "MiB"), "<= 2 MB",
-                    report_.verdict(anonymous * 1024 <= 2e6, "anonymous memory of the daemon")}});
+    report_.table(
+        {{"proxysql-pulsed after " + number(asked / 1e6, 1) + " million probes more", "memory", "bar", "result"},
+         {"resident", number(rss / 1024, 2, "MiB"), "<= 10 MB",
+          report_.verdict(rss * 1024 <= 10e6, "resident memory of the daemon")},
+         {"of it anonymous", number(anonymous / 1024, 2, "MiB"), "<= 2 MB",
+          report_.verdict(anonymous * 1024 <= 2e6, "anonymous memory of the daemon")}});
+    return measure_hour(server, daemon);
+  }
+
+  // So many that memory which isn't given back would show.
+  double add_many(std::vector<std::vector<std::string>>& rows, const Daemon& daemon) {
+    constexpr double kRate = 20'000;
+    const LoadResult result = probe_load({daemon.port(), kRate, effort_.many_span, 32});
+    const auto ms = [](double us) { return number(us / 1e3, 2, "ms"); };
+    rows.push_back({"20,000/s, 32 kept connections, for " + std::to_string(effort_.many_span.count() / 1000) + " s",
+                    number(result.rate, 0) + " /s", ms(result.p50_us), ms(result.p99_us), ms(result.p999_us),
+                    ms(result.most_us), ms(result.late_p99_us),
+                    std::to_string(result.failed) + " of " + std::to_string(result.planned), "no failure",
+                    report_.verdict(result.failed == 0, "a million probes")});
+    return static_cast<double>(result.planned);
+  }
+
+  // What a pair costs that nobody asks anything: a beat every 500 ms, and the daemon's own looks.
+  Result<void> measure_hour(const Server& server, const Daemon& daemon) {
+    constexpr double kBeatsPerHour = 7200;
+    constexpr double kIdle = 10;
+    if (!eventually([&] { return daemon.state() == "beating"; }, milliseconds(40'000))) {
+      return Error{"the daemon's state is " + daemon.state() + " after the wedge instead of beating"};
+    }
+    const auto before = cpu_ms(daemon.pid());
+    const timespec idle{static_cast<time_t>(kIdle), 0};
+    ::nanosleep(&idle, nullptr);
+    const auto after = cpu_ms(daemon.pid());
+    std::vector<double> beats;
+    for (int i = 0; i < 50; ++i) {
+      const auto cost = run_measured(server.beat());
+      if (!cost) return cost.error();
+      if (cost->exit_code == 0) beats.push_back(cost->cpu_us);
+    }
+    report_.heading("An hour of a pair that runs");
+    report_.table({{"", "CPU", "memory"},
+                   {"proxysql-pulse, 7,200 beats", number(spread_of(beats).median * kBeatsPerHour / 1e6, 1, "s"),
+                    "none between beats"},
+                   {"proxysql-pulsed, without probes", number((after - before) / kIdle * 3.6, 1, "s"),
+                    number(static_cast<double>(status_value(daemon.pid(), "VmRSS")) / 1024, 2, "MiB")}});
+    report_.paragraph("Reckoned from the median of 50 beats, and from 10 s of the daemon.");
     return {};
   }
 
@@ -411,6 +474,15 @@ class Bench {
                       ours ? report_.verdict(pile.most_processes <= 1 && extra <= 12, "pile-up of beats") : ""});
     }
     report_.table(rows);
+    static constexpr const char* kColours[] = {"#d62728", "#ff9f1c", "#2a9d4a"};
+    Panel processes{"processes that the scheduler has started, alive at once", {}};
+    Panel threads{"threads of ProxySQL", {}};
+    for (size_t i = 0; i < piles->size(); ++i) {
+      processes.lines.push_back({(*piles)[i].what, kColours[i], (*piles)[i].processes});
+      threads.lines.push_back({(*piles)[i].what, kColours[i], (*piles)[i].threads});
+    }
+    plot_ = plot_svg("An admin interface hangs for " + std::to_string(effort_.pile_span.count()) + " s",
+                     {processes, threads});
     return {};
   }
 
@@ -419,11 +491,13 @@ class Bench {
   Programs programs_;
   const Effort effort_;
   Report report_;
+  std::string plot_;
 };
 
 struct Options {
   Effort effort;
   std::string markdown;
+  std::string svg;
   std::string release_bin, bench_bin;
 };
 
@@ -436,6 +510,8 @@ std::optional<Options> parse(int argc, char** argv) {
       options.effort = kQuick;
     } else if (argument == "--markdown" && has_value) {
       options.markdown = argv[++i];
+    } else if (argument == "--svg" && has_value) {
+      options.svg = argv[++i];
     } else if (argument == "--release" && has_value) {
       options.release_bin = argv[++i];
     } else if (argument == "--bench" && has_value) {
@@ -482,6 +558,10 @@ int run(const Options& options) {
     std::fprintf(stderr, "bench: can't write %s\n", options.markdown.c_str());
     return 2;
   }
+  if (!options.svg.empty() && !(std::ofstream(options.svg) << bench.plot()).flush()) {
+    std::fprintf(stderr, "bench: can't write %s\n", options.svg.c_str());
+    return 2;
+  }
   std::printf("%zu of %zu bars met\n", report.bars() - report.missed().size(), report.bars());
   for (const std::string& missed : report.missed()) std::printf("missed: %s\n", missed.c_str());
   return report.missed().empty() ? 0 : 1;
@@ -493,7 +573,8 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   const auto options = pulse::bench::parse(argc, argv);
   if (!options) {
-    std::fputs("usage: bench --release DIR --bench DIR [--quick] [--markdown FILE]; see tests/bench/run\n", stderr);
+    std::fputs("usage: bench --release DIR --bench DIR [--quick] [--markdown FILE] [--svg FILE]; see tests/bench/run\n",
+               stderr);
     return 64;
   }
   ::signal(SIGPIPE, SIG_IGN);

@@ -11,6 +11,8 @@ namespace pulse::bench {
 
 namespace {
 
+constexpr std::chrono::seconds kBeyond{3};
+
 // A scheduler row that runs a script, without arguments.
 std::string row(const std::string& filename) {
   return "{ id=1, active=1, interval_ms=500, filename=\"" + filename + "\" }";
@@ -69,25 +71,33 @@ Result<std::vector<Pile>> pile_up(const Programs& programs, const std::string& d
   std::vector<Pile> piles;
   for (size_t i = 0; i < servers.size(); ++i) {
     const int64_t threads = status_value(servers[i]->pid(), "Threads");
-    piles.push_back({entries[i].what, 0, 0, threads, threads});
+    piles.push_back({entries[i].what, 0, 0, threads, threads, {}, {}});
   }
   for (const auto& server : servers) {
-    if (auto wedged = server->wedge(span + std::chrono::seconds(4)); !wedged) return wedged.error();
+    if (auto wedged = server->wedge(span); !wedged) return wedged.error();
   }
-  const Deadline end = Deadline::after(span);
+  const int64_t began = monotonic_ns();
+  const Deadline end = Deadline::after(span + kBeyond);
   bool last = false;
+  bool measured = false;
   while (!last) {
     const timespec pause{0, 100'000'000};
     ::nanosleep(&pause, nullptr);
     last = end.passed();
+    const bool near_end = !measured && end.left() < kBeyond + std::chrono::seconds(2);
+    measured = measured || near_end;
     for (size_t i = 0; i < servers.size(); ++i) {
       const std::vector<pid_t> started = descendants(servers[i]->pid());
-      // The memory of many processes takes a while to read: where there is a pile, at its end is enough.
-      if (last || (started.size() > piles[i].most_processes && started.size() < 8)) {
+      // The memory of many processes takes a while to read: where there is a pile, once near the end is enough.
+      if (near_end || (started.size() > piles[i].most_processes && started.size() < 8)) {
         piles[i].most_memory_mb = std::max(piles[i].most_memory_mb, memory_mb(started));
       }
       piles[i].most_processes = std::max(piles[i].most_processes, started.size());
-      piles[i].most_threads = std::max(piles[i].most_threads, status_value(servers[i]->pid(), "Threads"));
+      const int64_t threads = status_value(servers[i]->pid(), "Threads");
+      piles[i].most_threads = std::max(piles[i].most_threads, threads);
+      const double at = static_cast<double>(monotonic_ns() - began) / 1e9;
+      piles[i].processes.emplace_back(at, static_cast<double>(started.size()));
+      piles[i].threads.emplace_back(at, static_cast<double>(threads));
     }
   }
   return piles;
