@@ -141,9 +141,12 @@ class Beat {
     fresh.failed = record_.failed;
     fresh.timed_out = record_.timed_out;
     fresh.killed_overdue = record_.killed_overdue;
+    fresh.duration_ns = record_.duration_ns;
+    fresh.durations = record_.durations;
     record_ = fresh;
     layout.record.publish(record_);
     layout.observation.publish(Observation{});
+    layout.hostgroups.publish(Hostgroups{});
     CoreRecord core{}, before{};
     if (layout.core.read(before)) core.newest_created_at = before.newest_created_at;
     layout.core.publish(core);
@@ -290,6 +293,7 @@ class Beat {
         to_observation(*seen, known_.last, boottime_ns(), config.peer_timeout, config.is_core());
     with_layout([&](Layout& layout) {
       layout.observation.publish(observation);
+      if (seen->has_globals) layout.hostgroups.publish(to_hostgroups(*seen, observation.at_ns));
       if (config.is_core()) layout.core.publish(reconciliation.core());
       if (known_.resync && !plan.deferred && !acted->refused) {
         layout.resync_done.store(resync_requested_, std::memory_order_relaxed);

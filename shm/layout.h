@@ -16,7 +16,7 @@
 namespace pulse {
 
 inline constexpr uint64_t kMagic = 0x45534C5550515850;  // "PXQPULSE" in memory
-inline constexpr uint32_t kLayoutVersion = 3;
+inline constexpr uint32_t kLayoutVersion = 4;
 
 enum class Phase : uint8_t { none, lock, config, connect, observe, plan, act, publish };
 enum class Outcome : uint8_t {
@@ -53,8 +53,14 @@ struct Ended {  // one line of the history
 
 inline constexpr size_t kHistory = 32;
 
+// The durations of attempts are counted in buckets: each bucket up to its bound, the bound included, and one more for
+// what is longer than all.
+inline constexpr std::array<int64_t, 12> kDurationBoundsNs = {
+    2'500'000,   5'000'000,   10'000'000,    25'000'000,    50'000'000,    100'000'000,
+    250'000'000, 500'000'000, 1'000'000'000, 2'500'000'000, 5'000'000'000, 10'000'000'000};
+
 // What all attempts up to `attempt` came to. Each attempt is folded in exactly once, so the counters add up:
-// attempt == ok + failed + timed_out.
+// attempt == ok + failed + timed_out == the sum of durations.
 struct BeatRecord {
   uint64_t attempt;
   uint64_t ok;
@@ -74,6 +80,8 @@ struct BeatRecord {
   int64_t parent_start_ticks;
   uint32_t parent_threads_most;
   uint32_t history_count;  // ever; the newest is history[(history_count - 1) % kHistory]
+  int64_t duration_ns;     // of all attempts together
+  std::array<uint64_t, kDurationBoundsNs.size() + 1> durations;  // each attempt is in one bucket
   std::array<Ended, kHistory> history;
   std::array<char, 512> message;  // of the last attempt, "" after a good one
 };
@@ -123,6 +131,23 @@ struct Observation {
   std::array<Module, kModules> modules;
   uint64_t connection_id;  // of the beat that saw this; ProxySQL counts them from its start
   std::array<Peer, kPeers> peers;
+};
+
+struct Hostgroup {  // its backends by status, as in Observation
+  uint32_t id;
+  uint32_t online;
+  uint32_t shunned;
+  uint32_t offline;
+};
+
+inline constexpr size_t kHostgroups = 64;
+
+// The backends of each hostgroup, from the last time that a beat looked at everything. No beat reads it.
+struct Hostgroups {
+  int64_t at_ns;
+  uint32_t count;           // of all; hostgroups[] holds those with the lowest numbers
+  uint32_t without_online;  // of all: hostgroups none of whose backends is ONLINE
+  std::array<Hostgroup, kHostgroups> hostgroups;
 };
 
 // What a core's beats remember of one boot of ProxySQL: whether this core's configuration file is the authority, and
@@ -262,6 +287,7 @@ struct Layout {
   Section<BeatRecord> record;
   Section<Observation> observation;
   Section<CoreRecord> core;
+  Section<Hostgroups> hostgroups;
 
   // Written by the holder of the drain's lock.
   Section<DrainRecord> drain;

@@ -56,6 +56,20 @@ const char* name(Standing standing) {
   return "unknown";
 }
 
+const char* name(Source source) {
+  switch (source) {
+    case Source::none:
+      return "none";
+    case Source::kubernetes:
+      return "kubernetes";
+    case Source::dns:
+      return "dns";
+    case Source::fixed:
+      return "static";
+  }
+  return "none";
+}
+
 Phase phase_of(const Marks& marks, uint64_t attempt) {
   if (marks.phase_mark >> 8 != attempt) return Phase::none;
   const auto phase = static_cast<uint8_t>(marks.phase_mark & 0xFF);
@@ -64,6 +78,10 @@ Phase phase_of(const Marks& marks, uint64_t attempt) {
 
 void fold(BeatRecord& record, const AttemptEnd& end, const BackoffPolicy& policy) {
   record.attempt = end.attempt;
+  const int64_t duration = std::max<int64_t>(0, end.ended_ns - end.began_ns);
+  const auto* const bound = std::lower_bound(kDurationBoundsNs.begin(), kDurationBoundsNs.end(), duration);
+  ++record.durations[static_cast<size_t>(bound - kDurationBoundsNs.begin())];
+  record.duration_ns += duration;
   set_text(record.message, end.message);
   record.next_attempt_ns = 0;
   record.parent_threads_most = 0;
@@ -90,7 +108,7 @@ void fold(BeatRecord& record, const AttemptEnd& end, const BackoffPolicy& policy
     record.next_attempt_ns = end.ended_ns + std::min(wait, policy.backoff_max_ns);
   }
   record.history[record.history_count++ % kHistory] = Ended{end.ended_ns,
-                                                            std::max<int64_t>(0, end.ended_ns - end.began_ns),
+                                                            duration,
                                                             static_cast<uint8_t>(end.outcome),
                                                             static_cast<uint8_t>(end.phase),
                                                             static_cast<uint16_t>(end.exit_code),

@@ -23,6 +23,7 @@ enum ExitCode : int {
 const char* name(Phase phase);
 const char* name(Outcome outcome);
 const char* name(Standing standing);
+const char* name(Source source);  // as in the configuration
 
 // The words beside the sections, as copied from the segment.
 struct Marks {
@@ -54,8 +55,9 @@ struct BackoffPolicy {
   int64_t backoff_max_ns;
 };
 
-// Adds the end of one attempt to the record. Back-off: after k timeouts in a row, the next attempt is not before
-// min(interval * 2^k, backoff_max) after the end of the last; anything else but a death ends the row.
+// Adds the end of one attempt to the record: its outcome, its duration, its line of the history. Back-off: after k
+// timeouts in a row, the next attempt is not before min(interval * 2^k, backoff_max) after the end of the last;
+// anything else but a death ends the row.
 void fold(BeatRecord& record, const AttemptEnd& end, const BackoffPolicy& policy);
 
 // Whether `attempt` began and is neither in the record nor known to have ended.

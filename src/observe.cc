@@ -27,11 +27,24 @@ ServerRow* server(Seen& seen, const std::string& hostname, const std::string& po
   return &seen.servers.back();
 }
 
-void take_backends(Seen& seen, const std::string& status, int64_t count) {
-  uint32_t& counter = status == "ONLINE"                ? seen.backends_online
-                      : status.rfind("SHUNNED", 0) == 0 ? seen.backends_shunned
-                                                        : seen.backends_offline;
-  counter += static_cast<uint32_t>(count);
+bool take_backends(Seen& seen, const std::vector<std::string>& row) {
+  int64_t count = 0, id = 0;
+  if (!to_number(row[2], count) || !to_number(row[3], id) || id < 0 || id > UINT32_MAX) return false;
+  Hostgroup& hostgroup = seen.hostgroups[static_cast<uint32_t>(id)];
+  hostgroup.id = static_cast<uint32_t>(id);
+  const auto add = [count](uint32_t& all, uint32_t& of_hostgroup) {
+    all += static_cast<uint32_t>(count);
+    of_hostgroup += static_cast<uint32_t>(count);
+  };
+  const std::string& status = row[1];
+  if (status == "ONLINE") {
+    add(seen.backends_online, hostgroup.online);
+  } else if (status.rfind("SHUNNED", 0) == 0) {
+    add(seen.backends_shunned, hostgroup.shunned);
+  } else {
+    add(seen.backends_offline, hostgroup.offline);
+  }
+  return true;
 }
 
 // "NAME VERSION EPOCH CHECKSUM", the checksum may be empty.
@@ -68,11 +81,7 @@ bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime)
     seen.modules.push_back(std::move(module));
     return good;
   }
-  if (kind == "backends") {
-    if (!to_number(row[2], number)) return false;
-    take_backends(seen, row[1], number);
-    return true;
-  }
+  if (kind == "backends") return take_backends(seen, row);
   if (kind == "now") return to_number(row[1], seen.now_s);
   if (kind == "global") {
     if (row[1] == "ProxySQL_Uptime") {
@@ -107,7 +116,8 @@ std::string observe_statement(Look look) {
   // ProxySQL refreshes a table when it finds its name in lower case. GLOBAL_VARIABLES is no such table, but naming it
   // rebuilds runtime_global_variables under the checksums' mutex; the version needs no refresh.
   return statement.append(
-      " UNION ALL SELECT 'backends', status, COUNT(*), '', '' FROM runtime_mysql_servers GROUP BY status"
+      " UNION ALL SELECT 'backends', status, COUNT(*), hostgroup_id, '' FROM runtime_mysql_servers"
+      " GROUP BY hostgroup_id, status"
       " UNION ALL SELECT 'global', Variable_Name, Variable_Value, '', '' FROM stats_mysql_global WHERE Variable_Name IN"
       " ('ProxySQL_Uptime', 'Client_Connections_connected', 'mysql_listener_paused')"
       " UNION ALL SELECT 'global', variable_name, variable_value, '', '' FROM GLOBAL_VARIABLES"
@@ -251,6 +261,17 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
       to.first_seen_ns = row.first_seen_ns;
     }
     ++out.peers_count;
+  }
+  return out;
+}
+
+Hostgroups to_hostgroups(const Seen& seen, int64_t now_ns) {
+  Hostgroups out{};
+  out.at_ns = now_ns;
+  for (const auto& [id, hostgroup] : seen.hostgroups) {
+    if (out.count < kHostgroups) out.hostgroups[out.count] = hostgroup;
+    ++out.count;
+    if (hostgroup.online == 0) ++out.without_online;
   }
   return out;
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,7 @@ struct Seen {
   uint32_t backends_online = 0;
   uint32_t backends_shunned = 0;
   uint32_t backends_offline = 0;
+  std::map<uint32_t, Hostgroup> hostgroups;  // the same backends, by hostgroup_id
   int64_t clients = 0;
   int64_t uptime_s = 0;
   bool listener_paused = false;
@@ -87,5 +89,9 @@ void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns);
 // configured.
 Observation to_observation(const Seen& seen, const Observation& last, int64_t now_ns,
                            std::chrono::milliseconds peer_timeout, bool is_core);
+
+// The hostgroups of a look at everything, as published. With more than kHostgroups, those with the lowest numbers; the
+// counts are of all.
+Hostgroups to_hostgroups(const Seen& seen, int64_t now_ns);
 
 }  // namespace pulse

@@ -1,5 +1,6 @@
 #include "src/state_view.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "src/clock.h"
@@ -53,6 +54,24 @@ void read_members(const Segment& segment, uint64_t boot_id, StateView& view) {
   if (!mapped || !read) return;
   if (discovery.boot_id == boot_id) view.discovery = discovery;
   if (members->boot_id == boot_id) view.members = members;
+}
+
+void read_hostgroups(const Segment& segment, uint64_t boot_id, StateView& view) {
+  Hostgroups hostgroups{};
+  bool read = false;
+  const bool mapped = guarded([&] {
+    const Layout& layout = segment.layout();
+    read = layout.boot_id.load(std::memory_order_acquire) == boot_id && layout.hostgroups.read(hostgroups);
+  });
+  if (mapped && read) view.hostgroups = hostgroups;
+}
+
+const Peer* find_peer(const Observation& seen, const Member& member) {
+  const auto end = seen.peers.begin() + std::min<uint32_t>(seen.peers_count, kPeers);
+  const auto found = std::find_if(seen.peers.begin(), end, [&](const Peer& peer) {
+    return peer.port == member.port && text(peer.hostname) == text(member.address);
+  });
+  return found == end ? nullptr : &*found;
 }
 
 void switch_maintenance(Layout& layout, bool on) {

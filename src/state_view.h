@@ -31,6 +31,9 @@ struct StateView {
   // By read_members() alone:
   Discovery discovery{};
   std::shared_ptr<const Members> members;  // null: no list was ever published
+
+  // By read_hostgroups() alone:
+  Hostgroups hostgroups{};
 };
 
 // Copies everything. Stamps of another boot of the machine count as never. `boot_id` is machine_boot_id(), which
@@ -40,6 +43,12 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
 // Adds discovery and members to `view`: 200 KB at most, which is why probes do without. Those of another boot of the
 // machine count as none. If they can't be read, `view` stays as it is.
 void read_members(const Segment& segment, uint64_t boot_id, StateView& view);
+
+// Adds the hostgroups to `view`, in the same way.
+void read_hostgroups(const Segment& segment, uint64_t boot_id, StateView& view);
+
+// ProxySQL's row of a member; null if it has none, as far as the observation holds rows.
+const Peer* find_peer(const Observation& seen, const Member& member);
 
 // Readiness is 503 from on until off; on again keeps since when it is.
 void switch_maintenance(Layout& layout, bool on);

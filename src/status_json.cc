@@ -156,37 +156,15 @@ Json mysql_port(const StatusInput& input) {
               {"reason", port.reason}};
 }
 
-const char* source_name(uint8_t source) {
-  switch (static_cast<Source>(source)) {
-    case Source::kubernetes:
-      return "kubernetes";
-    case Source::dns:
-      return "dns";
-    case Source::fixed:
-      return "static";
-    default:
-      return "none";
-  }
-}
-
 Json discovery(const StatusInput& input) {
   const Discovery& state = input.view.discovery;
-  return Json{{"source", source_name(state.source)},
+  return Json{{"source", name(static_cast<Source>(state.source))},
               {"ok_age_ms", age_ms(state.ok_ns, input.now_ns)},
               {"looked_age_ms", age_ms(state.looked_ns, input.now_ns)},
               {"failing_for_ms", age_ms(state.failing_since_ns, input.now_ns)},
               {"failures", state.failures},
               {"error", text(state.error)},
               {"members_left_out", state.members_left_out}};
-}
-
-// ProxySQL's row of a member; null if it has none, as far as the observation holds rows.
-const Peer* find_peer(const Observation& seen, const Member& member) {
-  const auto end = seen.peers.begin() + std::min<uint32_t>(seen.peers_count, kPeers);
-  const auto found = std::find_if(seen.peers.begin(), end, [&](const Peer& peer) {
-    return peer.port == member.port && text(peer.hostname) == text(member.address);
-  });
-  return found == end ? nullptr : &*found;
 }
 
 std::string rfc3339(int64_t epoch_seconds) {
@@ -365,7 +343,7 @@ std::string status_text(const StatusInput& input) {
   }
   if (static_cast<Source>(view.discovery.source) != Source::none) {
     const Discovery& state = view.discovery;
-    std::string shown = std::string(source_name(state.source)) + ", list right " + age(state.ok_ns);
+    std::string shown = std::string(name(static_cast<Source>(state.source))) + ", list right " + age(state.ok_ns);
     if (state.members_left_out != 0) shown += ", " + std::to_string(state.members_left_out) + " left out";
     line("discovery", shown);
     if (state.failing_since_ns != 0) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 namespace pulse {
 namespace {
 
@@ -21,6 +23,9 @@ AttemptEnd ended(uint64_t attempt, Outcome outcome, int exit_code, int64_t began
 }
 
 uint64_t sum(const BeatRecord& record) { return record.ok + record.failed + record.timed_out; }
+uint64_t measured(const BeatRecord& record) {
+  return std::accumulate(record.durations.begin(), record.durations.end(), uint64_t{0});
+}
 
 TEST(Fold, BackOffDoublesUpToItsMaximum) {
   BeatRecord record{};
@@ -33,6 +38,7 @@ TEST(Fold, BackOffDoublesUpToItsMaximum) {
   EXPECT_EQ(7u, record.consecutive_timeouts);
   EXPECT_EQ(1'000 * kMs, record.wedged_since_ns);
   EXPECT_EQ(record.attempt, sum(record));
+  EXPECT_EQ(record.attempt, measured(record));
 }
 
 TEST(Fold, ManyTimeoutsDoNotOverflow) {
@@ -86,6 +92,26 @@ TEST(Fold, HistoryKeepsTheNewest) {
   EXPECT_EQ(static_cast<int64_t>(kHistory + 3), record.history[(record.history_count - 1) % kHistory].at_ns);
 }
 
+TEST(Fold, EachDurationIsInOneBucket) {
+  BeatRecord record{};
+  uint64_t attempt = 0;
+  const auto took = [&](int64_t duration_ns) {
+    fold(record, ended(++attempt, Outcome::ok, kExitOk, 1'000 * kMs, 1'000 * kMs + duration_ns), kPolicy);
+  };
+  for (const int64_t bound : kDurationBoundsNs) {
+    took(bound);  // a bound belongs to its own bucket
+    took(bound + 1);
+  }
+  took(3'600'000 * kMs);
+  took(-1);  // the machine was booted in between
+  std::array<uint64_t, kDurationBoundsNs.size() + 1> expected;
+  expected.fill(2);
+  EXPECT_EQ(expected, record.durations);
+  const int64_t bounds = std::accumulate(kDurationBoundsNs.begin(), kDurationBoundsNs.end(), int64_t{0});
+  EXPECT_EQ(2 * bounds + static_cast<int64_t>(kDurationBoundsNs.size()) + 3'600'000 * kMs, record.duration_ns);
+  EXPECT_TRUE(std::is_sorted(kDurationBoundsNs.begin(), kDurationBoundsNs.end()));
+}
+
 class Unrecorded : public ::testing::Test {
  protected:
   bool fold_it(int64_t now, bool holder_gone) {
@@ -114,6 +140,8 @@ TEST_F(Unrecorded, TheTimersMarkIsATimeout) {
   EXPECT_EQ(2'400 * kMs, record_.next_attempt_ns) << "from its end, not from when it was found";
   EXPECT_EQ("ended by its hard timeout in phase observe", text(record_.message));
   EXPECT_FALSE(fold_it(9'000 * kMs, true)) << "once";
+  EXPECT_EQ(1u, measured(record_));
+  EXPECT_EQ(400 * kMs, record_.duration_ns);
 }
 
 TEST_F(Unrecorded, TheKillersMarkIsATimeoutToo) {
@@ -146,6 +174,7 @@ TEST_F(Unrecorded, WhatIsRecordedIsNotFoldedAgain) {
   marks_.end_mark = make_mark(5, Outcome::timed_out);
   EXPECT_FALSE(fold_it(9'000 * kMs, true));
   EXPECT_EQ(0u, sum(record_));
+  EXPECT_EQ(0u, measured(record_));
 }
 
 TEST(PhaseOf, GarbageIsNone) { EXPECT_EQ(Phase::none, phase_of({5 << 8 | 0xEE, 0, 0}, 5)); }

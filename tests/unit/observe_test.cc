@@ -29,11 +29,11 @@ TEST(ParseSeen, TakesAllParts) {
                                              {"peer", "a", "6032", "999999", "mysql_users 2 1700000001 0xCD"},
                                              {"peer", "gone", "6032", "999999", "mysql_users 2 1700000001 0xCD"},
                                              {"module", "mysql_servers", "3", "1700000000", "0xAB"},
-                                             {"backends", "ONLINE", "4", "", ""},
-                                             {"backends", "SHUNNED", "1", "", ""},
-                                             {"backends", "SHUNNED_REPLICATION_LAG", "1", "", ""},
-                                             {"backends", "OFFLINE_SOFT", "2", "", ""},
-                                             {"backends", "OFFLINE_HARD", "3", "", ""},
+                                             {"backends", "ONLINE", "4", "10", ""},
+                                             {"backends", "SHUNNED", "1", "10", ""},
+                                             {"backends", "SHUNNED_REPLICATION_LAG", "1", "2", ""},
+                                             {"backends", "OFFLINE_SOFT", "2", "2", ""},
+                                             {"backends", "OFFLINE_HARD", "3", "10", ""},
                                              {"global", "Client_Connections_connected", "17", "", ""},
                                              {"global", "mysql_listener_paused", "true", "", ""},
                                              {"global", "admin-version", "2.7.1-x", "", ""}}));
@@ -50,6 +50,16 @@ TEST(ParseSeen, TakesAllParts) {
   EXPECT_EQ(4u, seen->backends_online);
   EXPECT_EQ(2u, seen->backends_shunned);
   EXPECT_EQ(5u, seen->backends_offline);
+  const Hostgroups hostgroups = to_hostgroups(*seen, 7);
+  EXPECT_EQ(7, hostgroups.at_ns);
+  ASSERT_EQ(2u, hostgroups.count);
+  EXPECT_EQ(1u, hostgroups.without_online);
+  const auto shown = [&](size_t i) {
+    const Hostgroup& each = hostgroups.hostgroups[i];
+    return std::array{each.id, each.online, each.shunned, each.offline};
+  };
+  EXPECT_EQ((std::array{2u, 0u, 1u, 2u}), shown(0));
+  EXPECT_EQ((std::array{10u, 4u, 1u, 3u}), shown(1));
   EXPECT_EQ(17, seen->clients);
   EXPECT_TRUE(seen->listener_paused);
   EXPECT_EQ("2.7.1-x", seen->version);
@@ -64,6 +74,9 @@ TEST(ParseSeen, RefusesWhatItDidNotAskFor) {
   EXPECT_FALSE(parse_everything(answer({{"memory", "a", "port", "", ""}})));
   EXPECT_FALSE(parse_everything(answer({{"memory", "a", "70000", "", ""}})));
   EXPECT_FALSE(parse_everything(answer({{"surprise", "", "", "", ""}})));
+  EXPECT_FALSE(parse_everything(answer({{"backends", "ONLINE", "many", "0", ""}})));
+  EXPECT_FALSE(parse_everything(answer({{"backends", "ONLINE", "1", "", ""}})));
+  EXPECT_FALSE(parse_everything(answer({{"backends", "ONLINE", "1", "-1", ""}})));
   EXPECT_FALSE(parse_everything(answer({{"peer", "a", "1", "yesterday", "mysql_users 2 1 0xA"}})));
   for (const char* packed : {"", "mysql_users", "mysql_users 2", "mysql_users 2 1", "mysql_users two 1 0xA"}) {
     EXPECT_FALSE(parse_everything(answer({{"peer", "a", "1", "1", packed}}))) << packed;
@@ -203,6 +216,18 @@ TEST_F(ToObservation, HoldsSoManyPeersAndCountsAll) {
   for (size_t i = 0; i < kPeers + 5; ++i) seen_.servers.push_back({std::to_string(i), 1, true, true, 0, 0});
   EXPECT_EQ(kPeers + 5, now().peers_count);
   EXPECT_EQ(std::to_string(kPeers - 1), text(now().peers[kPeers - 1].hostname));
+}
+
+TEST(ToHostgroups, HoldsSoManyAndCountsAll) {
+  std::vector<std::vector<std::string>> rows;
+  for (size_t i = kHostgroups + 5; i-- > 0;) rows.push_back({"backends", "SHUNNED", "1", std::to_string(i), ""});
+  const auto seen = parse_everything(answer(rows));
+  ASSERT_TRUE(seen) << seen.error().text;
+  EXPECT_EQ(kHostgroups + 5, seen->backends_shunned);
+  const Hostgroups hostgroups = to_hostgroups(*seen, 1);
+  EXPECT_EQ(kHostgroups + 5, hostgroups.count);
+  EXPECT_EQ(kHostgroups + 5, hostgroups.without_online);
+  EXPECT_EQ(kHostgroups - 1, hostgroups.hostgroups[kHostgroups - 1].id);
 }
 
 }  // namespace
