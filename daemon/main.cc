@@ -87,6 +87,7 @@ int serve(const pulse::Config& config) {
   control.emplace(config, service, [&server](uint64_t token, pulse::HttpResponse response) {
     (*server)->complete(token, std::move(response));
   });
+  service.show_counters_of(**server);
   service.tick();
   pulse::Discoverer discoverer(config, [&service] { return service.segment(); });
   std::optional<pulse::BeatStarter> beats(std::in_place, config, [&service] { return service.segment(); });

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "daemon/metrics.h"
 #include "src/drain_plan.h"
 #include "src/log.h"
 #include "src/socket_table.h"
@@ -25,6 +26,7 @@ ProbeService::ProbeService(const Config& config, const std::string& host_name)
       policy_(make_policy(config, host_name)),
       boot_id_(machine_boot_id()),
       running_since_ns_(boottime_ns()),
+      started_realtime_ns_(clock_ns(CLOCK_REALTIME)),
       mysql_look_(config.mysql_host, static_cast<uint16_t>(config.mysql_port),
                   config.mysql_look == "active" ? MysqlLook::Mode::active : MysqlLook::Mode::passive) {
   open_segment();
@@ -174,9 +176,10 @@ std::optional<HttpResponse> ProbeService::handle(const HttpRequest& request) {
     if (request.path == candidate.path) endpoint = &candidate;
   }
   const bool is_status = request.path == "/status";
-  if (endpoint == nullptr && !is_status) {
+  const bool is_metrics = request.path == "/metrics";
+  if (endpoint == nullptr && !is_status && !is_metrics) {
     return json(404, error_json("there is no " + request.path +
-                                "; see /healthz/started, /healthz/ready, /healthz/live, /status and /shutdown"));
+                                "; see /healthz/started, /healthz/ready, /healthz/live, /status, /metrics and /shutdown"));
   }
   if (request.method != "GET" && request.method != "HEAD") {
     HttpResponse refused = json(405, error_json(request.path + " takes GET and HEAD"));
@@ -184,12 +187,16 @@ std::optional<HttpResponse> ProbeService::handle(const HttpRequest& request) {
     return refused;
   }
   Snapshot now = look();
-  if (is_status) {
-    // Only here: the members are many, and probes have no use for them.
-    if (const std::shared_ptr<Segment> current = segment()) read_members(*current, boot_id_, now.view);
-  }
+  const std::shared_ptr<Segment> current = is_status || is_metrics ? segment() : nullptr;
+  // Only here: the members are many, and probes have no use for them.
+  if (current) read_members(*current, boot_id_, now.view);
+  if (current && is_metrics) read_hostgroups(*current, boot_id_, now.view);
   const StatusInput input{now.view, now.verdict, now.port, config_, now.clients, now.now_ns};
   if (is_status) return json(200, status_json(input));
+  if (is_metrics) {
+    const HttpCounters counters = server_ != nullptr ? server_->counters() : HttpCounters{};
+    return HttpResponse{200, render_metrics({input, counters, started_realtime_ns_}), kMetricsContentType};
+  }
   const Probe& probe = now.verdict.*(endpoint->probe);
   return json(probe.passes ? 200 : 503, probe_json(input, probe, endpoint->name));
 }

@@ -23,6 +23,9 @@ class ProbeService {
   // thread; may take as long as one active look, a second.
   void tick();
 
+  // Whose counters /metrics shows. To be called before the first handle(); `server` must outlive the last one.
+  void show_counters_of(const HttpServer& server) { server_ = &server; }
+
   // Answers a request from memory, without a system call that could wait. Any one thread, beside tick().
   std::optional<HttpResponse> handle(const HttpRequest& request);
 
@@ -62,6 +65,8 @@ class ProbeService {
   const Policy policy_;
   const uint64_t boot_id_;
   const int64_t running_since_ns_;
+  const int64_t started_realtime_ns_;
+  const HttpServer* server_ = nullptr;
   MysqlLook mysql_look_;
 
   std::mutex mutex_;  // of what follows; held for copies, never over a wait

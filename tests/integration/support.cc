@@ -315,7 +315,9 @@ Daemon::Answer Daemon::get(const std::string& path, const std::string& method) c
   const size_t body = text.find("\r\n\r\n");
   if (text.rfind("HTTP/1.1 ", 0) != 0 || body == std::string::npos) return answer;
   answer.status = std::stoi(text.substr(9));
-  if (method != "HEAD") answer.body = nlohmann::json::parse(text.substr(body + 4), nullptr, false);
+  answer.head = text.substr(0, body + 2);
+  answer.text = text.substr(body + 4);
+  if (method != "HEAD") answer.body = nlohmann::json::parse(answer.text, nullptr, false);
   return answer;
 }
 

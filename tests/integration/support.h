@@ -130,7 +130,9 @@ class Daemon {
  public:
   struct Answer {
     int status = 0;  // 0: no answer
-    nlohmann::json body;
+    std::string head;
+    std::string text;
+    nlohmann::json body;  // the text as JSON
     double ms = 0;
   };
   explicit Daemon(const Server& server, std::vector<std::string> arguments = {});
