@@ -56,7 +56,7 @@ class Load {
       : options_(options),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
-        request_(std::string("GET /healthz/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\n") +
+        request_(std::string("GET ") + options.path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\n" +
                  (keeps() ? "" : "Connection: close\r\n") + "\r\n") {
     result_.planned = static_cast<size_t>(options.rate * std::chrono::duration<double>(options.span).count());
     latencies_us_.reserve(result_.planned);

@@ -17,6 +17,7 @@ struct LoadOptions {
   double rate = 0;  // requests per second
   std::chrono::milliseconds span{0};
   size_t kept_connections = 0;  // 0: a new connection for each request, as the kubelet does it
+  const char* path = "/healthz/ready";
 };
 
 struct LoadResult {
@@ -29,7 +30,7 @@ struct LoadResult {
   double late_p99_us = 0;
 };
 
-// GET /healthz/ready on 127.0.0.1. Open loop: request i is due at i / rate whatever became of those before it, and its
+// GET on 127.0.0.1. Open loop: request i is due at i / rate whatever became of those before it, and its
 // latency counts from that instant, not from when it could be sent.
 LoadResult probe_load(const LoadOptions& options);
 

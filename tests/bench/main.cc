@@ -345,7 +345,21 @@ class Bench {
   };
 
   void add_load(std::vector<std::vector<std::string>>& rows, const Daemon& daemon, const LoadCase& load) {
-    const LoadResult result = probe_load({daemon.port(), load.rate, effort_.load_span, load.kept});
+    add_result(rows, load, probe_load({daemon.port(), load.rate, effort_.load_span, load.kept}));
+  }
+
+  // The same while /metrics is scraped 20 times a second.
+  void add_scraped_load(std::vector<std::vector<std::string>>& rows, const Daemon& daemon, LoadCase load) {
+    constexpr double kScrapes = 20;
+    LoadResult scraped;
+    std::thread scraper([&] { scraped = probe_load({daemon.port(), kScrapes, effort_.load_span, 0, "/metrics"}); });
+    load.what += ", scraped";
+    add_load(rows, daemon, load);
+    scraper.join();
+    add_result(rows, {"the scrapes: 20/s, GET /metrics", kScrapes, 0, 0, false}, scraped);
+  }
+
+  void add_result(std::vector<std::vector<std::string>>& rows, const LoadCase& load, const LoadResult& result) {
     const bool rate_met = result.rate >= load.rate * 0.995;
     const bool p99_met = load.p99_most_ms == 0 || result.p99_us < load.p99_most_ms * 1e3;
     const bool met = result.failed == 0 && p99_met && (rate_met || !load.rate_is_a_bar);
@@ -376,7 +390,9 @@ class Bench {
       return load;
     };
     add_load(rows, daemon, fresh);
+    add_scraped_load(rows, daemon, fresh);
     add_load(rows, daemon, kept);
+    add_scraped_load(rows, daemon, kept);
     add_load(rows, daemon, {"2,000/s, 1 kept connection", 2'000, 1, 0, false});
     add_load(rows, daemon, {"10,000/s, 16 kept connections", 10'000, 16, 0, false});
     add_load(rows, daemon, {"20,000/s, 256 kept connections", 20'000, 256, 0, false});
