@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "src/drain_plan.h"
 #include "src/heartbeat.h"
 
 namespace pulse {
@@ -167,6 +168,25 @@ void health(Exposition& out, const MetricsInput& input) {
   out.sample({{"condition", "usable"}}, view.problem.empty() && view.absent.empty());
   out.sample({{"condition", "absent"}}, view.problem.empty() && !view.absent.empty());
   out.sample({{"condition", "unusable"}}, !view.problem.empty());
+}
+
+void drain(Exposition& out, const MetricsInput& input) {
+  const DrainRecord& record = input.status.view.drain;
+  static constexpr std::array kPhases = {DrainPhase::none,  DrainPhase::lock, DrainPhase::settle, DrainPhase::close,
+                                         DrainPhase::pause, DrainPhase::stop, DrainPhase::ended};
+  static constexpr std::array kOutcomes = {DrainOutcome::stopped, DrainOutcome::drained, DrainOutcome::failed,
+                                           DrainOutcome::undone};
+  const bool in_effect =
+      input.status.verdict.state == State::draining && record.began_ns >= input.status.view.draining_since_ns;
+  out.set("proxysql_pulse_drain_phase",
+          "1 for the phase of the drain that is in effect; none: none is, or it just begins.", "phase", kPhases,
+          in_effect ? static_cast<DrainPhase>(record.phase) : DrainPhase::none);
+  if (record.number == 0) return;
+  out.set("proxysql_pulse_drain_outcome", "1 for what the last drain came to; 0 for all while it runs.", "outcome",
+          kOutcomes, static_cast<DrainOutcome>(record.outcome));
+  if (record.clients < 0) return;
+  out.gauge("proxysql_pulse_drain_clients", "Clients when the last drain last looked; at its end, those that were cut.",
+            record.clients);
 }
 
 void mysql_port(Exposition& out, const MetricsInput& input) {
@@ -365,7 +385,7 @@ void members(Exposition& out, const MetricsInput& input) {
 static_assert(kHostgroups == 64 && kPeers == 16, "help texts name these numbers");
 
 using Group = void (*)(Exposition&, const MetricsInput&);
-constexpr Group kAlways[] = {about_daemon, health, mysql_port, http_server};
+constexpr Group kAlways[] = {about_daemon, health, drain, mysql_port, http_server};
 constexpr Group kFromTheSegment[] = {beats, failures, proxysql, backends, modules, authority, discovery, members};
 
 }  // namespace

@@ -82,6 +82,10 @@ class MetricsTest : public ::testing::Test {
     }
     seen.peers[1].live = 1;
     view_.hostgroups = {seen.globals_ns, 2, 1, {{{0, 3, 0, 0}, {10, 0, 1, 0}}}};
+    view_.drain.number = 1;
+    view_.drain.outcome = static_cast<uint8_t>(DrainOutcome::undone);
+    view_.drain.phase = static_cast<uint8_t>(DrainPhase::ended);
+    view_.drain.clients = 3;
     view_.core.standing = static_cast<uint8_t>(Standing::authority);
     view_.discovery.source = static_cast<uint8_t>(Source::kubernetes);
     view_.discovery.ok_ns = kNow - kS;
@@ -282,6 +286,26 @@ TEST_F(MetricsTest, MembersByRole) {
   EXPECT_EQ("1", value("discovery_failing"));
 }
 
+TEST_F(MetricsTest, Drain) {
+  EXPECT_EQ("1", value("drain_phase{phase=\"none\"}")) << "the last one is not in effect any more";
+  EXPECT_EQ("0", value("drain_phase{phase=\"ended\"}"));
+  EXPECT_EQ("1", value("drain_outcome{outcome=\"undone\"}"));
+  EXPECT_EQ("3", value("drain_clients"));
+  verdict_.state = State::draining;
+  view_.draining_since_ns = kNow - 3 * kS;
+  EXPECT_EQ("1", value("drain_phase{phase=\"none\"}")) << "announced, the record is that of the one before";
+  view_.drain.began_ns = kNow - 2 * kS;
+  view_.drain.phase = static_cast<uint8_t>(DrainPhase::settle);
+  view_.drain.outcome = 0;
+  EXPECT_EQ("0", value("drain_phase{phase=\"none\"}"));
+  EXPECT_EQ("1", value("drain_phase{phase=\"settle\"}"));
+  EXPECT_EQ("0", value("drain_outcome{outcome=\"undone\"}"));
+  view_.drain.clients = -1;
+  EXPECT_EQ("none", value("drain_clients"));
+  view_.drain.number = 0;
+  EXPECT_EQ("none", value("drain_outcome{outcome=\"stopped\"}")) << "there has been none";
+}
+
 TEST_F(MetricsTest, WhatIsNotKnownHasNoSample) {
   const StateView whole = view_;
   view_ = StateView{};
@@ -332,6 +356,7 @@ TEST_F(MetricsTest, GarbageInTheSegment) {
   std::memset(static_cast<void*>(&view_.record), 0xFF, sizeof view_.record);
   std::memset(static_cast<void*>(&view_.observation), 0xFF, sizeof view_.observation);
   std::memset(static_cast<void*>(&view_.core), 0xFF, sizeof view_.core);
+  std::memset(static_cast<void*>(&view_.drain), 0xFF, sizeof view_.drain);
   std::memset(static_cast<void*>(&view_.hostgroups), 0xFF, sizeof view_.hostgroups);
   std::memset(static_cast<void*>(&view_.discovery), 0xFF, sizeof view_.discovery);
   std::memset(static_cast<void*>(members_.get()), 0xFF, sizeof *members_);
