@@ -115,6 +115,30 @@ Result<std::vector<std::string>> resolve(const std::string& host) {
   return addresses;
 }
 
+// Keeps a result, up to a bound.
+class Collector final : public RowSink {
+ public:
+  explicit Collector(std::vector<std::vector<std::string>>& rows) : rows_(rows) {}
+
+  Result<void> columns(const std::vector<std::string_view>&) override { return {}; }
+
+  Result<void> row(const std::vector<std::optional<std::string_view>>& cells) override {
+    std::vector<std::string>& kept = rows_.emplace_back(cells.size());
+    for (size_t i = 0; i < cells.size(); ++i) {
+      kept[i] = cells[i].value_or("");
+      bytes_ += kept[i].size();
+    }
+    if (!full()) return {};
+    return Error{"the answer doesn't end (over 8 MiB or 100,000 rows)", CR_MALFORMED_PACKET};
+  }
+
+  bool full() const { return bytes_ > kMostBytes || rows_.size() > kMostRows; }
+
+ private:
+  std::vector<std::vector<std::string>>& rows_;
+  size_t bytes_ = 0;
+};
+
 }  // namespace
 
 // Not mysql_close(): that would send and wait. What the library holds goes with the process.
@@ -172,52 +196,66 @@ Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline dea
 
 uint64_t AdminClient::connection_id() const { return ::mysql_thread_id(handle_.get()); }
 
+std::string AdminClient::describe(const std::string& statement) const {
+  return "\"" + (statement.size() > 200 ? statement.substr(0, 197) + "..." : statement) + "\" at " + where_;
+}
+
 Result<AdminResult> AdminClient::query(const std::string& statement, Deadline deadline) {
+  AdminResult result;
+  Collector collector(result.rows);
+  auto affected = read(statement, collector, deadline);
+  if (!affected) {
+    const Error& error = affected.error();
+    return collector.full() ? Error{describe(statement) + ": " + error.text, error.code} : error;
+  }
+  result.affected = *affected;
+  return result;
+}
+
+Result<uint64_t> AdminClient::read(const std::string& statement, RowSink& sink, Deadline deadline) {
   MYSQL* mysql = handle_.get();
-  const std::string what =
-      "\"" + (statement.size() > 200 ? statement.substr(0, 197) + "..." : statement) + "\" at " + where_;
   int failed = 0;
   if (!drive(
           mysql, deadline, [&] { return mysql_real_query_start(&failed, mysql, statement.c_str(), statement.size()); },
           [&](int events) { return mysql_real_query_cont(&failed, mysql, events); })) {
-    return timed_out(what);
+    return timed_out(describe(statement));
   }
-  if (failed != 0) return failure(what);
+  if (failed != 0) return failure(describe(statement));
 
-  AdminResult result;
   MYSQL_RES* answer = mysql_use_result(mysql);
   if (answer == nullptr) {
-    if (mysql_errno(mysql) != 0) return failure(what);
-    result.affected = mysql_affected_rows(mysql);
-    return result;
+    if (mysql_errno(mysql) != 0) return failure(describe(statement));
+    return uint64_t{mysql_affected_rows(mysql)};
   }
-  size_t bytes = 0;
   const unsigned columns = mysql_num_fields(answer);
+  std::vector<std::string_view> names(columns);
+  for (unsigned i = 0; i < columns; ++i) {
+    const MYSQL_FIELD* field = mysql_fetch_field_direct(answer, i);
+    names[i] = {field->name, field->name_length};
+  }
+  if (auto taken = sink.columns(names); !taken) return taken.error();
+  std::vector<std::optional<std::string_view>> cells(columns);
   for (;;) {
     MYSQL_ROW row = nullptr;
     // The result is freed on no way out but the good one: freeing it early would read on until the peer's end of it.
     if (!drive(
             mysql, deadline, [&] { return mysql_fetch_row_start(&row, answer); },
             [&](int events) { return mysql_fetch_row_cont(&row, answer, events); })) {
-      return timed_out(what);
+      return timed_out(describe(statement));
     }
     if (row == nullptr) break;
     const unsigned long* lengths = mysql_fetch_lengths(answer);
-    std::vector<std::string> cells(columns);
     for (unsigned i = 0; i < columns; ++i) {
-      if (row[i] != nullptr) cells[i].assign(row[i], lengths[i]);
-      bytes += cells[i].size();
+      cells[i].reset();
+      if (row[i] != nullptr) cells[i].emplace(row[i], lengths[i]);
     }
-    result.rows.push_back(std::move(cells));
-    if (bytes > kMostBytes || result.rows.size() > kMostRows) {
-      return Error{what + ": the answer doesn't end (over 8 MiB or 100,000 rows)", CR_MALFORMED_PACKET};
-    }
+    if (auto taken = sink.row(cells); !taken) return taken.error();
     // A peer that always has the next row ready never makes the library wait.
-    if (deadline.passed()) return timed_out(what);
+    if (deadline.passed()) return timed_out(describe(statement));
   }
-  if (mysql_errno(mysql) != 0) return failure(what);
+  if (mysql_errno(mysql) != 0) return failure(describe(statement));
   mysql_free_result(answer);
-  return result;
+  return uint64_t{0};
 }
 
 void AdminClient::close(Deadline deadline) {

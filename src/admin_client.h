@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/clock.h"
@@ -26,6 +28,15 @@ struct AdminResult {
   uint64_t affected = 0;
 };
 
+// Takes a result as it comes. What it is given lasts until it returns; its error ends the reading.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  // Once, before the rows.
+  virtual Result<void> columns(const std::vector<std::string_view>& names) = 0;
+  virtual Result<void> row(const std::vector<std::optional<std::string_view>>& cells) = 0;  // nothing is NULL
+};
+
 // Text protocol over MariaDB Connector/C's non-blocking interface. The library's own timeouts are per read and in
 // whole seconds: a peer that sends a byte now and then outlives them, so they aren't used.
 //
@@ -40,6 +51,10 @@ class AdminClient {
   // Runs one statement. A result of more than 8 MiB or 100,000 rows is an error, so that a peer that never stops
   // sending costs no memory.
   Result<AdminResult> query(const std::string& statement, Deadline deadline);
+
+  // The same without a limit and in constant memory: each row is handed on as it comes. Returns how many rows the
+  // statement changed, 0 for a result. After an error, the sink's too, the connection is good for nothing but its end.
+  Result<uint64_t> read(const std::string& statement, RowSink& sink, Deadline deadline);
 
   // The number that the server gave this connection.
   uint64_t connection_id() const;
@@ -57,6 +72,7 @@ class AdminClient {
   using Handle = std::unique_ptr<st_mysql, Closer>;
   explicit AdminClient(Handle handle, std::string where) : handle_(std::move(handle)), where_(std::move(where)) {}
 
+  std::string describe(const std::string& statement) const;
   Error failure(const std::string& what) const;
 
   Handle handle_;
