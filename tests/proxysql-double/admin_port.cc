@@ -243,6 +243,10 @@ bool AdminPort::answer_packet(Fd& client, const Packet& packet, const std::strin
       if (answer.kind == Answer::Kind::connection_lost) return false;
       const FaultKind result = server_.faults.at(Port::admin, Phase::result, *statements, text);
       const bool inside = result != FaultKind::none && answer.kind == Answer::Kind::rows;
+      if (!inside && query == FaultKind::none) {
+        return encode_in_pieces(answer, 1, kAdminStatus,
+                                [&client](std::string_view piece) { return send_all(client.get(), piece); });
+      }
       return send_faulty(client, encode(answer, 1, kAdminStatus), inside ? result : query, inside);
     }
     case kQuit:
@@ -299,7 +303,9 @@ bool AdminPort::send_faulty(Fd& client, const std::string& answer, FaultKind kin
       return false;
     case Delivery::Then::endless:
       for (uint8_t sequence = delivery.next_sequence; server_.faults.generation() == generation;) {
-        if (!send_all(client.get(), encode_row(sequence, Row(delivery.columns, "endless")))) break;
+        std::string row;
+        append_row(row, sequence, Row(delivery.columns, "endless"));
+        if (!send_all(client.get(), row)) break;
       }
       return false;
   }

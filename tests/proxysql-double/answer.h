@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@ using Row = std::vector<Value>;
 struct ResultSet {
   std::vector<std::string> columns;
   std::vector<Row> rows;
+  std::function<bool(Row&)> more = {};  // further rows, one a call; false at the end
 };
 
 struct Answer {

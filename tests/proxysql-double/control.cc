@@ -125,6 +125,10 @@ json run(Server& server, const std::vector<std::string>& words) {
   }
   if (name == "stats") return stats(server);
   if (name == "statements") return statements(server, words);
+  if (name == "digests" && words.size() == 2) {
+    server.generate_digests(std::strtoull(words[1].c_str(), nullptr, 10));
+    return success();
+  }
   if (name == "reset_stats") {
     server.journal.reset();
     return success();

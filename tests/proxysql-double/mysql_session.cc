@@ -51,7 +51,7 @@ void MysqlSession::advance(Instant now) {
   if (mute_) return;
   if (endless_columns_ > 0) {
     constexpr size_t kEnoughForNow = 65536;
-    while (output_.size() < kEnoughForNow) output_ += encode_row(endless_sequence_, Row(endless_columns_, "endless"));
+    while (output_.size() < kEnoughForNow) append_row(output_, endless_sequence_, Row(endless_columns_, "endless"));
     if (host_.faults().generation() != mute_generation_) close_ = mute_ = true;
     return;
   }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "tests/proxysql-double/generated_digests.h"
 #include "tests/proxysql-double/log.h"
 
 namespace proxysql_double {
@@ -100,6 +101,19 @@ void Server::restart() {
 
 std::chrono::seconds Server::uptime() const {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
+}
+
+ResultSet Server::digests(bool reset) {
+  ResultSet set{{"hostgroup", "schemaname", "username", "client_address", "digest", "digest_text", "count_star",
+                 "first_seen", "last_seen", "sum_time", "min_time", "max_time", "sum_rows_affected", "sum_rows_sent"},
+                mysql_port.digests(reset)};
+  const uint64_t count = reset ? generated_digests_.exchange(0) : generated_digests_.load();
+  set.more = [count, i = uint64_t{0}](Row& row) mutable {
+    if (i == count) return false;
+    generate_digest(i++, row);
+    return true;
+  };
+  return set;
 }
 
 }  // namespace proxysql_double

@@ -40,6 +40,10 @@ struct Server {
 
   std::chrono::seconds uptime() const;
 
+  // All rows of stats_mysql_query_digest, those of the control command `digests` come from `more`. `reset` empties it.
+  ResultSet digests(bool reset);
+  void generate_digests(uint64_t count) { generated_digests_ = count; }
+
   const Options options;
   std::mutex statement_mutex;  // ProxySQL's sql_query_global_mutex: around every admin statement
   std::unique_ptr<Database> database;
@@ -57,6 +61,7 @@ struct Server {
   pulse::Result<void> load_everything(bool read_file);
   pulse::Result<void> open_ports();
 
+  std::atomic<uint64_t> generated_digests_{0};
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

@@ -120,7 +120,9 @@ std::vector<Row> connection_pool_rows(Server& server) {
 void refresh_digests(Server& server, const std::string& text) {
   if (text.find("stats_mysql_query_digest") == std::string::npos) return;
   const bool reset = text.find("stats_mysql_query_digest_reset") != std::string::npos;
-  const std::vector<Row> rows = server.mysql_port.digests(reset);
+  ResultSet digests = server.digests(reset);
+  std::vector<Row> rows = std::move(digests.rows);
+  for (Row row; digests.more(row);) rows.push_back(row);
   refill(*server.database, "stats.stats_mysql_query_digest", reset ? std::vector<Row>() : rows);
   if (reset) refill(*server.database, "stats.stats_mysql_query_digest_reset", rows);
 }

@@ -83,15 +83,29 @@ std::string eof_payload(uint16_t status) {
   return payload;
 }
 
-std::string encode_rows(const ResultSet& set, uint8_t& sequence, uint16_t status) {
+bool send_rows(const ResultSet& set, uint8_t& sequence, uint16_t status, const Send& send) {
+  constexpr size_t kPiece = 64 << 10;
   std::string count;
   put_lenenc_int(count, set.columns.size());
   std::string out = frame(sequence, count);
   for (const std::string& column : set.columns) out += frame(sequence, column_payload(column));
   out += frame(sequence, eof_payload(status));
-  for (const Row& row : set.rows) out += encode_row(sequence, row);
+  const auto send_full_piece = [&] {
+    if (out.size() < kPiece) return true;
+    const bool sent = send(out);
+    out.clear();
+    return sent;
+  };
+  for (const Row& row : set.rows) {
+    append_row(out, sequence, row);
+    if (!send_full_piece()) return false;
+  }
+  for (Row row; set.more && set.more(row);) {
+    append_row(out, sequence, row);
+    if (!send_full_piece()) return false;
+  }
   out += frame(sequence, eof_payload(status));
-  return out;
+  return send(out);
 }
 
 using Digest = std::array<unsigned char, SHA_DIGEST_LENGTH>;
@@ -221,29 +235,47 @@ std::string error_payload(int code, std::string_view sqlstate, std::string_view 
 }
 
 std::string encode(const Answer& answer, uint8_t sequence, uint16_t status) {
+  std::string out;
+  encode_in_pieces(answer, sequence, status, [&out](std::string_view piece) {
+    out += piece;
+    return true;
+  });
+  return out;
+}
+
+bool encode_in_pieces(const Answer& answer, uint8_t sequence, uint16_t status, const Send& send) {
   switch (answer.kind) {
     case Answer::Kind::ok:
-      return frame(sequence, ok_payload(answer.affected, status, answer.text));
+      return send(frame(sequence, ok_payload(answer.affected, status, answer.text)));
     case Answer::Kind::error:
-      return frame(sequence, error_payload(answer.code, answer.sqlstate, answer.text));
+      return send(frame(sequence, error_payload(answer.code, answer.sqlstate, answer.text)));
     case Answer::Kind::rows:
-      return encode_rows(answer.set, sequence, status);
+      return send_rows(answer.set, sequence, status, send);
     case Answer::Kind::connection_lost:
       break;
   }
-  return "";
+  return true;
 }
 
-std::string encode_row(uint8_t& sequence, const Row& row) {
-  std::string payload;
+void append_row(std::string& out, uint8_t& sequence, const Row& row) {
+  const size_t begin = out.size();
+  out.append(4, '\0');
   for (const Value& value : row) {
     if (value) {
-      put_lenenc_string(payload, *value);
+      put_lenenc_string(out, *value);
     } else {
-      payload.push_back('\xFB');
+      out.push_back('\xFB');
     }
   }
-  return frame(sequence, payload);
+  const size_t length = out.size() - begin - 4;
+  if (length >= kLargestPayload) {
+    const std::string payload = out.substr(begin + 4);
+    out.resize(begin);
+    out += frame(sequence, payload);
+    return;
+  }
+  for (int i = 0; i < 3; ++i) out[begin + i] = static_cast<char>(length >> (8 * i) & 0xFF);
+  out[begin + 3] = static_cast<char>(sequence++);
 }
 
 std::string native_password_token(std::string_view password, std::string_view salt) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,8 +47,12 @@ std::string error_payload(int code, std::string_view sqlstate, std::string_view 
 // The whole answer as framed packets, beginning with `sequence`. Not for connection_lost.
 std::string encode(const Answer& answer, uint8_t sequence, uint16_t status);
 
-// Text rows of one column, framed: what an endless result is made of. Advances `sequence`.
-std::string encode_row(uint8_t& sequence, const Row& row);
+// The same in pieces, so that a result of any size takes no memory. False as soon as `send` says so.
+using Send = std::function<bool(std::string_view piece)>;
+bool encode_in_pieces(const Answer& answer, uint8_t sequence, uint16_t status, const Send& send);
+
+// Appends a text row, framed. Advances `sequence`.
+void append_row(std::string& out, uint8_t& sequence, const Row& row);
 
 // mysql_native_password. `password` is clear text or '*' and 40 hex digits.
 std::string native_password_token(std::string_view password, std::string_view salt);
