@@ -8,6 +8,7 @@
 #include "scheduler/beat.h"
 #include "scheduler/commands.h"
 #include "scheduler/drain.h"
+#include "scheduler/dump.h"
 #include "src/heartbeat.h"
 #include "src/log.h"
 
@@ -27,6 +28,7 @@ int run(const pulse::Options& options) {
   if (options.command == "resync") return pulse::run_resync(options);
   if (options.command == "drain") return pulse::run_drain(options);
   if (options.command == "undrain") return pulse::run_undrain(options);
+  if (options.command == "dump") return pulse::run_dump(options);
   return pulse::run_check_config(options);
 }
 

@@ -20,27 +20,40 @@ constexpr const char* kCommands =
     "  resync          the next beat puts proxysql_servers back to the file's entries and loads it\n"
     "  drain           lets clients leave, then shuts ProxySQL down: for a preStop hook; --no-shutdown leaves it up\n"
     "  undrain         puts a ProxySQL that was drained and runs on back into service\n"
+    "  dump [TABLE]    writes a stats_ table, by default stats_mysql_query_digest, into a new file\n"
     "  check-config    print the effective configuration and where each value comes from\n"
     "\n"
-    "Exit codes: 0 done; 64 usage; 69 admin interface unreachable or refused; 70 a statement failed; 75 skipped\n"
-    "(another beat runs, or backing off); 78 bad configuration; 124 hard timeout.\n";
+    "Exit codes: 0 done; 64 usage; 69 admin interface unreachable or refused; 70 a statement failed; 74 a dump that\n"
+    "can't be written; 75 skipped (another one runs, or backing off); 78 bad configuration; 124 hard timeout.\n";
 
 // Arguments that each command takes after its name.
 const std::map<std::string, std::vector<std::string>>& commands() {
   static const std::map<std::string, std::vector<std::string>> table = {
-      {"beat", {}},    {"status", {}},      {"maintenance", {"on", "off"}}, {"resync", {}}, {"drain", {}},
-      {"undrain", {}}, {"check-config", {}}};
+      {"beat", {}}, {"status", {}},      {"maintenance", {"on", "off"}}, {"resync", {}}, {"drain", {}}, {"undrain", {}},
+      {"dump", {}}, {"check-config", {}}};
   return table;
 }
 
 Error usage(const std::string& text) { return Error{text + "; see proxysql-pulse --help"}; }
+
+Result<Options> check_dump(Options options) {
+  if (options.arguments.size() > 1) return usage("dump takes one table");
+  if (options.output.empty()) return usage("--output takes a directory, or - for standard output");
+  if (options.arguments.empty()) return options;
+  auto table = parse_dump_table(options.arguments.front());
+  if (!table) return usage(table.error().text);
+  table->reset |= options.table.reset;
+  options.table = *table;
+  return options;
+}
 
 Result<Options> check(Options options) {
   const auto command = commands().find(options.command);
   if (options.command.empty()) return usage("no command given");
   if (command == commands().end()) return usage("unknown command \"" + options.command + "\"");
   std::string allowed;
-  bool known = command->second.empty() && options.arguments.empty();
+  const bool dump = options.command == "dump";
+  bool known = dump || (command->second.empty() && options.arguments.empty());
   for (const std::string& argument : command->second) {
     known |= options.arguments.size() == 1 && options.arguments.front() == argument;
     allowed += (allowed.empty() ? "" : " or ") + argument;
@@ -50,7 +63,7 @@ Result<Options> check(Options options) {
   }
   if (options.timeout) {
     const bool drain = options.command == "drain";
-    const std::chrono::milliseconds least(drain ? 3'000 : 50), most(drain ? 3'600'000 : 60'000);
+    const std::chrono::milliseconds least(drain ? 3'000 : 50), most(drain || dump ? 3'600'000 : 60'000);
     if (*options.timeout < least || *options.timeout > most) {
       return usage("--timeout-ms takes a whole number from " + std::to_string(least.count()) + " to " +
                    std::to_string(most.count()));
@@ -61,6 +74,7 @@ Result<Options> check(Options options) {
   if (options.watch && options.command != "status") return usage("--watch goes with status");
   if (options.watch && options.json) return usage("--watch is for people, --json for programs: one of them");
   if (options.json && options.command != "status") return usage("--json goes with status");
+  if (dump) return check_dump(std::move(options));
   return options;
 }
 
@@ -101,7 +115,8 @@ std::vector<Override> Options::overrides() const {
   if (state) list.push_back({"state", *state, "--state"});
   if (group) list.push_back({"group", *group, "--group"});
   const char* const limited = command == "drain" ? "drain.timeout_ms" : "timeout_ms";
-  if (timeout) list.push_back({limited, std::to_string(timeout->count()), "--timeout-ms"});
+  // The keys are other commands' timeouts.
+  if (timeout && command != "dump") list.push_back({limited, std::to_string(timeout->count()), "--timeout-ms"});
   return list;
 }
 
@@ -122,6 +137,10 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   add("json", "with status: print JSON");
   add("watch", "with status: every second, until Ctrl-C");
   add("no-shutdown", "with drain: ProxySQL runs on, drained");
+  add("output", "with dump: the directory of the file, or - for standard output",
+      cxxopts::value<std::string>()->default_value(options.output), "DIR|-");
+  add("format", "with dump: csv or jsonl", cxxopts::value<std::string>()->default_value("csv"), "FORMAT");
+  add("reset", "with dump: read the table's _reset twin, which ProxySQL empties as it is read");
   add("h,help", "this text");
   add("V,version", "the version");
   add("command", "", cxxopts::value<std::string>());
@@ -153,6 +172,15 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     options.no_shutdown = parsed.count("no-shutdown") != 0;
     if (parsed.count("command") != 0) options.command = parsed["command"].as<std::string>();
     if (parsed.count("argument") != 0) options.arguments.push_back(parsed["argument"].as<std::string>());
+    for (const char* flag : {"output", "format", "reset"}) {
+      if (parsed.count(flag) == 0 || options.command == "dump") continue;
+      return usage(std::string("--") + flag + " goes with dump");
+    }
+    options.output = parsed["output"].as<std::string>();
+    const std::string format = parsed["format"].as<std::string>();
+    if (format != "csv" && format != "jsonl") return usage("--format takes csv or jsonl");
+    options.format = format == "csv" ? DumpFormat::csv : DumpFormat::jsonl;
+    options.table.reset = parsed.count("reset") != 0;
     options.arguments.insert(options.arguments.end(), parsed.unmatched().begin(), parsed.unmatched().end());
   } catch (const std::exception& failure) {
     return usage(failure.what());

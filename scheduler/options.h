@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/config.h"
+#include "src/dump_format.h"
 #include "src/result.h"
 
 namespace pulse {
@@ -22,6 +23,9 @@ struct Options {
   bool json = false;
   bool no_shutdown = false;
   bool watch = false;
+  DumpTable table{"stats_mysql_query_digest"};  // dump's own, as the next two
+  DumpFormat format = DumpFormat::csv;
+  std::string output = "/tmp";      // a directory, or "-" for standard output
   std::optional<std::string> text;  // help or version, to be printed
 
   // What the flags lay over the file, and before it what the environment does.

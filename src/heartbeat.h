@@ -15,6 +15,7 @@ enum ExitCode : int {
   kExitUsage = 64,
   kExitUnavailable = 69,  // the admin interface is unreachable or refuses
   kExitStatement = 70,    // a statement failed
+  kExitOutput = 74,       // a dump can't be written
   kExitSkipped = 75,      // lock busy, or backing off
   kExitConfig = 78,
   kExitTimeout = 124,

@@ -70,5 +70,47 @@ TEST(Options, SayWhatIsWrong) {
   EXPECT_EQ("on", parse({"maintenance", "on"})->arguments.at(0));
 }
 
+TEST(Options, OfADump) {
+  const auto plain = parse({"dump"});
+  ASSERT_TRUE(plain);
+  EXPECT_EQ("SELECT * FROM stats_mysql_query_digest", plain->table.statement());
+  EXPECT_EQ(DumpFormat::csv, plain->format);
+  EXPECT_EQ("/tmp", plain->output);
+  EXPECT_FALSE(plain->timeout);
+  const auto all = parse({"dump", "stats_mysql_errors", "--reset", "--output=-", "--format=jsonl",
+                          "--timeout-ms=3600000", "--config", "/a"});
+  ASSERT_TRUE(all);
+  EXPECT_EQ("SELECT * FROM stats_mysql_errors_reset", all->table.statement());
+  EXPECT_EQ(DumpFormat::jsonl, all->format);
+  EXPECT_EQ("-", all->output);
+  EXPECT_EQ("/a", all->config);
+  EXPECT_EQ(std::chrono::hours(1), all->timeout);
+  for (const Override& each : all->overrides()) EXPECT_NE("timeout_ms", each.key) << "a beat's timeout";
+  EXPECT_TRUE(parse({"dump", "--reset"})->table.reset);
+  EXPECT_TRUE(parse({"dump", "stats_mysql_query_digest_reset"})->table.reset);
+  EXPECT_EQ("-", parse({"dump", "--output", "-"})->output);
+}
+
+TEST(Options, OfADumpThatAreWrong) {
+  for (const std::vector<const char*>& line :
+       std::vector<std::vector<const char*>>{{"dump", "mysql_users"},
+                                             {"dump", "stats_proxysql_servers_metrics"},
+                                             {"dump", "stats_mysql_global", "stats_mysql_errors"},
+                                             {"dump", "--format=xml"},
+                                             {"dump", "--output="},
+                                             {"dump", "--timeout-ms=49"},
+                                             {"dump", "--timeout-ms=3600001"},
+                                             {"dump", "--json"},
+                                             {"dump", "--dry-run"},
+                                             {"beat", "--reset"},
+                                             {"status", "--output=/tmp"},
+                                             {"status", "--format=csv"},
+                                             {"status", "--timeout-ms=60001"}}) {
+    const auto options = parse(line);
+    ASSERT_FALSE(options) << line[1];
+    EXPECT_NE(std::string::npos, options.error().text.find("see proxysql-pulse --help"));
+  }
+}
+
 }  // namespace
 }  // namespace pulse
