@@ -2,10 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #define CXXOPTS_NO_REGEX  // its regular expressions are slow to set up
 #include <cxxopts.hpp>
 #include <map>
 #include <string_view>
+
+#include "scheduler/completion.h"
 
 namespace pulse {
 
@@ -22,6 +26,7 @@ constexpr const char* kCommands =
     "  undrain         puts a ProxySQL that was drained and runs on back into service\n"
     "  dump [TABLE]    writes a stats_ table, by default stats_mysql_query_digest, into a new file\n"
     "  check-config    print the effective configuration and where each value comes from\n"
+    "  completion bash print a script that completes command lines: source <(proxysql-pulse completion bash); or zsh\n"
     "\n"
     "Exit codes: 0 done; 64 usage; 69 admin interface unreachable or refused; 70 a statement failed; 74 a dump that\n"
     "can't be written; 75 skipped (another one runs, or backing off); 78 bad configuration; 124 hard timeout.\n";
@@ -29,9 +34,20 @@ constexpr const char* kCommands =
 // Arguments that each command takes after its name.
 const std::map<std::string, std::vector<std::string>>& commands() {
   static const std::map<std::string, std::vector<std::string>> table = {
-      {"beat", {}}, {"status", {}},      {"maintenance", {"on", "off"}}, {"resync", {}}, {"drain", {}}, {"undrain", {}},
-      {"dump", {}}, {"check-config", {}}};
+      {"beat", {}},   {"status", {}},       {"maintenance", {"on", "off"}},
+      {"resync", {}}, {"drain", {}},        {"undrain", {}},
+      {"dump", {}},   {"check-config", {}}, {"completion", {"bash", "zsh"}}};
   return table;
+}
+
+// The long options in a help text.
+std::vector<std::string> options_in(const std::string& help) {
+  std::vector<std::string> options;
+  for (size_t at = 0; (at = help.find("--", at)) != std::string::npos; at += 2) {
+    const size_t end = help.find_first_not_of("abcdefghijklmnopqrstuvwxyz-", at);
+    options.push_back(help.substr(at, end - at));
+  }
+  return options;
 }
 
 Error usage(const std::string& text) { return Error{text + "; see proxysql-pulse --help"}; }
@@ -185,7 +201,11 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   } catch (const std::exception& failure) {
     return usage(failure.what());
   }
-  return check(std::move(options));
+  auto checked = check(std::move(options));
+  if (checked && checked->command == "completion") {
+    checked->text = completion_script(checked->arguments.front() == "zsh", commands(), options_in(parser.help({""})));
+  }
+  return checked;
 }
 
 }  // namespace pulse

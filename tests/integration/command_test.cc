@@ -327,5 +327,24 @@ TEST(Command, WithoutATerminalThereIsNothingToWatch) {
   EXPECT_EQ(kExitUsage, server.run({"status", "--watch", "--json"}).exit_code);
 }
 
+TEST(Command, BashCompletesItsLines) {
+  const TempDir dir;
+  const auto completed = [&](const std::string& words, int at) {
+    const Ran ran =
+        run_to_end({"/bin/bash", "-c",
+                    "source <(" + binary("proxysql-pulse") + " completion bash); COMP_WORDS=(proxysql-pulse " + words +
+                        "); COMP_CWORD=" + std::to_string(at) + "; _proxysql_pulse; echo \"${COMPREPLY[@]}\""},
+                   dir, {"PATH=/usr/bin:/bin"});
+    return ran.output.substr(0, ran.output.find('\n'));
+  };
+  EXPECT_EQ("maintenance", completed("mai", 1));
+  EXPECT_EQ("on off", completed("--json maintenance ''", 3));
+  EXPECT_EQ("--dry-run", completed("beat --dr", 2));
+  EXPECT_EQ("--config", completed("--conf", 1));
+  EXPECT_EQ("/etc/passwd", completed("beat --config /etc/passw", 3).substr(0, 11));
+  EXPECT_EQ("", completed("status x", 2));
+  EXPECT_THAT(completed("''", 1), ::testing::AllOf(HasSubstr("beat"), HasSubstr("drain"), HasSubstr("dump")));
+}
+
 }  // namespace
 }  // namespace pulse::test
