@@ -70,8 +70,7 @@ int serve(const pulse::Config& config) {
   // Blocked before there is a second thread, so that only this one takes them, between two ticks.
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
+  for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, number);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   pulse::ProbeService service(config, host);
@@ -99,7 +98,10 @@ int serve(const pulse::Config& config) {
   // it.
   bool ending = false;
   for (;;) {
-    if (::sigtimedwait(&signals, nullptr, &kTick) > 0) {
+    const int number = ::sigtimedwait(&signals, nullptr, &kTick);
+    if (number == SIGUSR1) {
+      pulse::log_info("SIGUSR1: " + service.readiness("SIGUSR1"));
+    } else if (number > 0) {
       if (ending) break;
       ending = true;
       if (config.drain_on_sigterm) control->start_drain();
@@ -128,6 +130,7 @@ int main(int argc, char** argv) {
   // /metrics make would then stay with the heap instead of going back.
   ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGUSR2, SIG_IGN);  // harmless to proxysql-agent: whoever sends it must not end this daemon
   const auto options = parse(argc, argv);
   if (!options) {
     pulse::log_error(options.error().text);

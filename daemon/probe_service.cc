@@ -125,6 +125,11 @@ ProbeService::Snapshot ProbeService::look() {
   return snapshot;
 }
 
+std::string ProbeService::readiness(const char* probe_name) {
+  const Snapshot now = look();
+  return probe_json({now.view, now.verdict, now.port, config_, now.clients, now.now_ns}, now.verdict.ready, probe_name);
+}
+
 void ProbeService::announce_drain() {
   const std::lock_guard<std::mutex> hold(mutex_);
   announced_ns_ = boottime_ns();

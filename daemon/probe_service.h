@@ -29,6 +29,9 @@ class ProbeService {
   // Answers a request from memory, without a system call that could wait. Any one thread, beside tick().
   std::optional<HttpResponse> handle(const HttpRequest& request);
 
+  // What /healthz/ready answers at this moment, as one line of JSON, with `probe_name` as its `probe`.
+  std::string readiness(const char* probe_name);
+
   // A drain that this daemon starts counts from here on, also before its process has told the segment, and where there
   // is none. drain_ended(): the process has ended; `stopped` if ProxySQL has, too.
   void announce_drain();

@@ -102,6 +102,37 @@ TEST(DaemonTest, EndsOnSigtermAtOnce) {
   EXPECT_LT(nanoseconds(monotonic_ns() - began), seconds(2));
 }
 
+TEST(DaemonTest, LogsTheStatusOnSigusr1) {
+  Server server({});
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  Daemon daemon(server);
+  ASSERT_TRUE(eventually([&] { return daemon.get("/healthz/ready").status == 200; }));
+  // As a line of its own; nothing if it isn't there yet.
+  const auto logged = [&] {
+    const std::string log = daemon.process().output();
+    const size_t at = log.find("SIGUSR1: ");
+    const size_t end = log.find('\n', at);
+    return at == std::string::npos || end == std::string::npos
+               ? nlohmann::json()
+               : nlohmann::json::parse(log.substr(at + 9, end - at - 9), nullptr, false);
+  };
+  daemon.process().signal(SIGUSR2);
+  daemon.process().signal(SIGUSR1);
+  ASSERT_TRUE(eventually([&] { return logged().is_object(); })) << daemon.process().output();
+  const nlohmann::json status = logged();
+  EXPECT_EQ("ok", status["status"]);
+  EXPECT_EQ("SIGUSR1", status["probe"]);
+  EXPECT_EQ(daemon.get("/healthz/ready").body["message"], status["message"]);
+  EXPECT_EQ(false, status["draining"]);
+  EXPECT_EQ(0, status["clients"]);
+  EXPECT_EQ(1, status["backends"]["total"]);
+
+  server.kill();
+  ASSERT_TRUE(eventually([&] { return daemon.get("/healthz/ready").status == 503; })) << "it lives on";
+  daemon.process().signal(SIGTERM);
+  EXPECT_EQ(0, daemon.process().wait());
+}
+
 bool send_byte(const UniqueFd& peer, char byte) {
   return ::send(peer.get(), &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
 }
