@@ -1,5 +1,6 @@
 # Both programs, built on bookworm. proxysql-pulse is static: to put it beside ProxySQL, in ProxySQL's own image:
 #   COPY --from=proxysql-pulse /usr/bin/proxysql-pulse /usr/bin/proxysql-pulse
+# or, with an image that is to stay as it is, into a volume by an init container: proxysql-config/kubernetes.
 # As it is, this image runs the probe daemon as a sidecar.
 
 FROM debian:bookworm AS build
@@ -9,7 +10,7 @@ COPY scripts/packages.txt scripts/install-packages scripts/
 RUN scripts/install-packages build && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN cmake --preset release -DPULSE_TESTS=OFF \
- && cmake --build --preset release \
+ && cmake --build --preset release --target proxysql-pulse proxysql-pulsed \
  && strip build/release/bin/proxysql-pulse build/release/bin/proxysql-pulsed
 
 FROM debian:bookworm-slim
