@@ -140,39 +140,6 @@ TEST_F(HealTest, WithoutAnythingInTheFileNothingIsLost) {
   EXPECT_THAT(ran.output, HasSubstr("no proxysql_servers to go back to"));
 }
 
-// A beat that is killed while statement number N is on its way, for each N; the next ones go on from there.
-TEST_F(HealTest, KilledAtAnyStatementTheNextBeatsHealIt) {
-  if (is_real()) GTEST_SKIP() << "needs the double to hold a statement up";
-  for (const char* statement :
-       {"SELECT 'memory'", "FROM CONFIG", "DELETE FROM proxysql_servers WHERE", "SELECT COUNT(*)", "TO RUNTIME"}) {
-    SCOPED_TRACE(statement);
-    replace_by_dead_cores();
-    // One beat for their stamps; from then on they count as dead after the peer timeout.
-    ASSERT_EQ(kExitOk, satellite_.beat().exit_code);
-    ASSERT_TRUE(eventually(
-        [&] {
-          const std::string plan = satellite_.run({"beat", "--dry-run"}).output;
-          return plan.find("would run: DELETE") != std::string::npos && plan.find("TO RUNTIME") != std::string::npos;
-        },
-        seconds(10)))
-        << satellite_.run({"beat", "--dry-run"}).output << satellite_.status().dump(1);
-    satellite_.control("reset_stats");
-    satellite_.control("hold match=\"" + std::string(statement) + "\" ms=2000");
-    const std::string since = satellite_.control("stats")["last_statement"].dump();
-    {
-      Process beat(satellite_.pulse({"beat"}), satellite_.dir(), {{}, "killed", {}});
-      // The journal has a statement before it is held up.
-      ASSERT_TRUE(eventually(
-          [&] { return satellite_.control("statements " + since).dump().find(statement) != std::string::npos; }));
-      beat.signal(SIGKILL);
-      EXPECT_EQ(-SIGKILL, beat.wait());
-    }
-    satellite_.control("clear");
-    EXPECT_TRUE(beats_until(core_port()));
-    EXPECT_GE(satellite_.control("stats")["min_proxysql_servers_rows"], 1);
-  }
-}
-
 TEST_F(HealTest, AThousandBeatsKilledAtRandomInstantsUnderAReadingDaemon) {
   Daemon daemon(satellite_);
   ASSERT_TRUE(eventually([&] { return satellite_.beat().exit_code == kExitOk && daemon.state() == "beating"; }));

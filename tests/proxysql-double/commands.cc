@@ -73,7 +73,7 @@ Answer load_from_config(Server& server, Module module) {
     return Answer::admin_error("Unable to open or parse config file " + server.options.config_file);
   }
   const int64_t rows = server.modules.config_to_memory(module, *cnf);
-  server.note_proxysql_servers();
+  server.note_rows();
   return Answer::ok(rows);
 }
 
@@ -99,18 +99,18 @@ std::optional<Answer> load_or_save(const Call& call) {
   }
   if (way == "TO MEMORY" || way == "TO MEM") {
     const int64_t rows = load ? modules.disk_to_memory(*module) : modules.runtime_to_memory(*module);
-    call.server.note_proxysql_servers();
+    call.server.note_rows();
     return Answer::ok(rows);
   }
   if (load && way == "FROM DISK") {
     const int64_t rows = modules.disk_to_memory(*module);
-    call.server.note_proxysql_servers();
+    call.server.note_rows();
     return Answer::ok(rows);
   }
   if (!load && way == "TO DISK") return Answer::ok(modules.memory_to_disk(*module));
   if (!load && (way == "FROM RUNTIME" || way == "FROM RUN")) {
     const int64_t rows = modules.runtime_to_memory(*module);
-    call.server.note_proxysql_servers();
+    call.server.note_rows();
     return Answer::ok(rows);
   }
   return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -94,7 +95,9 @@ json stats(Server& server) {
   answer["statements_by_user"] = server.journal.statements_by_user();
   answer["scheduler_runs"] = server.scheduler.runs();
   answer["wedge"] = static_cast<int>(server.wedge.kind());
-  answer["min_proxysql_servers_rows"] = server.journal.fewest_proxysql_servers();
+  const std::map<std::string, int64_t> fewest = server.journal.fewest_rows();
+  answer["min_rows"] = fewest;
+  answer["min_proxysql_servers_rows"] = std::min(fewest.at("main.proxysql_servers"), fewest.at("rt.proxysql_servers"));
   answer["last_statement"] = server.journal.last_number();
   return answer;
 }

@@ -56,13 +56,14 @@ std::map<std::string, uint64_t> Journal::statements_by_user() const {
   return by_user_;
 }
 
-void Journal::saw_proxysql_servers(int64_t rows) {
+void Journal::saw_rows(const std::string& table, int64_t rows) {
   const std::lock_guard lock(mutex_);
-  latest_ = rows;
-  if (fewest_ < 0 || rows < fewest_) fewest_ = rows;
+  latest_[table] = rows;
+  const auto fewest = fewest_.emplace(table, rows).first;
+  if (rows < fewest->second) fewest->second = rows;
 }
 
-int64_t Journal::fewest_proxysql_servers() const {
+std::map<std::string, int64_t> Journal::fewest_rows() const {
   const std::lock_guard lock(mutex_);
   return fewest_;
 }

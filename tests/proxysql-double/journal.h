@@ -32,9 +32,9 @@ class Journal {
   uint64_t writes() const;
   std::map<std::string, uint64_t> statements_by_user() const;
 
-  // The lowest number of rows seen in proxysql_servers, memory or runtime.
-  void saw_proxysql_servers(int64_t rows);
-  int64_t fewest_proxysql_servers() const;
+  // The lowest number of rows seen in each table.
+  void saw_rows(const std::string& table, int64_t rows);
+  std::map<std::string, int64_t> fewest_rows() const;
 
   // Entries keep their numbers; counters begin again.
   void reset();
@@ -47,8 +47,8 @@ class Journal {
   uint64_t statements_ = 0;
   uint64_t writes_ = 0;
   std::map<std::string, uint64_t> by_user_;
-  int64_t fewest_ = -1;
-  int64_t latest_ = -1;
+  std::map<std::string, int64_t> fewest_;
+  std::map<std::string, int64_t> latest_;
 };
 
 }  // namespace proxysql_double

@@ -30,7 +30,7 @@ pulse::Result<std::unique_ptr<Server>> Server::start(const Options& given) {
   if (!database) return database.error();
   auto server = std::make_unique<Server>(options, std::move(*database));
   auto result = server->load_everything(new_disk || options.reload);
-  server->note_proxysql_servers();
+  server->note_rows();
   server->journal.reset();
   if (result) result = server->open_ports();
   if (result) return server;
@@ -74,13 +74,13 @@ void Server::load_to_runtime(Module module, std::optional<int64_t> peer_epoch) {
     default:
       break;
   }
-  note_proxysql_servers();
+  note_rows();
 }
 
-void Server::note_proxysql_servers() {
-  journal.saw_proxysql_servers(
-      database->count("SELECT min(c) FROM (SELECT count(*) AS c FROM main.proxysql_servers UNION ALL SELECT count(*) "
-                      "FROM rt.proxysql_servers)"));
+void Server::note_rows() {
+  for (const char* table : {"main.proxysql_servers", "rt.proxysql_servers", "rt.mysql_servers", "rt.mysql_users"}) {
+    journal.saw_rows(table, database->count(std::string("SELECT count(*) FROM ") + table));
+  }
 }
 
 void Server::restart() {

@@ -36,7 +36,7 @@ struct Server {
   void restart();
 
   // Counts proxysql_servers, memory and runtime, for the journal.
-  void note_proxysql_servers();
+  void note_rows();
 
   std::chrono::seconds uptime() const;
 

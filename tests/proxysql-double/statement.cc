@@ -34,7 +34,7 @@ Answer run_statement(Server& server, const Client& client, const std::string& te
   }
   refresh_tables(server, statement, lock);
   Answer answer = server.database->run(statement);
-  if (!only_reads(statement)) server.note_proxysql_servers();
+  if (!only_reads(statement)) server.note_rows();
   return answer;
 }
 
