@@ -1,15 +1,10 @@
-// Requests are framed here, byte by byte as they trickle in, and only complete ones are given to cpp-httplib, through a
-// Stream in memory. It gets the request line alone: what it would do for headers isn't wanted from strangers (Range
-// goes through std::regex, Accept-Encoding through a compressor, Content-Length into another read).
 #include "daemon/http_server.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <httplib.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -19,7 +14,6 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <list>
 #include <mutex>
@@ -41,218 +35,6 @@ constexpr size_t kReadChunk = 4096;      // one shared buffer: an idle connectio
 constexpr int64_t kLongestWaitNs = 1'000'000'000;
 constexpr int64_t kAcceptPauseNs = 10'000'000;  // after an accept error that would repeat at once
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-bool is_token_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         (c != '\0' && std::strchr("!#$%&'*+-.^_`|~", c) != nullptr);
-}
-
-bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
-
-// Whether a comma-separated list such as the value of Connection has that element.
-bool list_has(std::string_view list, std::string_view element) {
-  while (!list.empty()) {
-    const size_t comma = std::min(list.find(','), list.size());
-    if (equal_ignoring_case(trim(list.substr(0, comma)), element)) return true;
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return false;
-}
-
-struct Head {
-  int refused = 0;                // the status to refuse it with; 0 for a good one
-  const char* reason = "";        // why, if refused
-  std::string_view request_line;  // with its CRLF
-  std::vector<HttpHeader> headers;
-  size_t content_length = 0;
-  bool http_1_0 = false;
-  bool keep_alive = true;
-  bool expects_continue = false;
-};
-
-Head refused_head(int status, const char* reason) {
-  Head head;
-  head.refused = status;
-  head.reason = reason;
-  return head;
-}
-
-// Reads a header that ends with an empty line. Strict, since anything read differently by another party (a bare LF, a
-// folded line, two lengths) would let a request be smuggled past it.
-Head parse_head(std::string_view text) {
-  Head head;
-  const size_t first_end = text.find("\r\n");
-  head.request_line = text.substr(0, first_end + 2);
-  const std::string_view line = text.substr(0, first_end);
-  if (std::any_of(line.begin(), line.end(), is_control) || std::count(line.begin(), line.end(), ' ') != 2) {
-    return refused_head(400, "malformed request line");
-  }
-  head.http_1_0 = line.ends_with(" HTTP/1.0");
-
-  bool close = false;
-  bool keep = false;
-  bool has_length = false;
-  head.headers.reserve(8);
-  for (text.remove_prefix(first_end + 2); text.size() > 2;) {
-    const size_t end = text.find("\r\n");
-    const std::string_view field = text.substr(0, end);
-    text.remove_prefix(end + 2);
-    const size_t colon = field.find(':');
-    if (colon == std::string_view::npos || colon == 0) return refused_head(400, "malformed header");
-    const std::string_view name = field.substr(0, colon);
-    const std::string_view value = trim(field.substr(colon + 1));
-    if (!std::all_of(name.begin(), name.end(), is_token_char) || std::any_of(value.begin(), value.end(), is_control)) {
-      return refused_head(400, "malformed header");
-    }
-    if (equal_ignoring_case(name, "Transfer-Encoding")) return refused_head(411, "a body needs Content-Length");
-    if (equal_ignoring_case(name, "Content-Length")) {
-      const char* const value_end = value.data() + value.size();
-      const auto [stop, failure] = std::from_chars(value.data(), value_end, head.content_length);
-      if (failure == std::errc::result_out_of_range) return refused_head(413, "body too large");
-      if (has_length || failure != std::errc() || stop != value_end)
-        return refused_head(400, "malformed Content-Length");
-      has_length = true;
-    } else if (equal_ignoring_case(name, "Connection")) {
-      close = close || list_has(value, "close");
-      keep = keep || list_has(value, "keep-alive");
-    } else if (equal_ignoring_case(name, "Expect")) {
-      head.expects_continue = equal_ignoring_case(value, "100-continue");
-    }
-    head.headers.push_back({std::string(name), std::string(value)});
-  }
-  head.keep_alive = !close && (keep || !head.http_1_0);
-  return head;
-}
-
-// A request line to read from, a string to write to. Newer cpp-httplib has more pure virtual functions than bookworm's
-// 0.11; they are declared here too and override nothing there, hence no `override` in this class.
-class MemoryStream : public httplib::Stream {
- public:
-  MemoryStream(std::string_view request_line, std::string& out) : pieces_{request_line, "\r\n"}, out_(out) {}
-
-  bool is_readable() const { return true; }
-  bool is_writable() const { return true; }
-  bool wait_readable() const { return true; }
-  bool wait_writable() const { return true; }
-  time_t duration() const { return 0; }
-
-  ssize_t read(char* target, size_t size) {
-    for (std::string_view& piece : pieces_) {
-      if (piece.empty()) continue;
-      const size_t count = std::min(size, piece.size());
-      std::memcpy(target, piece.data(), count);
-      piece.remove_prefix(count);
-      return static_cast<ssize_t>(count);
-    }
-    return 0;
-  }
-  ssize_t write(const char* data, size_t size) {
-    out_.append(data, size);
-    return static_cast<ssize_t>(size);
-  }
-
-  void get_remote_ip_and_port(std::string&, int&) const {}
-  void get_local_ip_and_port(std::string&, int&) const {}
-  // httplib refuses a number from FD_SETSIZE up; it has no business with the real one.
-  socket_t socket() const { return -1; }
-
- private:
-  std::array<std::string_view, 2> pieces_;
-  std::string& out_;
-};
-
-// cpp-httplib's server without its sockets, threads and routes.
-class Engine : public httplib::Server {
- public:
-  // Gives the answer to the request of that method and path, or nothing if it is deferred.
-  using Source = std::function<std::optional<HttpResponse>(const std::string& method, const std::string& path)>;
-
-  enum class Outcome { answered, deferred, refused };
-
-  Engine() {
-    set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-      produce(request, response);
-      return HandlerResponse::Handled;
-    });
-    set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& response) {
-      if (response.body.empty()) {
-        response.set_content(http_error(response.status, "bad request").body, "application/json");
-      }
-      return HandlerResponse::Handled;
-    }));
-    set_post_routing_handler([this](const httplib::Request&, httplib::Response& response) {
-      response.headers.erase("Keep-Alive");     // names limits of httplib's own loop
-      response.headers.erase("Accept-Ranges");  // offered for HEAD, not kept
-      response.headers.erase("Connection");
-      if (!keep_alive_ || outcome_ == Outcome::refused) {
-        response.set_header("Connection", "close");
-      } else if (http_1_0_) {
-        response.set_header("Connection", "keep-alive");
-      }
-    });
-  }
-
-  // Appends the answer to `out`. `refused` means that httplib didn't like the request line and answered on its own; the
-  // connection is to be closed then. `out` is as before if the answer is deferred or something is thrown.
-  Outcome answer(std::string_view request_line, bool http_1_0, bool keep_alive, const Source& source,
-                 std::string& out) {
-    const size_t before = out.size();
-    source_ = &source;
-    http_1_0_ = http_1_0;
-    keep_alive_ = keep_alive;
-    outcome_ = Outcome::refused;
-    try {
-      MemoryStream stream(request_line, out);
-      process(stream);
-    } catch (...) {
-      out.resize(before);
-      throw;
-    }
-    if (outcome_ == Outcome::deferred) out.resize(before);
-    return outcome_;
-  }
-
- private:
-  void produce(const httplib::Request& request, httplib::Response& response) {
-    std::optional<HttpResponse> made;
-    try {
-      made = (*source_)(request.method, request.path);
-    } catch (...) {
-      made = http_error(500, "internal error");
-    }
-    outcome_ = made ? Outcome::answered : Outcome::deferred;
-    response.status = made ? made->status : 200;
-    if (!made) return;
-    for (const HttpHeader& header : made->headers) response.set_header(header.name, header.value);
-    response.set_content(made->body, made->content_type);
-  }
-
-  // A template, so that the form this httplib hasn't got isn't looked at.
-  template <class Stream>
-  void process(Stream& stream) {
-    bool closed = false;
-    if constexpr (requires { this->process_request(stream, false, closed, nullptr); }) {
-      this->process_request(stream, false, closed, nullptr);
-    } else {
-      this->process_request(stream, std::string(), 0, std::string(), 0, false, closed, nullptr);
-    }
-  }
-
-  const Source* source_ = nullptr;
-  bool http_1_0_ = false;
-  bool keep_alive_ = true;
-  Outcome outcome_ = Outcome::refused;
-};
-
 // What a connection is waiting for. Each phase has one list of its connections; within a list every deadline is the
 // entry time plus the same span, so the front is always the next to expire and the one that has waited longest.
 enum Phase : size_t {
@@ -272,11 +54,9 @@ struct Connection {
   Phase phase = kReading;
   bool close_after = false;  // once `out` is written
   bool linger = false;       // ... and then by way of kLingering
-  bool continued = false;    // "100 Continue" was sent for the request in `in`
   int64_t deadline_ns = 0;
   uint64_t token = 0;  // of the deferred request at the front of `in`; 0 if none
-  size_t scanned = 0;  // where the empty line that ends the header is in `in`, or how much of `in` has none
-  size_t needed = 0;   // length of the request at the front of `in`, once its header is complete
+  RequestFrame frame;  // of the request at the front of `in`
   size_t sent = 0;     // bytes of `out` written
   std::string in;
   std::string out;
@@ -347,12 +127,6 @@ std::string_view HttpRequest::header(std::string_view name) const {
   return {};
 }
 
-HttpResponse http_error(int status, std::string_view message) {
-  std::string body = R"({"status":"error","message":")";
-  body.append(message).append("\"}\n");
-  return HttpResponse{status, std::move(body)};
-}
-
 struct HttpServer::Impl {
   Impl(const HttpLimits& http_limits, HttpHandler http_handler)
       : limits(http_limits), handler(std::move(http_handler)), reserve(open_reserve()) {
@@ -390,8 +164,8 @@ struct HttpServer::Impl {
   void close(Connection& connection);
 
   // Parts of serve(), which never close.
-  bool next_request(Connection& connection, Head& head);
-  void answer(Connection& connection, Head& head, const HttpResponse* ready);
+  bool next_request(Connection& connection, RequestHead& head);
+  void answer(Connection& connection, RequestHead& head, const HttpResponse* ready);
   void refuse(Connection& connection, int status, const char* reason);
   void forget_request(Connection& connection);
   void enter(Connection& connection, Phase phase, int64_t now);
@@ -400,7 +174,7 @@ struct HttpServer::Impl {
 
   const HttpLimits limits;
   const HttpHandler handler;
-  Engine engine;
+  HttpEngine engine;
   UniqueFd listener;
   UniqueFd epoll;
   UniqueFd wake_event;
@@ -583,7 +357,7 @@ void HttpServer::Impl::take_completions(int64_t now) {
     deferred.erase(found);
     connection.token = 0;
     try {
-      Head head = parse_head(std::string_view(connection.in).substr(0, connection.scanned + 4));
+      RequestHead head = parse_head(std::string_view(connection.in).substr(0, connection.frame.scanned + 4));
       answer(connection, head, &response);
       forget_request(connection);
       serve(connection, now);
@@ -639,7 +413,7 @@ void HttpServer::Impl::serve(Connection& connection, int64_t now) {
   // One more piece of a request doesn't renew its deadline, but a request that follows an answer has its own.
   bool same_request = connection.phase == kReading;
   for (int i = 0; next == kRunnable && i < kRequestsPerTurn && !connection.close_after; ++i) {
-    Head head;
+    RequestHead head;
     if (connection.in.empty()) {
       next = kIdle;
     } else if (!next_request(connection, head)) {
@@ -658,45 +432,31 @@ void HttpServer::Impl::serve(Connection& connection, int64_t now) {
   flush(connection, now);
 }
 
-// Whether a complete request is at the front of `in`; if so, `head` and `needed` describe it. Refuses what can't become
-// one.
-bool HttpServer::Impl::next_request(Connection& connection, Head& head) {
-  const std::string_view in = connection.in;
-  if (in.size() < connection.needed) return false;
-  const size_t from = connection.scanned < 3 ? 0 : connection.scanned - 3;
-  const size_t head_end = in.find("\r\n\r\n", from);
-  const size_t head_length = head_end == std::string_view::npos ? in.size() : head_end + 4;
-  if (head_length > limits.max_header_bytes) {
-    refuse(connection, 431, "header too large");
-    return false;
+// Whether a complete request is at the front of `in`; if so, `head` describes it. Refuses what can't become one.
+bool HttpServer::Impl::next_request(Connection& connection, RequestHead& head) {
+  const size_t needed_before = connection.frame.needed;
+  const RequestLimits most{limits.max_header_bytes, limits.max_body_bytes};
+  switch (frame_request(connection.in, most, connection.frame, head)) {
+    case Framing::complete:
+      return true;
+    case Framing::refused:
+      refuse(connection, head.refused, head.reason);
+      return false;
+    case Framing::incomplete:
+      break;
   }
-  if (head_end == std::string_view::npos) {
-    connection.scanned = in.size();
-    // Another protocol, such as a TLS client: no use in waiting for more.
-    if (!is_token_char(in.front())) refuse(connection, 400, "malformed request line");
-    return false;
-  }
-  head = parse_head(in.substr(0, head_length));
-  if (head.refused == 0 && head.content_length > limits.max_body_bytes) head = refused_head(413, "body too large");
-  if (head.refused != 0) {
-    refuse(connection, head.refused, head.reason);
-    return false;
-  }
-  connection.scanned = head_end;
-  connection.needed = head_length + head.content_length;
-  if (in.size() >= connection.needed) return true;
-  if (head.expects_continue && !head.http_1_0 && !connection.continued) {
+  if (connection.frame.needed != needed_before && head.expects_continue && !head.http_1_0) {
     connection.out += "HTTP/1.1 100 Continue\r\n\r\n";
-    connection.continued = true;
   }
   return false;
 }
 
 // Appends the answer to the request at the front of `in` to `out`, or sets `token` if the handler defers it. `ready` is
 // the answer of a request that was deferred before.
-void HttpServer::Impl::answer(Connection& connection, Head& head, const HttpResponse* ready) {
+void HttpServer::Impl::answer(Connection& connection, RequestHead& head, const HttpResponse* ready) {
   uint64_t token = 0;
-  const Engine::Source source = [&](const std::string& method, const std::string& path) -> std::optional<HttpResponse> {
+  const HttpEngine::Source source = [&](const std::string& method,
+                                        const std::string& path) -> std::optional<HttpResponse> {
     if (ready != nullptr) return *ready;
     token = ++last_token;
     add(requests);
@@ -704,7 +464,7 @@ void HttpServer::Impl::answer(Connection& connection, Head& head, const HttpResp
     request.is_head = method == "HEAD";
     request.method = request.is_head ? "GET" : method;
     request.path = path;
-    request.body = connection.in.substr(connection.needed - head.content_length, head.content_length);
+    request.body = connection.in.substr(connection.frame.needed - head.content_length, head.content_length);
     request.headers = std::move(head.headers);
     request.remote_address = address_text(connection.peer);
     request.remote_is_loopback = is_loopback(connection.peer);
@@ -714,9 +474,9 @@ void HttpServer::Impl::answer(Connection& connection, Head& head, const HttpResp
   if (!head.keep_alive) connection.close_after = true;
   try {
     const auto outcome = engine.answer(head.request_line, head.http_1_0, head.keep_alive, source, connection.out);
-    if (outcome == Engine::Outcome::refused) {
+    if (outcome == HttpEngine::Outcome::refused) {
       connection.close_after = connection.linger = true;
-    } else if (outcome == Engine::Outcome::deferred) {
+    } else if (outcome == HttpEngine::Outcome::deferred) {
       deferred.emplace(token, &connection);
       connection.token = token;
       connection.close_after = false;  // not before the answer
@@ -738,10 +498,9 @@ void HttpServer::Impl::render_error(int status, const char* reason, std::string&
 }
 
 void HttpServer::Impl::forget_request(Connection& connection) {
-  connection.in.erase(0, connection.needed);
+  connection.in.erase(0, connection.frame.needed);
   if (connection.in.empty()) give_back(connection.in);
-  connection.scanned = connection.needed = 0;
-  connection.continued = false;
+  connection.frame = {};
 }
 
 void HttpServer::Impl::flush(Connection& connection, int64_t now) {

@@ -10,14 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/http_engine.h"
+#include "daemon/http_request.h"
 #include "src/result.h"
 
 namespace pulse {
-
-struct HttpHeader {
-  std::string name;
-  std::string value;
-};
 
 struct HttpRequest {
   std::string
@@ -33,17 +30,6 @@ struct HttpRequest {
   // The value of the first header of that name (any case); empty if there is none.
   std::string_view header(std::string_view name) const;
 };
-
-struct HttpResponse {
-  int status = 200;
-  std::string body;
-  std::string content_type = "application/json";
-  std::vector<HttpHeader> headers = {};  // more headers, such as Allow; not Content-Length, not Connection
-};
-
-// {"status":"error","message":MESSAGE}, the form of every error this server answers itself. `message` is put into the
-// JSON text as it is: no quotes, backslashes or control characters.
-HttpResponse http_error(int status, std::string_view message);
 
 // Answers one request. Runs on the thread of HttpServer::run() and must not block. An empty optional defers the answer:
 // someone calls HttpServer::complete() with the request's token later. An exception becomes a 500.
