@@ -2,8 +2,11 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
 #include <cstdio>
 #include <optional>
 
@@ -34,6 +37,8 @@ class Output final : public RowSink {
   Output(int fd, std::string name, DumpFormat format, Deadline deadline)
       : fd_(fd), name_(std::move(name)), format_(format), deadline_(deadline) {
     buffer_.reserve(2 * kBufferBytes);
+    struct stat found {};
+    is_file_ = ::fstat(fd_, &found) == 0 && S_ISREG(found.st_mode);
   }
 
   Result<void> columns(const std::vector<std::string_view>& names) override {
@@ -51,12 +56,13 @@ class Output final : public RowSink {
   Result<void> flush() {
     std::string_view rest = buffer_;
     while (!rest.empty()) {
-      // A pipe whose reader rests has no room; a file always has.
+      // Into a pipe that has room at all, so many bytes go without waiting. A file always has room.
+      const size_t piece = is_file_ ? rest.size() : std::min<size_t>(rest.size(), PIPE_BUF);
       pollfd ready{fd_, POLLOUT, 0};
       const int polled = ::poll(&ready, 1, deadline_.poll_timeout_ms());
       if (polled < 0 && errno == EINTR) continue;
       if (polled == 0) return failed({"write " + name_ + ": timed out", ETIMEDOUT});
-      const ssize_t written = ::write(fd_, rest.data(), rest.size());
+      const ssize_t written = ::write(fd_, rest.data(), piece);
       if (written < 0 && errno != EINTR && errno != EAGAIN) return failed(system_error("write " + name_, errno));
       if (written > 0) rest.remove_prefix(static_cast<size_t>(written));
     }
@@ -82,6 +88,7 @@ class Output final : public RowSink {
   std::optional<DumpWriter> writer_;
   std::string buffer_;
   uint64_t rows_ = 0;
+  bool is_file_ = false;
   bool failed_ = false;
 };
 
@@ -100,10 +107,7 @@ class Dump {
     auto lock = InstanceLock::try_take(config.state + ".dump", config.group);
     if (!lock) return fail(kExitConfig, lock.error().text);
     if (!lock->taken()) return fail(kExitSkipped, "another dump of this ProxySQL is running");
-    if (const int64_t wait_ms = backing_off_ms(config); wait_ms > 0) {
-      return fail(kExitSkipped, "the admin interface doesn't answer, and beats back off for another " +
-                                    std::to_string(wait_ms) + " ms: not asked for a dump either; see status");
-    }
+    if (const std::string reason = why_not_now(config); !reason.empty()) return fail(kExitSkipped, reason);
 
     auto client = AdminClient::connect(admin_target(config), deadline_);
     if (!client) return fail(exit_code_of(client.error(), Phase::connect), client.error().text);
@@ -121,15 +125,21 @@ class Dump {
     return dump_file_name(host_name(), options_.table.name, realtime_ns, options_.format);
   }
 
-  // How long beats still hold back because the admin interface hangs. Each attempt, and so a dump, leaves a blocked
-  // thread in ProxySQL.
-  int64_t backing_off_ms(const Config& config) {
+  // What the segment says against a dump; "" if nothing does.
+  std::string why_not_now(const Config& config) {
     state_.open_existing();
-    if (state_.segment() == nullptr) return 0;
+    if (state_.segment() == nullptr) return "";
     const BackoffPolicy policy{nanoseconds(config.interval).count(), nanoseconds(config.backoff_max).count()};
     const int64_t now = boottime_ns();
     const StateView view = read_state(*state_.segment(), machine_boot_id(), policy, now);
-    return (view.record.next_attempt_ns - now) / 1'000'000;
+    if (view.draining_since_ns != 0 && view.drain.ended_ns < view.draining_since_ns) {
+      return "a drain is running, and a dump would hold up what it asks ProxySQL: try again when it is over";
+    }
+    // Each attempt leaves a blocked thread in ProxySQL. A record without a beat is of another boot.
+    const int64_t wait_ms = view.last_beat_ns == 0 ? 0 : (view.record.next_attempt_ns - now) / 1'000'000;
+    if (wait_ms <= 0) return "";
+    return "the admin interface doesn't answer, and beats back off for another " + std::to_string(wait_ms) +
+           " ms: not asked for a dump either; see status";
   }
 
   // `file` is null for standard output.

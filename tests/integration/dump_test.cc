@@ -427,6 +427,22 @@ TEST(Dump, StandsAsideWhileBeatsBackOff) {
   server.unwedge();
 }
 
+// A big one would hold up its steps.
+TEST(Dump, StandsAsideWhileADrainRuns) {
+  Server::Options options;
+  options.pulse = "drain={ timeout_ms=20000, settle_ms=3000 }, ";
+  Server server(options);
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  Process drain(server.pulse({"drain", "--no-shutdown"}), server.dir(), {{}, "drain", {}});
+  ASSERT_TRUE(eventually([&] { return server.status()["state"] == "draining" || !drain.running(); }));
+  const Dumped during(server, {});
+  EXPECT_EQ(kExitSkipped, during.ran.exit_code) << during.ran.output;
+  EXPECT_THAT(during.ran.output, HasSubstr("a drain is running"));
+  EXPECT_TRUE(files_in(during.dir).empty());
+  ASSERT_EQ(kExitOk, drain.wait()) << drain.output();
+  EXPECT_EQ(kExitOk, Dumped(server, {}).ran.exit_code) << "and a drained one can be dumped before its end";
+}
+
 TEST(Dump, RunsOnceAtATimeAndLetsBeatsRun) {
   if (is_real()) GTEST_SKIP() << "needs the double's faults";
   Server server({});
@@ -502,20 +518,23 @@ TEST(Dump, OntoAFullDiskIsAClearError) {
 TEST(Dump, IntoAPipeThatNobodyReadsIsAnError) {
   Server server({});
   fill_digests(server);
-  const auto into_pipe = [&](bool closed) {
+  const auto into_pipe = [&](bool closed, const std::string& table) {
     int ends[2];
     EXPECT_EQ(0, ::pipe2(ends, O_CLOEXEC));
     UniqueFd reader(ends[0]);
     const UniqueFd writer(ends[1]);
     if (closed) reader.reset();
-    return run_to_end(server.pulse({"dump", "--output=-", "--timeout-ms=1000"}), server.dir(), {},
+    return run_to_end(server.pulse({"dump", table, "--output=-", "--timeout-ms=1000"}), server.dir(), {},
                       [&writer] { ::dup2(writer.get(), STDOUT_FILENO); });
   };
-  const Ran closed = into_pipe(true);
-  EXPECT_EQ(kExitOutput, closed.exit_code) << closed.output;
-  EXPECT_THAT(closed.output, HasSubstr("to standard output: Broken pipe"));
-  const Ran resting = into_pipe(false);
+  for (const char* table : {"stats_mysql_query_digest", "stats_mysql_global"}) {  // more and less than one write
+    const Ran closed = into_pipe(true, table);
+    EXPECT_EQ(kExitOutput, closed.exit_code) << closed.output;
+    EXPECT_THAT(closed.output, HasSubstr("to standard output: Broken pipe"));
+  }
+  const Ran resting = into_pipe(false, "stats_mysql_query_digest");
   EXPECT_EQ(kExitTimeout, resting.exit_code) << resting.output;
+  EXPECT_THAT(resting.output, HasSubstr("to standard output: timed out"));
   EXPECT_LE(resting.took, milliseconds(2000));
 }
 
