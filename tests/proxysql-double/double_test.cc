@@ -72,6 +72,20 @@ class Connection {
     return row != nullptr && row[0] != nullptr ? row[0] : std::string();
   }
 
+  // All rows, the fields of each joined; none on an error.
+  std::vector<std::string> all(const std::string& sql) {
+    std::vector<std::string> rows;
+    if (::mysql_query(handle_.get(), sql.c_str()) != 0) return rows;
+    const std::unique_ptr<MYSQL_RES, decltype(&::mysql_free_result)> result(::mysql_store_result(handle_.get()),
+                                                                            &::mysql_free_result);
+    while (const MYSQL_ROW row = result == nullptr ? nullptr : ::mysql_fetch_row(result.get())) {
+      std::string joined;
+      for (unsigned i = 0; i < ::mysql_num_fields(result.get()); ++i) joined.append(row[i]).push_back('\0');
+      rows.push_back(joined);
+    }
+    return rows;
+  }
+
  private:
   std::unique_ptr<MYSQL, decltype(&::mysql_close)> handle_;
   bool up_ = false;
@@ -245,6 +259,20 @@ TEST(ProxysqlDouble, PauseRefusesNewConnectionsAndResumeBringsThemBack) {
   EXPECT_EQ("ProxySQL Admin Error: ProxySQL MySQL module is already paused, impossible to pause", admin.error());
   EXPECT_TRUE(admin.ask("PROXYSQL RESUME"));
   EXPECT_TRUE(Connection(server.mysql_port, "app", "app").up());
+}
+
+// The whole table comes in pieces, any other question goes through SQLite: both are of the same rows.
+TEST(ProxysqlDouble, HasAsManyDigestsAsAreAskedFor) {
+  const Double server("");
+  Connection admin = server.admin();
+  server.control("digests 500");
+  EXPECT_EQ("500", admin.ask("SELECT count(DISTINCT digest) FROM stats_mysql_query_digest"));
+  EXPECT_EQ("500", admin.ask("SELECT count(DISTINCT digest_text) FROM stats_mysql_query_digest"));
+  EXPECT_EQ(admin.all("SELECT * FROM stats_mysql_query_digest WHERE 1"),
+            admin.all("SELECT * FROM stats_mysql_query_digest"));
+  EXPECT_EQ(500u, admin.all("SELECT * FROM stats_mysql_query_digest_reset").size());
+  EXPECT_EQ(0u, admin.all("SELECT * FROM stats_mysql_query_digest").size());
+  EXPECT_EQ("0", admin.ask("SELECT count(*) FROM stats_mysql_query_digest"));
 }
 
 }  // namespace
