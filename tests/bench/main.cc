@@ -37,21 +37,22 @@ struct Effort {
   int beat_pairs = 300;
   int cli_pairs = 60;
   int busy_pairs = 500;
+  int dump_pairs = 3;
   std::chrono::milliseconds load_span{10'000};
   std::chrono::milliseconds many_span{50'000};
   std::chrono::seconds pile_span{60};
 };
 constexpr Effort kQuick{
-    100, 20, 200, std::chrono::milliseconds{3'000}, std::chrono::milliseconds{10'000}, std::chrono::seconds{10}};
+    100, 20, 200, 1, std::chrono::milliseconds{3'000}, std::chrono::milliseconds{10'000}, std::chrono::seconds{10}};
 
 struct Pair {
   std::vector<double> wall_a, wall_b, cpu_a, cpu_b;
 };
 
 // A B A B ..., so that whatever else the machine does meanwhile happens to both.
-Result<Pair> run_pairs(const Argv& a, int exit_code_a, const Argv& b, int count) {
+Result<Pair> run_pairs(const Argv& a, int exit_code_a, const Argv& b, int count, int warm_up = 3) {
   Pair pair;
-  for (int i = -3; i < count; ++i) {  // the first ones warm the caches up
+  for (int i = -warm_up; i < count; ++i) {
     for (const bool first : {true, false}) {
       const Argv& argv = first ? a : b;
       auto cost = run_measured(argv);
@@ -148,8 +149,8 @@ class Bench {
     install_programs();
     describe_machine();
     using Part = Result<void> (Bench::*)();
-    for (const Part part :
-         {&Bench::measure_beats, &Bench::measure_busy_beats, &Bench::measure_daemon, &Bench::measure_pile_up}) {
+    for (const Part part : {&Bench::measure_beats, &Bench::measure_busy_beats, &Bench::measure_dump,
+                            &Bench::measure_daemon, &Bench::measure_pile_up}) {
       if (auto done = (this->*part)(); !done) return done;
     }
     return {};
@@ -333,6 +334,44 @@ class Bench {
     add_comparison(rows, "skipped beat, wall / static no-op", pair->wall_a, pair->wall_b, 2);
     add_comparison(rows, "skipped beat, CPU / static no-op", pair->cpu_a, pair->cpu_b, 0);
     report_.table(rows);
+    return {};
+  }
+
+  // A million digests into a file, with fsync here and without it there.
+  Result<void> measure_dump() {
+    Server server(programs_, dir_.path(), {"dump", "satellite", "", {}, false, kPatientTimeoutMs});
+    if (auto up = server.wait_until_up(); !up) return up;
+    if (programs_.real) {
+      auto filled = run_measured(server.mysql("PROXYSQLTEST 1 1000"));
+      if (!filled || filled->exit_code != 0) return Error{"PROXYSQLTEST can't fill the digest table"};
+    } else {
+      server.control("digests 1000000");
+    }
+    const std::string files = dir_ / "dumps";
+    std::filesystem::create_directories(files);
+    const auto in_shell = [&](const Argv& argv) {
+      std::string command;
+      for (const std::string& word : argv) command += "'" + word + "' ";
+      return Argv{"/bin/sh", "-c", "rm -f " + files + "/*; exec " + command + "> " + files + "/out"};
+    };
+    const Argv dump = {programs_.pulse, "dump", "--config=" + server.config(), "--output=" + files,
+                       "--timeout-ms=600000"};
+    const Argv mysql = server.mysql("SELECT * FROM stats_mysql_query_digest", {"--batch", "--quick", "--skip-ssl"});
+    auto pair = run_pairs(in_shell(dump), 0, in_shell(mysql), effort_.dump_pairs, 0);
+    if (!pair) return pair.error();
+    report_.heading("A dump of a million digests");
+    auto rows = comparison_header();
+    add_comparison(rows, "dump into a file, wall / mysql --batch --quick", pair->wall_a, pair->wall_b, 1);
+    add_comparison(rows, "dump into a file, CPU / mysql --batch --quick", pair->cpu_a, pair->cpu_b, 0);
+    auto peak = peak_memory_kb(dump);
+    if (!peak) return peak.error();
+    rows.push_back({"peak memory", number(static_cast<double>(*peak) / 1024, 2, "MiB"), "", "", "< 16 MB",
+                    report_.verdict(static_cast<double>(*peak) * 1024 < 16e6, "peak memory of a dump")});
+    report_.table(rows);
+    report_.paragraph(
+        "The dump is on the disk when it ends (fsync); the client's output is left to the page cache, and it goes "
+        "without TLS. Most of the time is the server's.");
+    std::filesystem::remove_all(files);
     return {};
   }
 
