@@ -183,8 +183,9 @@ std::optional<HttpResponse> ProbeService::handle(const HttpRequest& request) {
   const bool is_status = request.path == "/status";
   const bool is_metrics = request.path == "/metrics";
   if (endpoint == nullptr && !is_status && !is_metrics) {
-    return json(404, error_json("there is no " + request.path +
-                                "; see /healthz/started, /healthz/ready, /healthz/live, /status, /metrics and /shutdown"));
+    return json(404,
+                error_json("there is no " + request.path +
+                           "; see /healthz/started, /healthz/ready, /healthz/live, /status, /metrics and /shutdown"));
   }
   if (request.method != "GET" && request.method != "HEAD") {
     HttpResponse refused = json(405, error_json(request.path + " takes GET and HEAD"));
