@@ -125,13 +125,9 @@ class Exposition {
   void add_value(std::string_view text) {
     while (!text.empty()) {
       const size_t length = utf8_length(text);
-      if (length == 0) {
-        add({"\xEF\xBF\xBD"});  // U+FFFD
-      } else if (text[0] == '\n') {
-        add({"\\n"});
-      } else {
-        add({text[0] == '\\' || text[0] == '"' ? "\\" : "", text.substr(0, length)});
-      }
+      if (text[0] == '\\' || text[0] == '"') out_ += '\\';
+      // U+FFFD stands for what isn't UTF-8.
+      add({length == 0 ? "\xEF\xBF\xBD" : text[0] == '\n' ? "\\n" : text.substr(0, length)});
       text.remove_prefix(std::max<size_t>(1, length));
     }
   }
