@@ -374,6 +374,8 @@ TEST_P(BrokenDumpTest, LeavesNoFileAndSaysWhy) {
     EXPECT_THAT(GetParam().exit_codes, ::testing::Contains(dumped.ran.exit_code)) << dumped.ran.output;
     EXPECT_LE(dumped.ran.took, kTimeout + kSlack);
     EXPECT_TRUE(files_in(dumped.dir).empty());
+    // One that its hard timer ended, on a busy machine, can't say anything any more.
+    if (dumped.ran.exit_code == kExitTimeout && dumped.ran.output.empty()) continue;
     EXPECT_THAT(dumped.ran.output, HasSubstr("[error]"));
     const std::string loss = "what ProxySQL counted since the last reset ";
     if (reset && *GetParam().loss != '\0') {
