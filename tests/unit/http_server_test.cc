@@ -112,7 +112,7 @@ class Client {
   bool more(milliseconds patience) {
     pollfd waiting{fd_, POLLIN, 0};
     if (::poll(&waiting, 1, static_cast<int>(patience.count())) != 1) return false;
-    char chunk[4096];
+    char chunk[65536];
     const ssize_t count = ::recv(fd_, chunk, sizeof chunk, MSG_DONTWAIT);
     if (count > 0) buffer_.append(chunk, static_cast<size_t>(count));
     ended_ = ended_ || count == 0 || (count < 0 && errno == ECONNRESET);
@@ -447,6 +447,7 @@ TEST_F(HttpServerTest, CutsAPeerThatDoesntReadItsAnswer) {
 }
 
 TEST_F(HttpServerTest, WritesALargeAnswerToAPeerThatReads) {
+  limits.write_deadline = kPatience;
   start();
   Client probe = client();
   const std::string answer = probe.ask("GET /big HTTP/1.1\r\n\r\n");
