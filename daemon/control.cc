@@ -112,19 +112,26 @@ std::optional<HttpResponse> Control::handle(const HttpRequest& request) {
   }
   if (request.path == "/resync") return ask_for_resync();
   if (request.path == "/maintenance") return set_maintenance(std::string(trimmed(request.body)));
-  start_drain_for(request.token);
+  if (auto started = start_drain_for(request.token); !started) return json(500, error_json(started.error().text));
   return std::nullopt;
 }
 
-void Control::start_drain() { start_drain_for(std::nullopt); }
+void Control::start_drain() {
+  if (auto started = start_drain_for(std::nullopt); !started) log_error(started.error().text);
+}
 
-void Control::start_drain_for(std::optional<uint64_t> waiting) {
+Result<void> Control::start_drain_for(std::optional<uint64_t> waiting) {
   const std::lock_guard<std::mutex> hold(mutex_);
+  if (!draining_) {
+    service_.announce_drain();
+    if (auto started = job_.start(); !started) {
+      service_.drain_ended(false);
+      return started;
+    }
+    draining_ = true;
+  }
   if (waiting) waiting_.push_back(*waiting);
-  if (draining_) return;
-  draining_ = true;
-  service_.announce_drain();
-  job_.start();
+  return {};
 }
 
 bool Control::drain_runs() {

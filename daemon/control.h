@@ -42,7 +42,7 @@ class Control {
  private:
   HttpResponse set_maintenance(const std::string& wanted);
   HttpResponse ask_for_resync();
-  void start_drain_for(std::optional<uint64_t> waiting);
+  Result<void> start_drain_for(std::optional<uint64_t> waiting);
   void on_end(const OneShotEnd& end);
 
   const Config config_;

@@ -1,5 +1,7 @@
 #include "daemon/drain_job.h"
 
+#include <system_error>
+
 namespace pulse {
 
 namespace {
@@ -17,12 +19,17 @@ DrainJob::~DrainJob() {
   if (thread_.joinable()) thread_.join();
 }
 
-void DrainJob::start() {
+Result<void> DrainJob::start() {
   if (thread_.joinable()) thread_.join();  // past its on_end
-  thread_ = std::thread([this] {
-    const OneShotEnd end = drain_.run(longest_, stopping_);
-    if (!stopping_) on_end_(end);
-  });
+  try {
+    thread_ = std::thread([this] {
+      const OneShotEnd end = drain_.run(longest_, stopping_);
+      if (!stopping_) on_end_(end);
+    });
+  } catch (const std::system_error& failure) {
+    return system_error("start a thread for the drain", failure.code().value());
+  }
+  return {};
 }
 
 }  // namespace pulse

@@ -19,8 +19,9 @@ class DrainJob {
   DrainJob(const DrainJob&) = delete;
   DrainJob& operator=(const DrainJob&) = delete;
 
-  // Starts `proxysql-pulse drain`. Not again before `on_end` was called. Never waits for a process.
-  void start();
+  // Starts `proxysql-pulse drain`. Not again before `on_end` was called, which it isn't after an error. Never waits for
+  // a process.
+  Result<void> start();
 
  private:
   const OneShot drain_;

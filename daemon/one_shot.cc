@@ -19,6 +19,7 @@ namespace pulse {
 namespace {
 
 constexpr milliseconds kTurn{100};
+constexpr milliseconds kDies{2000};  // once killed; one that is stuck in the kernel doesn't
 
 // In the child of fork(): nothing but system calls. What ends the daemon must not end what it has
 // started: a service manager signals the whole group.
@@ -78,14 +79,16 @@ OneShotEnd OneShot::run(milliseconds longest, const std::atomic<bool>& stopping)
   const auto pid = spawn();
   if (!pid) return {-1, pid.error().text};
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
-  const Deadline deadline = Deadline::after(longest);
+  Deadline deadline = Deadline::after(longest);
   bool overdue = false;
   int status = 0;
   while (::waitpid(*pid, &status, WNOHANG) == 0) {
     if (stopping) return {};
-    if (!overdue && deadline.passed()) {
+    if (deadline.passed()) {
+      if (overdue) return {-1, arguments_[1] + ": it didn't end by its own deadline and can't be killed"};
       overdue = true;
       ::kill(*pid, SIGKILL);  // a child that wasn't reaped yet: nobody else has its pid
+      deadline = Deadline::after(kDies);
     }
     pollfd event{process.get(), POLLIN, 0};
     ::poll(&event, process ? 1 : 0, static_cast<int>(kTurn.count()));

@@ -24,8 +24,9 @@ class OneShot {
  public:
   OneShot(const Config& config, const std::string& command);
 
-  // Starts it and waits for its end; one that is still there after `longest` is killed. Once `stopping` is set, which
-  // is looked at ten times a second, it is left to itself. Signals that end the daemon don't end it.
+  // Starts it and waits for its end; one that is still there after `longest` is killed, and given up 2 s later. Once
+  // `stopping` is set, which is looked at ten times a second, it is left to itself. Signals that end the daemon don't
+  // end it.
   OneShotEnd run(milliseconds longest, const std::atomic<bool>& stopping) const;
 
  private:

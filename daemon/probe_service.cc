@@ -103,6 +103,9 @@ ProbeService::Snapshot ProbeService::look() {
   if (segment) snapshot.view = read_state(*segment, boot_id_, policy_.backoff(), snapshot.now_ns);
   {
     const std::lock_guard<std::mutex> hold(mutex_);
+    // A beat that began after ProxySQL was stopped and went through has met another one.
+    const int64_t others_ns = own_drain_.ended_ns + nanoseconds(config_.timeout).count();
+    if (own_drain_.ended_ns != 0 && snapshot.view.record.last_ok_ns > others_ns) announced_ns_ = 0;
     if (announced_ns_ > snapshot.view.draining_since_ns) {
       snapshot.view.draining_since_ns = announced_ns_;
       if (own_drain_.ended_ns != 0) snapshot.view.drain = own_drain_;
@@ -152,11 +155,8 @@ void ProbeService::drain_ended(bool stopped) {
 }
 
 bool ProbeService::drain_runs() {
-  constexpr int64_t kGrace = 2'000'000'000;
   const Snapshot now = look();
-  const StateView& view = now.view;
-  return now.verdict.state == State::draining && view.drain.ended_ns < view.draining_since_ns &&
-         now.now_ns < view.draining_since_ns + nanoseconds(config_.drain_timeout).count() + kGrace;
+  return may_be_at_work(now.view.draining_since_ns, now.view.drain, config_.drain_timeout, now.now_ns);
 }
 
 std::string ProbeService::drain_answer(bool good, const std::string& otherwise) {

@@ -159,7 +159,7 @@ class Beat {
   bool stands_aside() {
     with_layout([&](Layout& layout) { draining_since_ns_ = layout.draining_since_ns.load(std::memory_order_acquire); });
     if (draining_since_ns_ == 0) return false;
-    auto lock = InstanceLock::try_take(drain_lock_path(state_.path()), state_.group());
+    auto lock = try_drain_lock(state_);
     if (lock && lock->taken()) {
       drain_lock_ = std::move(*lock);
       return false;
@@ -168,8 +168,17 @@ class Beat {
     return true;
   }
 
+  // Whether a drain has shut ProxySQL down: then it isn't an error that nobody answers.
+  bool was_stopped() {
+    DrainRecord drain{};
+    bool read = false;
+    with_layout([&](Layout& layout) { read = layout.drain.read(drain); });
+    return read && draining_since_ns_ != 0 && drain.ended_ns >= draining_since_ns_ &&
+           drain.outcome == static_cast<uint8_t>(DrainOutcome::stopped);
+  }
+
   // Clears a drain away that was another ProxySQL's, or whose process was killed half-way.
-  Result<void> end_drain(AdminClient& client, const Seen& seen, Deadline deadline) {
+  Result<void> end_drain(const Seen& seen, Deadline deadline) {
     DrainRecord drain{};
     bool read = false;
     with_layout([&](Layout& layout) { read = layout.drain.read(drain); });
@@ -177,7 +186,7 @@ class Beat {
     const DrainLeft left = judge_drain(drain, draining_since_ns_, began_ns_ - seen.uptime_s * 1'000'000'000);
     if (left == DrainLeft::stays) return {};
     if (left == DrainLeft::died) {
-      if (auto undone = undo_drain(client, drain, deadline); !undone) return undone;
+      if (auto undone = undo_drain(state_.loaded().config, drain, deadline); !undone) return undone;
       log_warning(std::string("a drain was killed in phase ") +
                   name(static_cast<DrainPhase>(drain.began_ns < draining_since_ns_ ? 0 : drain.phase)) +
                   ": undone, ProxySQL is back in service");
@@ -257,7 +266,10 @@ class Beat {
 
     enter(Phase::connect);
     auto client = AdminClient::connect(admin_target(config), deadline);
-    if (!client) return fail(client.error());
+    if (!client) {
+      expected_ = is_unreachable(client.error()) && was_stopped();
+      return fail(client.error());
+    }
     Reconciliation reconciliation(*client, config, known_, deadline, began_ns_);
 
     enter(Phase::observe);
@@ -266,7 +278,7 @@ class Beat {
     if (!seen) return fail(seen.error());
     if (drained) {
       enter(Phase::act);
-      if (auto ended = end_drain(*client, *seen, deadline); !ended) return fail(ended.error());
+      if (auto ended = end_drain(*seen, deadline); !ended) return fail(ended.error());
     }
 
     enter(Phase::plan);
@@ -366,7 +378,7 @@ class Beat {
     }
     with_layout([&](Layout& layout) { layout.record.publish(record_); });
 
-    if (outcome != Outcome::ok && (new_kind || is_worth_logging(record_.consecutive_failures))) {
+    if (outcome != Outcome::ok && !expected_ && (new_kind || is_worth_logging(record_.consecutive_failures))) {
       std::string text = message;
       if (record_.consecutive_failures > 1) {
         text += "; " + std::to_string(record_.consecutive_failures) + " beats in a row";
@@ -399,6 +411,7 @@ class Beat {
   Known known_;
   uint64_t resync_requested_ = 0;
   uint32_t writes_ = 0;
+  bool expected_ = false;  // its failure is nothing to report
   Phase phase_ = Phase::lock;
 };
 

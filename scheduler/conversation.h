@@ -17,6 +17,9 @@ Deadline io_deadline(int64_t began_monotonic_ns, std::chrono::milliseconds timeo
 // Whether ProxySQL answered, with an error: the conversation itself goes on.
 bool is_refusal(const Error& error);
 
+// Whether nobody listens there.
+bool is_unreachable(const Error& error);
+
 // The exit code of a conversation that failed in `phase`.
 int exit_code_of(const Error& error, Phase phase);
 

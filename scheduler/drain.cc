@@ -1,6 +1,8 @@
 #include "scheduler/drain.h"
 
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@
 #include "src/log.h"
 #include "src/process.h"
 #include "src/socket_table.h"
+#include "src/unique_fd.h"
 
 namespace pulse {
 
@@ -35,6 +38,7 @@ constexpr milliseconds kFirstRetry{2000};
 // Of kDrainStopReserve, for an answer to SHUTDOWN; ProxySQL needs 5 to 9 ms.
 constexpr milliseconds kShutdownAnswer{500};
 constexpr milliseconds kSocketTableWithin{200};
+constexpr milliseconds kFindWithin{400};
 
 void pause_for(nanoseconds span) {
   const timespec pause{span.count() / 1'000'000'000, span.count() % 1'000'000'000};
@@ -78,6 +82,7 @@ Result<void> set_timeouts(AdminClient& client, int64_t poll_ms, int64_t wait_ms,
 struct Sighting {
   int64_t uptime_s = -1;
   int64_t clients = -1;
+  int64_t created = -1;  // connections of clients, ever
   int64_t questions = -1;
   int64_t wait_timeout_ms = -1;
   int64_t poll_timeout_ms = -1;
@@ -85,12 +90,15 @@ struct Sighting {
   bool paused = false;
 };
 
+int64_t started_ns(const Sighting& seen) { return boottime_ns() - seen.uptime_s * 1'000'000'000; }
+
 // Tables as reviewed for the beat (src/observe.h), and runtime_global_variables: its lower-case name makes ProxySQL
 // fill it anew, 0.6 to 1 ms under the admin mutex.
 Result<Sighting> look_at(AdminClient& client, Deadline deadline) {
   auto answer = client.query(
       "SELECT Variable_Name, Variable_Value FROM stats_mysql_global WHERE Variable_Name IN ('ProxySQL_Uptime', "
-      "'Client_Connections_connected', 'Questions', 'mysql_listener_paused') UNION ALL SELECT variable_name, "
+      "'Client_Connections_connected', 'Client_Connections_created', 'Questions', 'mysql_listener_paused') UNION ALL "
+      "SELECT variable_name, "
       "variable_value FROM runtime_global_variables WHERE variable_name IN ('mysql-poll_timeout', "
       "'mysql-wait_timeout', "
       "'mysql-threads')",
@@ -102,6 +110,7 @@ Result<Sighting> look_at(AdminClient& client, Deadline deadline) {
     const int64_t number = to_number(row[1]);
     if (row[0] == "ProxySQL_Uptime") seen.uptime_s = number;
     if (row[0] == "Client_Connections_connected") seen.clients = number;
+    if (row[0] == "Client_Connections_created") seen.created = number;
     if (row[0] == "Questions") seen.questions = number;
     if (row[0] == "mysql_listener_paused") seen.paused = row[1] == "true" || row[1] == "1";
     if (row[0] == "mysql-poll_timeout") seen.poll_timeout_ms = number;
@@ -112,6 +121,35 @@ Result<Sighting> look_at(AdminClient& client, Deadline deadline) {
     return Error{"ProxySQL's answer is incomplete: no uptime, clients or timeouts"};
   }
   return seen;
+}
+
+// LOAD MYSQL VARIABLES takes everything along that somebody has set and not loaded: the names of all that, which are
+// logged too. The drain's own two variables are overwritten and not loaded.
+Result<std::string> tell_unloaded_edits(AdminClient& client, Deadline deadline) {
+  auto edits = client.query(
+      "SELECT m.variable_name FROM global_variables m JOIN runtime_global_variables r ON r.variable_name = "
+      "m.variable_name WHERE m.variable_name LIKE 'mysql-%' AND m.variable_name NOT IN ('mysql-poll_timeout', "
+      "'mysql-wait_timeout') AND m.variable_value <> r.variable_value",
+      deadline);
+  if (!edits) return edits.error();
+  std::string names;
+  for (const auto& row : edits->rows) names += (names.empty() ? "" : ", ") + row.at(0);
+  if (!names.empty()) {
+    log_warning("drain: " + names + " had been set and not loaded, and go live with LOAD MYSQL VARIABLES TO RUNTIME");
+  }
+  return names;
+}
+
+bool is_unix_socket(const std::string& host) { return host.front() == '/'; }
+
+// Whether anybody listens on this unix socket. Never waits: a queue that is full is somebody's.
+bool is_served(const std::string& path) {
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
+  return errno != ECONNREFUSED && errno != ENOENT;
 }
 
 // One drain, from its announcement to its end.
@@ -134,7 +172,7 @@ class Drain {
     if (state_.layout() == nullptr) {
       log_warning("drain: " + state_.problem() + "; probes can't be told, and beats don't stand aside");
     }
-    auto lock = InstanceLock::try_take(drain_lock_path(state_.path()), state_.group(), state_.layout() != nullptr);
+    auto lock = try_drain_lock(state_, state_.layout() != nullptr);
     if (!lock) return refuse(kExitUnavailable, "drain: " + lock.error().text);
     if (!lock->taken()) {
       if (auto joined = join(*lock)) return *joined;
@@ -167,7 +205,7 @@ class Drain {
   std::optional<int> join(InstanceLock& lock) {
     log_info("drain: another one is under way, waiting for it");
     for (;;) {
-      auto again = InstanceLock::try_take(drain_lock_path(state_.path()), state_.group(), false);
+      auto again = try_drain_lock(state_, false);
       if (again && again->taken()) {
         lock = std::move(*again);
         break;
@@ -238,14 +276,14 @@ class Drain {
     }
   }
 
-  // ProxySQL's own process, if this one may see it: what listens on both of its ports.
+  // ProxySQL's own process, if this one may see it: what listens on both of its ports. An admin interface on a unix
+  // socket alone leaves the other.
   void find_process() {
-    const auto port = static_cast<uint16_t>(config().mysql_port);
-    const auto mysql = listening_inodes(port, Deadline::after(kSocketTableWithin));
+    const Deadline by = earlier(Deadline::after(kFindWithin), deadline_);
+    const auto mysql = listening_inodes(static_cast<uint16_t>(config().mysql_port), by);
     const auto admin =
-        listening_inodes(static_cast<uint16_t>(config().admin_port), Deadline::after(kSocketTableWithin));
-    if (!mysql || !admin) return;
-    process_ = ProcessHandle::with_sockets(*mysql, *admin, Deadline::after(kSocketTableWithin));
+        is_unix_socket(config().admin_host) ? mysql : listening_inodes(static_cast<uint16_t>(config().admin_port), by);
+    if (mysql && admin) process_ = ProcessHandle::with_sockets(*mysql, *admin, by);
   }
 
   int work() {
@@ -267,7 +305,10 @@ class Drain {
     const int64_t now = monotonic_ns();
     sight.elapsed = std::chrono::duration_cast<milliseconds>(nanoseconds(now - began_monotonic_ns_));
     if (empty_since_ns_ != 0) {
-      sight.empty_for = std::chrono::duration_cast<milliseconds>(nanoseconds(now - empty_since_ns_));
+      sight.empty_for = std::chrono::ceil<milliseconds>(nanoseconds(now - empty_since_ns_ + 1));  // never 0
+    }
+    if (newcomer_ns_ != 0) {
+      sight.no_newcomer_for = std::chrono::duration_cast<milliseconds>(nanoseconds(now - newcomer_ns_));
     }
     sight.mysql_threads = threads_;
     sight.admin = client_.has_value();
@@ -284,9 +325,13 @@ class Drain {
     record_.looked_ns = boottime_ns();
   }
 
-  // The deadline of one answer: a beat's timeout is what this ProxySQL is expected to answer in.
+  // The deadline of one answer: a beat's timeout is what this ProxySQL is expected to answer in. What comes last has a
+  // time of its own, which no answer may eat up.
   Deadline answer_by() const {
-    return earlier(Deadline::after(std::max(config().timeout, kShutdownAnswer)), deadline_);
+    return earlier(Deadline::after(std::max(config().timeout, kShutdownAnswer)), last_steps());
+  }
+  Deadline last_steps() const {
+    return Deadline::at_monotonic_ns(deadline_.monotonic_instant_ns() - nanoseconds(kDrainStopReserve).count());
   }
 
   void connect() {
@@ -301,9 +346,11 @@ class Drain {
   Result<void> look_by_admin() {
     auto seen = look_at(*client_, answer_by());
     if (!seen) return seen.error();
-    const int64_t started_ns = boottime_ns() - seen->uptime_s * 1'000'000'000;
-    if (!meet(started_ns)) return {};
+    if (!meet(started_ns(*seen))) return {};
     threads_ = seen->threads;
+    paused_ = seen->paused;
+    if (seen->created != last_created_) newcomer_ns_ = monotonic_ns();
+    last_created_ = seen->created;
     const bool asked = last_questions_ >= 0 && seen->questions != last_questions_;
     last_questions_ = seen->questions;
     count(seen->clients, asked);
@@ -316,21 +363,18 @@ class Drain {
   }
 
   // Whether this is still the ProxySQL that was to be drained. Another one has nothing to do with it.
-  bool meet(int64_t started_ns) {
+  bool meet(int64_t started) {
     if (record_.proxysql_started_ns == 0) {
-      record_.proxysql_started_ns = started_ns;
+      record_.proxysql_started_ns = started;
       // A drain before this one, of the same boot, has lowered them already: what it found is what is to be restored.
-      const bool again = before_.wait_timeout_ms >= 0 &&
-                         before_.outcome != static_cast<uint8_t>(DrainOutcome::undone) &&
-                         is_same_boot(before_.proxysql_started_ns, started_ns);
-      if (again) {
+      if (has_left_changes(before_, started)) {
         record_.wait_timeout_ms = before_.wait_timeout_ms;
         record_.poll_timeout_ms = before_.poll_timeout_ms;
         record_.paused = before_.paused;
       }
       return true;
     }
-    if (is_same_boot(record_.proxysql_started_ns, started_ns)) return true;
+    if (is_same_boot(record_.proxysql_started_ns, started)) return true;
     gone("ProxySQL ended by itself, and another one has started");
     client_.reset();
     return false;
@@ -359,7 +403,9 @@ class Drain {
       record_.poll_timeout_ms = seen.poll_timeout_ms;
     }
     if (record_.lowered_to_ms < 0) {
-      if (auto said = tell_unloaded_edits(); !said) return said;
+      auto edits = tell_unloaded_edits(*client_, answer_by());
+      if (!edits) return edits.error();
+      edits_ = std::move(*edits);
     } else if (seen.wait_timeout_ms != record_.lowered_to_ms) {
       log_info("drain: mysql-wait_timeout was set to " + std::to_string(seen.wait_timeout_ms) +
                " by somebody else, a core's load as a rule; lowered again");
@@ -369,21 +415,6 @@ class Drain {
     return set_timeouts(*client_, kPollTimeoutMs, wanted, answer_by());
   }
 
-  // LOAD MYSQL VARIABLES takes everything along that somebody has set and not loaded.
-  Result<void> tell_unloaded_edits() {
-    auto edits = client_->query(
-        "SELECT m.variable_name FROM global_variables m JOIN runtime_global_variables r ON r.variable_name = "
-        "m.variable_name WHERE m.variable_name LIKE 'mysql-%' AND m.variable_value <> r.variable_value",
-        answer_by());
-    if (!edits) return edits.error();
-    for (const auto& row : edits->rows) edits_ += (edits_.empty() ? "" : ", ") + row.at(0);
-    if (!edits_.empty()) {
-      log_warning("drain: " + edits_ +
-                  " had been set and not loaded, and go live with LOAD MYSQL VARIABLES TO RUNTIME");
-    }
-    return {};
-  }
-
   void lose_admin(const Error& error) {
     client_.reset();
     if (error.code != ETIMEDOUT && has_ended()) {
@@ -391,6 +422,8 @@ class Drain {
                                             : "ProxySQL ended by itself");
     }
     record_.admin_unresponsive = 1;
+    newcomer_ns_ = 0;
+    last_created_ = -1;
     next_attempt_ns_ = monotonic_ns() + nanoseconds(retry_).count();
     retry_ = std::min(retry_ * 2, milliseconds(60'000));
     admin_error_ = error.text;
@@ -402,8 +435,8 @@ class Drain {
   }
 
   void look_by_kernel() {
-    const auto clients =
-        count_established(static_cast<uint16_t>(config().mysql_port), Deadline::after(kSocketTableWithin));
+    const auto clients = count_established(static_cast<uint16_t>(config().mysql_port),
+                                           earlier(Deadline::after(kSocketTableWithin), deadline_));
     if (clients) {
       count(*clients, false);
       return;
@@ -420,11 +453,12 @@ class Drain {
   // Whether ProxySQL has ended, by its process, or else by its two ports.
   bool has_ended() const {
     if (process_) return process_->wait_gone(Deadline::after(nanoseconds(0)));
-    for (const int64_t port : {config().mysql_port, config().admin_port}) {
-      const auto state = read_listen_state(static_cast<uint16_t>(port), Deadline::after(kSocketTableWithin));
-      if (!state || state->listening) return false;
-    }
-    return true;
+    const Deadline by = earlier(Deadline::after(kSocketTableWithin), deadline_);
+    const auto mysql = read_listen_state(static_cast<uint16_t>(config().mysql_port), by);
+    if (!mysql || mysql->listening) return false;
+    if (is_unix_socket(config().admin_host)) return !is_served(config().admin_host);
+    const auto admin = read_listen_state(static_cast<uint16_t>(config().admin_port), by);
+    return admin && !admin->listening;
   }
 
   int finish(DrainAction action) {
@@ -432,19 +466,19 @@ class Drain {
     if (!policy_.stops) return end_drained();
     enter(DrainPhase::stop);
     const int64_t left = record_.clients;
+    if (!process_) find_process();
     std::string how = ask_to_stop();
-    if (!how.empty()) wait_ended(earlier(Deadline::after(kShutdownAnswer), deadline_));
-    if (!has_ended()) {
-      if (!process_) find_process();
+    bool ended = !how.empty() && wait_ended(earlier(Deadline::after(kShutdownAnswer), deadline_));
+    if (!ended) {
       if (process_ && process_->signal(SIGTERM)) {
         how = "SIGTERM to process " + std::to_string(process_->pid());
         log_warning("drain: " + how + (admin_error_.empty() ? "" : ", for " + admin_error_));
       }
-      wait_ended(deadline_);
+      ended = wait_ended(deadline_);
     }
     record_.clients = left;
     const std::string cut = left == 0 ? "no client was left" : clients_text(left) + " cut";
-    if (!has_ended()) {
+    if (!ended) {
       return end(DrainOutcome::failed, admin_code_ == 0 ? kExitTimeout : admin_code_,
                  "ProxySQL runs on: " + (admin_error_.empty() ? "it didn't end in time" : admin_error_) +
                      (process_ ? "" : ", and its process can't be seen from here to send it SIGTERM") + "; " +
@@ -454,8 +488,12 @@ class Drain {
     return end(DrainOutcome::stopped, kExitOk, "ProxySQL was stopped by " + how + "; " + cut);
   }
 
-  void wait_ended(Deadline by) const {
-    while (!has_ended() && !by.passed()) wait_for_end(earlier(Deadline::after(kPoll), by));
+  bool wait_ended(Deadline by) const {
+    while (!has_ended()) {
+      if (by.passed()) return false;
+      wait_for_end(earlier(Deadline::after(kPoll), by));
+    }
+    return true;
   }
 
   // Waits until `by`, or until the process is seen to end; whether it was.
@@ -469,12 +507,12 @@ class Drain {
   void pause() {
     enter(DrainPhase::pause);
     log_warning("drain: " + clients_text(record_.clients) + " still here near the deadline: PROXYSQL PAUSE");
-    const Deadline by =
-        Deadline::at_monotonic_ns(deadline_.monotonic_instant_ns() - nanoseconds(kDrainStopReserve).count());
-    auto paused = client_->query("PROXYSQL PAUSE", by);
+    const auto paused = client_->query("PROXYSQL PAUSE", last_steps());
     const bool already = !paused && paused.error().text.find("already paused") != std::string::npos;
-    record_.paused = paused || already ? 1 : 0;
-    if (!paused && !already) {
+    // One that wasn't answered in time may still come into effect. What somebody else has paused isn't ours to resume.
+    if (paused || !is_refusal(paused.error())) record_.paused = 1;
+    paused_ = paused || already;
+    if (!paused_) {
       admin_error_ = paused.error().text;
       log_warning("drain: " + admin_error_);
     }
@@ -485,7 +523,7 @@ class Drain {
   // "" if it can't be asked: a connection that is lost on the way is ProxySQL's way to say yes.
   std::string ask_to_stop() {
     const Deadline by = earlier(Deadline::after(kShutdownAnswer), deadline_);
-    if (record_.admin_unresponsive != 0 && !client_) return "";
+    if (record_.admin_unresponsive != 0 && !client_ && process_) return "";  // a signal is surer
     if (!client_) {
       auto client = AdminClient::connect(admin_target(config()), by);
       if (!client) {
@@ -504,16 +542,15 @@ class Drain {
   }
 
   int end_drained() {
-    if (record_.clients > 0 && record_.paused == 0) {
+    if (record_.clients != 0 && !paused_) {
       return end(DrainOutcome::failed, admin_code_ == 0 ? kExitTimeout : admin_code_,
                  clients_text(record_.clients) + " still here at the deadline" +
                      (admin_error_.empty() ? "" : ": " + admin_error_) +
                      "; readiness stays 503 until proxysql-pulse undrain");
     }
     return end(DrainOutcome::drained, kExitOk,
-               record_.paused != 0
-                   ? "drained and paused: new connections are refused; " + clients_text(record_.clients) + " left"
-                   : "drained, no client is left; proxysql-pulse undrain ends it");
+               paused_ ? "drained and paused: new connections are refused; " + clients_text(record_.clients) + " left"
+                       : "drained, no client is left; proxysql-pulse undrain ends it");
   }
 
   int end(DrainOutcome outcome, int code, const std::string& what) {
@@ -561,26 +598,36 @@ class Drain {
 
   int64_t threads_ = 0;
   int64_t last_questions_ = -1;
+  int64_t last_created_ = -1;
+  int64_t newcomer_ns_ = 0;  // when the last one was seen, or the first look taken
   int64_t empty_since_ns_ = 0;
   std::string edits_;
+  bool paused_ = false;
   bool gone_ = false;
   std::string gone_reason_;
 };
 
 }  // namespace
 
-std::string drain_lock_path(const std::string& state_path) { return state_path + ".drain"; }
+Result<InstanceLock> try_drain_lock(const StateAccess& state, bool create) {
+  return InstanceLock::try_take(state.path(), state.group(), create, ".drain.lock");
+}
 
-Result<void> undo_drain(AdminClient& client, const DrainRecord& record, Deadline deadline) {
+Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadline deadline) {
+  // On a connection of its own: some versions answer RESUME twice.
+  auto client = AdminClient::connect(admin_target(config), deadline);
+  if (!client) return client.error();
+  const auto seen = look_at(*client, deadline);
+  if (!seen) return seen.error();
+  if (!has_left_changes(record, started_ns(*seen))) return {};
   if (record.wait_timeout_ms >= 0) {
-    auto restored = set_timeouts(client, record.poll_timeout_ms, record.wait_timeout_ms, deadline);
+    if (auto edits = tell_unloaded_edits(*client, deadline); !edits) return edits.error();
+    auto restored = set_timeouts(*client, record.poll_timeout_ms, record.wait_timeout_ms, deadline);
     if (!restored) return restored;
   }
-  if (record.paused == 0 && record.phase != static_cast<uint8_t>(DrainPhase::pause)) return {};
-  const auto seen = look_at(client, deadline);
-  if (!seen) return seen.error();
-  if (!seen->paused) return {};
-  auto resumed = client.query("PROXYSQL RESUME", deadline);
+  const bool paused = record.paused != 0 || record.phase == static_cast<uint8_t>(DrainPhase::pause);
+  if (!paused || !seen->paused) return {};
+  auto resumed = client->query("PROXYSQL RESUME", deadline);
   if (!resumed) return resumed.error();
   return {};
 }
@@ -602,10 +649,10 @@ int run_undrain(const Options& options) {
   const Config& config = state.loaded().config;
   // Not the beat's timeout: somebody waits for this one.
   const Deadline deadline = io_deadline(began, options.timeout.value_or(milliseconds(5000)));
-  auto lock = InstanceLock::try_take(drain_lock_path(state.path()), state.group());
+  auto lock = try_drain_lock(state);
   while (lock && !lock->taken() && !deadline.passed()) {
     pause_for(kPoll);
-    lock = InstanceLock::try_take(drain_lock_path(state.path()), state.group());
+    lock = try_drain_lock(state);
   }
   if (!lock) return fail(kExitUnavailable, lock.error().text);
   if (!lock->taken()) return fail(kExitSkipped, "a drain is under way; end it first (proxysql-pulse status shows it)");
@@ -626,9 +673,10 @@ int run_undrain(const Options& options) {
   if (!client) return fail(exit_code_of(client.error(), Phase::connect), client.error().text);
   const auto seen = look_at(*client, deadline);
   if (!seen) return fail(exit_code_of(seen.error(), Phase::observe), seen.error().text);
-  const DrainLeft left = judge_drain(record, since_ns, boottime_ns() - seen->uptime_s * 1'000'000'000);
+  const DrainLeft left = judge_drain(record, since_ns, started_ns(*seen));
   if (left != DrainLeft::other_boot) {
-    if (auto undone = undo_drain(*client, record, deadline); !undone) {
+    if (seen->paused) record.paused = 1;  // whoever did it: this is to be in service again
+    if (auto undone = undo_drain(config, record, deadline); !undone) {
       return fail(exit_code_of(undone.error(), Phase::act), undone.error().text);
     }
   }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "scheduler/options.h"
+#include "scheduler/state_access.h"
 #include "shm/layout.h"
-#include "src/admin_client.h"
+#include "shm/lock.h"
 #include "src/clock.h"
+#include "src/config.h"
 #include "src/result.h"
 
 namespace pulse {
@@ -16,11 +18,10 @@ int run_drain(const Options& options);
 // Puts a ProxySQL that was drained and runs on back into service.
 int run_undrain(const Options& options);
 
-// Where the lock of drains lies: held by the one that runs, from its announcement to its end.
-std::string drain_lock_path(const std::string& state_path);
+// The lock of drains, STATE.drain.lock: held by the one that runs, from its announcement to its end. Never waits.
+Result<InstanceLock> try_drain_lock(const StateAccess& state, bool create = true);
 
-// Restores what the drain of `record` changed in the ProxySQL behind `client`: its two variables, and the listeners if
-// it paused them.
-Result<void> undo_drain(AdminClient& client, const DrainRecord& record, Deadline deadline);
+// Restores what the drain of `record` changed in ProxySQL: its two variables, and the listeners if it paused them.
+Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadline deadline);
 
 }  // namespace pulse

@@ -30,15 +30,14 @@ void give_to_owner_of_segment(int fd, std::string path) {
 }
 
 // Opens before it creates: in a sticky directory the kernel may refuse O_CREAT on another user's existing file.
-UniqueFd open_lock_file(const std::string& state_path, std::optional<gid_t> group, bool create) {
-  const std::string path = state_path + ".lock";
+UniqueFd open_lock_file(const std::string& path, const std::string& state_path, std::optional<gid_t> group,
+                        bool create) {
   constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
   UniqueFd fd(::open(path.c_str(), kFlags));
   if (fd || errno != ENOENT || !create) return fd;
   fd = UniqueFd(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, group ? 0660 : 0600));
   if (fd) give_to_owner_of_segment(fd.get(), state_path);
   if (fd && group) {
-    // Best effort: whoever can't open the file uses the socket, and says so by its error if that fails too.
     if (::fchown(fd.get(), static_cast<uid_t>(-1), *group) != 0 || ::fchmod(fd.get(), 0660) != 0) errno = 0;
   }
   if (!fd && errno == EEXIST) fd = UniqueFd(::open(path.c_str(), kFlags));
@@ -47,21 +46,23 @@ UniqueFd open_lock_file(const std::string& state_path, std::optional<gid_t> grou
 
 }  // namespace
 
-Result<InstanceLock> InstanceLock::try_take(const std::string& state_path, std::optional<gid_t> group, bool create) {
-  UniqueFd fd = open_lock_file(state_path, group, create);
+Result<InstanceLock> InstanceLock::try_take(const std::string& state_path, std::optional<gid_t> group, bool create,
+                                            const char* suffix) {
+  const std::string path = state_path + suffix;
+  UniqueFd fd = open_lock_file(path, state_path, group, create);
   struct stat file {};
-  if (!fd || ::fstat(fd.get(), &file) != 0 || !S_ISREG(file.st_mode)) return try_socket(state_path);
+  if (!fd || ::fstat(fd.get(), &file) != 0 || !S_ISREG(file.st_mode)) return try_socket(path);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return InstanceLock(std::move(fd));
   if (errno == EWOULDBLOCK) return InstanceLock(UniqueFd());
-  return try_socket(state_path);  // a file system without flock
+  return try_socket(path);  // a file system without flock
 }
 
-Result<InstanceLock> InstanceLock::try_socket(const std::string& state_path) {
-  const std::string what = "lock " + state_path + ".lock, or a socket in its place";
+Result<InstanceLock> InstanceLock::try_socket(const std::string& lock_path) {
+  const std::string what = "lock " + lock_path + ", or a socket in its place";
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const int length = std::snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "proxysql-pulse.%016llx",
-                                   static_cast<unsigned long long>(fnv1a(state_path)));
+                                   static_cast<unsigned long long>(fnv1a(lock_path)));
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return system_error(what, errno);
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + static_cast<size_t>(length));

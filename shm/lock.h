@@ -19,14 +19,16 @@ class InstanceLock {
  public:
   // Tries to take the lock of the segment at `state_path`; never waits: ask taken() of what comes back.
   // `group` and `create` as in SegmentOptions; a file that mustn't be created and isn't there is replaced by the
-  // socket. Fails only if neither kind of lock can be had; error().code is the errno.
-  static Result<InstanceLock> try_take(const std::string& state_path, std::optional<gid_t> group, bool create = true);
+  // socket. What root creates belongs to the segment's owner, who has to take it too. Another `suffix` is another lock.
+  // Fails only if neither kind of lock can be had; error().code is the errno.
+  static Result<InstanceLock> try_take(const std::string& state_path, std::optional<gid_t> group, bool create = true,
+                                       const char* suffix = ".lock");
 
   bool taken() const { return static_cast<bool>(fd_); }
 
  private:
   explicit InstanceLock(UniqueFd fd) : fd_(std::move(fd)) {}
-  static Result<InstanceLock> try_socket(const std::string& state_path);
+  static Result<InstanceLock> try_socket(const std::string& lock_path);
 
   UniqueFd fd_;
 };

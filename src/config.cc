@@ -229,7 +229,7 @@ class Loader {
     config.kubernetes_account = "/var/run/secrets/kubernetes.io/serviceaccount";
     config.kubernetes_core_selector = "app=proxysql,component=core";
     config.kubernetes_satellite_selector = "app=proxysql,component=satellite";
-    config.drain_steps = {"2000:4000", "1000:3000", "500:4000", "200:6000", "50:3000", "0"};
+    config.drain_steps = {"2000:4000", "1000:3000", "500:3000", "200:3000", "50:2000", "0"};
     config.core_modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
     for (const char* group :
          {"admin_variables", "mysql_variables", "mysql_servers", "mysql_replication_hostgroups",

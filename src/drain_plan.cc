@@ -14,6 +14,7 @@ namespace {
 constexpr milliseconds kPausePerThread{1070};
 constexpr milliseconds kPauseBase{1000};
 
+// What a process needs beyond the drain's own deadline, at most.
 constexpr milliseconds kAroundDrain{2000};
 
 bool take_number(std::string_view& text, milliseconds& number) {
@@ -89,9 +90,13 @@ DrainAction next_drain_action(const DrainPolicy& policy, const DrainSight& sight
 }
 
 milliseconds wait_timeout_at(const DrainPolicy& policy, const DrainSight& sight) {
-  // The last step has two seconds at least: ProxySQL looks for idle connections once a second.
+  const bool settled = sight.elapsed >= policy.settle;
+  if (settled && sight.no_newcomer_for >= kDrainNoNewcomer) return policy.steps.back().wait_timeout;
+  // The last step has a quarter of the time, and two seconds at least: a transaction that began under another one has
+  // to end, and then ProxySQL, which looks once a second, has to meet the gap before the next.
   constexpr milliseconds kLast{2000};
-  const milliseconds end = pause_at(policy, sight.mysql_threads).value_or(policy.timeout - kDrainStopReserve) - kLast;
+  const milliseconds all = pause_at(policy, sight.mysql_threads).value_or(policy.timeout - kDrainStopReserve);
+  const milliseconds end = all - std::max(kLast, all / 4);
   const milliseconds span = span_of(policy.steps);
   const double scale =
       span <= end ? 1.0 : static_cast<double>(std::max<int64_t>(0, end.count())) / static_cast<double>(span.count());
@@ -102,7 +107,7 @@ milliseconds wait_timeout_at(const DrainPolicy& policy, const DrainSight& sight)
     value = step.wait_timeout;
     begins += static_cast<double>(step.lasts.count()) * scale;
   }
-  return sight.elapsed < policy.settle ? std::max(value, kDrainLowestUnsettled) : value;
+  return settled ? value : std::max(value, kDrainLowestUnsettled);
 }
 
 std::chrono::seconds least_grace(const Config& config) {
@@ -124,15 +129,30 @@ bool is_draining(int64_t draining_since_ns, const DrainRecord& record, int64_t p
   return !stopped || port_answers_since_ns <= record.ended_ns;
 }
 
+bool may_be_at_work(int64_t draining_since_ns, const DrainRecord& record, milliseconds timeout, int64_t now_ns) {
+  if (draining_since_ns == 0 || record.ended_ns >= draining_since_ns) return false;
+  const int64_t deadline_ns =
+      record.began_ns >= draining_since_ns ? record.deadline_ns : draining_since_ns + nanoseconds(timeout).count();
+  return now_ns < deadline_ns + nanoseconds(kAroundDrain).count();
+}
+
 DrainLeft judge_drain(const DrainRecord& record, int64_t draining_since_ns, int64_t proxysql_started_ns) {
   // Announced, and dead before it could write down of which boot it is: then only a ProxySQL that started later is
   // another one.
   const bool of_this_drain = record.began_ns >= draining_since_ns;
+  const bool ended = of_this_drain && record.ended_ns >= record.began_ns;
+  // It was seen to end, so whatever answers now is another one, however soon it came.
+  if (ended && record.outcome == static_cast<uint8_t>(DrainOutcome::stopped)) return DrainLeft::other_boot;
   const bool same_boot = of_this_drain && record.proxysql_started_ns != 0
                              ? is_same_boot(record.proxysql_started_ns, proxysql_started_ns)
                              : proxysql_started_ns <= draining_since_ns;
   if (!same_boot) return DrainLeft::other_boot;
-  return of_this_drain && record.ended_ns >= record.began_ns ? DrainLeft::stays : DrainLeft::died;
+  return ended ? DrainLeft::stays : DrainLeft::died;
+}
+
+bool has_left_changes(const DrainRecord& record, int64_t proxysql_started_ns) {
+  return record.outcome != static_cast<uint8_t>(DrainOutcome::undone) && record.proxysql_started_ns != 0 &&
+         is_same_boot(record.proxysql_started_ns, proxysql_started_ns);
 }
 
 const char* name(DrainPhase phase) {

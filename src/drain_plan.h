@@ -40,12 +40,17 @@ inline constexpr milliseconds kDrainStopReserve{1500};
 // While clients may still come back here, nothing below this: each close has a small chance to meet a request.
 inline constexpr milliseconds kDrainLowestUnsettled{200};
 
+// Settled and without a new connection for that long, the pod is out of the balancer: whoever is closed now doesn't
+// come back, and the last step is the one that closes each client once.
+inline constexpr milliseconds kDrainNoNewcomer{2000};
+
 // What one look at ProxySQL showed.
 struct DrainSight {
-  milliseconds elapsed{0};    // since the announcement
-  milliseconds empty_for{0};  // since when no client has been seen; 0 if there is one, or if nobody knows
-  int64_t mysql_threads = 0;  // 0: not known
-  bool admin = false;         // the admin interface answers
+  milliseconds elapsed{0};          // since the announcement
+  milliseconds empty_for{0};        // since when no client has been seen; 0 if there is one, or if nobody knows
+  milliseconds no_newcomer_for{0};  // since when no new connection has come; 0 if one has, or if nobody knows
+  int64_t mysql_threads = 0;        // 0: not known
+  bool admin = false;               // the admin interface answers
 };
 
 enum class DrainAction {
@@ -63,7 +68,8 @@ std::optional<milliseconds> pause_at(const DrainPolicy& policy, int64_t mysql_th
 
 DrainAction next_drain_action(const DrainPolicy& policy, const DrainSight& sight);
 
-// The mysql-wait_timeout of this moment. The steps' spans shrink to what the timeout leaves them.
+// The mysql-wait_timeout of this moment: the last step's once the pod is out of the balancer, before that the steps go
+// by the clock. Their spans shrink to what the timeout leaves them.
 milliseconds wait_timeout_at(const DrainPolicy& policy, const DrainSight& sight);
 
 // What terminationGracePeriodSeconds has to be at least: the drain's timeout, and 2 s for what is around it.
@@ -76,6 +82,10 @@ std::string grace_problem(const Config& config);
 // since after ProxySQL was stopped belongs to another ProxySQL.
 bool is_draining(int64_t draining_since_ns, const DrainRecord& record, int64_t port_answers_since_ns);
 
+// Whether the process of that drain may still be at work, a little beyond its deadline included: by its record, or, if
+// it hasn't written one, by the timeout that is configured.
+bool may_be_at_work(int64_t draining_since_ns, const DrainRecord& record, milliseconds timeout, int64_t now_ns);
+
 // What a beat makes of a drain that it finds in the segment and that no process works on.
 enum class DrainLeft {
   stays,      // done, in the same boot of ProxySQL: in effect until undrain or ProxySQL's end
@@ -83,6 +93,10 @@ enum class DrainLeft {
   other_boot  // of a ProxySQL that is gone
 };
 DrainLeft judge_drain(const DrainRecord& record, int64_t draining_since_ns, int64_t proxysql_started_ns);
+
+// Whether what the drain of `record` changed is still to be undone in a ProxySQL that started then. The last record may
+// be of an earlier drain than the one that was announced.
+bool has_left_changes(const DrainRecord& record, int64_t proxysql_started_ns);
 
 const char* name(DrainPhase phase);
 const char* name(DrainOutcome outcome);

@@ -31,7 +31,7 @@ using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
 // Which of the two lists the process has sockets of.
 std::pair<bool, bool> sockets_of(const std::string& process, const std::vector<uint32_t>& one,
-                                 const std::vector<uint32_t>& other) {
+                                 const std::vector<uint32_t>& other, Deadline deadline) {
   std::pair<bool, bool> has{false, false};
   const std::string path = process + "/fd";
   const Directory directory(::opendir(path.c_str()), ::closedir);
@@ -40,6 +40,7 @@ std::pair<bool, bool> sockets_of(const std::string& process, const std::vector<u
     return std::find(list.begin(), list.end(), inode) != list.end();
   };
   while (const dirent* entry = ::readdir(directory.get())) {
+    if ((has.first && has.second) || deadline.passed()) break;
     char target[64];
     const ssize_t length = ::readlinkat(::dirfd(directory.get()), entry->d_name, target, sizeof target);
     constexpr std::string_view kSocket = "socket:[";
@@ -110,7 +111,8 @@ std::optional<ProcessHandle> ProcessHandle::with_sockets(const std::vector<uint3
     if (std::from_chars(entry->d_name, end, pid).ptr != end || pid <= 0 || pid == ::getpid()) continue;
     // The descriptor first, so that what is looked at is what is held.
     UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!fd || sockets_of(std::string("/proc/") + entry->d_name, one, other) != std::pair(true, true)) continue;
+    if (!fd || sockets_of(std::string("/proc/") + entry->d_name, one, other, deadline) != std::pair(true, true))
+      continue;
     if (found) return std::nullopt;  // two: whose it is can't be told
     found = ProcessHandle(pid, std::move(fd));
   }

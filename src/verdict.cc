@@ -130,6 +130,7 @@ Policy make_policy(const Config& config, const std::string& host_name) {
   policy.backoff_max_ns = ns(config.backoff_max);
   policy.mysql_dead_after_ns = ns(config.mysql_dead_after);
   policy.live_after_ns = ns(config.live_after);
+  policy.drain_timeout = config.drain_timeout;
   uint64_t hash = fnv1a(host_name);  // with a last mixing step: pod names differ in their last letters
   hash ^= hash >> 32;
   hash *= 0x9E3779B97F4A7C15;
@@ -184,7 +185,8 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
   const bool wedged_for_long = view.record.consecutive_timeouts > 0 && policy.live_after_ns > 0 &&
                                now_ns - view.record.wedged_since_ns > policy.live_after_ns + policy.live_stagger_ns;
   // A restart in the middle of a drain would cut those whom it waits for.
-  verdict.live.passes = (draining && !has_ended(view)) || (!port_dead && !wedged_for_long);
+  const bool drain_runs = draining && may_be_at_work(view.draining_since_ns, view.drain, policy.drain_timeout, now_ns);
+  verdict.live.passes = drain_runs || (!port_dead && !wedged_for_long);
   verdict.live.message = verdict.live.passes ? verdict.message
                          : port_dead         ? port_message + ", for " + show_span(now_ns - port.since_ns)
                                              : verdict.message + "; that is longer than live_after";

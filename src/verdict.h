@@ -30,8 +30,9 @@ struct Policy {
   int64_t interval_ns = 5'000'000'000;
   int64_t backoff_max_ns = 30'000'000'000;
   int64_t mysql_dead_after_ns = 10'000'000'000;
-  int64_t live_after_ns = 0;    // 0: a wedge never fails liveness
-  int64_t live_stagger_ns = 0;  // this host's own part of the stagger, added to live_after
+  int64_t live_after_ns = 0;                        // 0: a wedge never fails liveness
+  int64_t live_stagger_ns = 0;                      // this host's own part of the stagger, added to live_after
+  std::chrono::milliseconds drain_timeout{25'000};  // of one without a record of its own
   BackoffPolicy backoff() const { return {interval_ns, backoff_max_ns}; }
 };
 

@@ -80,6 +80,7 @@ Process::Process(const std::vector<std::string>& argv, const TempDir& dir, Optio
   ::dup2(out, 2);
   ::close(out);
   ::close(none);
+  ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);  // Connector/C's sockets stay open across exec otherwise
   if (options.in_child) options.in_child();
   ::execve(arguments[0], arguments.data(), environment.data());
   ::_exit(127);
@@ -155,15 +156,16 @@ void Server::write_config() {
 
 void Server::start() {
   std::vector<std::string> argv;
-  if (is_real()) {
+  if (!is_double()) {
     argv = {std::getenv("PROXYSQL_BIN"), "--no-version-check", "-f", "-c", config_path_, "-D", dir_ / "data"};
   } else {
     argv = {binary("proxysql-double"), "-f", "-c", config_path_, "-D", dir_ / "data", "--control", dir_ / "control"};
+    argv.insert(argv.end(), options_.arguments.begin(), options_.arguments.end());
   }
   process_ = std::make_unique<Process>(argv, dir_, Process::Options{{"PATH=/usr/bin:/bin"}, "server", {}});
   const bool up = eventually([&] {
     return !process_->running() || (connect_loopback(admin_port_) && connect_loopback(mysql_port_) &&
-                                    (is_real() || connect_control(dir_ / "control")));
+                                    (!is_double() || connect_control(dir_ / "control")));
   });
   ASSERT_TRUE(up && process_->running()) << process_->output();
 }
@@ -266,15 +268,15 @@ nlohmann::json Server::status() const {
   return json;
 }
 
-std::vector<pid_t> Server::beats() const {
+std::vector<pid_t> Server::processes(const std::string& command) const {
   std::vector<pid_t> found;
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
   while (const dirent* entry = ::readdir(proc.get())) {
     const pid_t pid = std::atoi(entry->d_name);
     if (pid <= 0) continue;
-    const std::string command = read_file("/proc/" + std::string(entry->d_name) + "/cmdline");
-    if (command.find("proxysql-pulse") != std::string::npos && command.find(config_path_) != std::string::npos &&
-        command.find("beat") != std::string::npos) {
+    const std::string line = read_file("/proc/" + std::string(entry->d_name) + "/cmdline");  // zeros between words
+    if (line.find("proxysql-pulse") != std::string::npos && line.find(config_path_) != std::string::npos &&
+        line.find('\0' + command + '\0') != std::string::npos) {
       found.push_back(pid);
     }
   }
@@ -300,10 +302,18 @@ Daemon::Daemon(const Server& server, std::vector<std::string> arguments)
   EXPECT_TRUE(up && port_ != 0) << process_.output();
 }
 
-Daemon::Answer Daemon::get(const std::string& path, const std::string& method) const {
+Daemon::Answer Daemon::ask(const Request& wanted) const {
   const int64_t began = monotonic_ns();
-  const UniqueFd fd = connect_loopback(port_);
-  const std::string request = method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = loopback_address(port_);
+  ::inet_pton(AF_INET, wanted.address.c_str(), &address.sin_addr);
+  const timeval patience{wanted.patience.count(), 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
+  const std::string length =
+      wanted.body.empty() ? "" : "Content-Length: " + std::to_string(wanted.body.size()) + "\r\n";
+  const std::string request = wanted.method + " " + wanted.path + " HTTP/1.1\r\nHost: localhost\r\n" + wanted.headers +
+                              length + "Connection: close\r\n\r\n" + wanted.body;
   std::string text;
   if (fd && ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
     char buffer[65536];
@@ -317,7 +327,7 @@ Daemon::Answer Daemon::get(const std::string& path, const std::string& method) c
   answer.status = std::stoi(text.substr(9));
   answer.head = text.substr(0, body + 2);
   answer.text = text.substr(body + 4);
-  if (method != "HEAD") answer.body = nlohmann::json::parse(answer.text, nullptr, false);
+  if (wanted.method != "HEAD") answer.body = nlohmann::json::parse(answer.text, nullptr, false);
   return answer;
 }
 

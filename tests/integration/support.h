@@ -74,6 +74,8 @@ class Server {
     std::string bootstrap = "";  // elements of proxysql_servers
     std::string mysql_servers = "{ address=\"127.0.0.1\", port=3306, hostgroup=0 },";
     bool start = true;
+    bool double_always = false;               // also where PROXYSQL_BIN names a real one: a backend for it
+    std::vector<std::string> arguments = {};  // more, for the double
   };
   explicit Server(Options options);
   ~Server();
@@ -97,6 +99,8 @@ class Server {
   // Column 0 of the rows, as "a,b,c".
   std::string column(const std::string& statement);
 
+  bool is_double() const { return options_.double_always || !is_real(); }
+
   // One line to the double's control socket, its JSON answer.
   nlohmann::json control(const std::string& command);
 
@@ -109,8 +113,9 @@ class Server {
   Ran run(std::vector<std::string> arguments, std::vector<std::string> environment = {}) const;
   Ran beat() const { return run({"beat"}); }
   nlohmann::json status() const;
-  // Live processes of proxysql-pulse that belong to this server (by their state file).
-  std::vector<pid_t> beats() const;
+  // Live processes of proxysql-pulse that run this command for this server (by its file).
+  std::vector<pid_t> processes(const std::string& command) const;
+  std::vector<pid_t> beats() const { return processes("beat"); }
 
  private:
   void write_config();
@@ -138,7 +143,16 @@ class Daemon {
   explicit Daemon(const Server& server, std::vector<std::string> arguments = {});
   uint16_t port() const { return port_; }
   Process& process() { return process_; }
-  Answer get(const std::string& path, const std::string& method = "GET") const;
+  struct Request {
+    std::string path;
+    std::string method = "GET";
+    std::string headers = "";  // lines, each with its end
+    std::string body = "";
+    std::string address = "127.0.0.1";
+    seconds patience{5};  // between two reads
+  };
+  Answer ask(const Request& request) const;
+  Answer get(const std::string& path, const std::string& method = "GET") const { return ask({path, method}); }
   std::string state() const;
 
  private:

@@ -23,7 +23,8 @@ struct Answer {
   enum class Kind { ok, error, rows, connection_lost };
   Kind kind = Kind::ok;
   int64_t affected = 0;
-  std::string text;  // info of an OK, message of an error
+  bool twice = false;  // two OK packets for one statement
+  std::string text;    // info of an OK, message of an error
   int code = 1045;
   std::string sqlstate = "28000";
   ResultSet set;

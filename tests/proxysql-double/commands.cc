@@ -117,9 +117,16 @@ std::optional<Answer> load_or_save(const Call& call) {
 }
 
 // PROXYSQL ...
+// 3.x stops and starts two modules, and says OK for each.
+Answer ok_for_each_module(const Server& server) {
+  Answer answer = Answer::ok();
+  answer.twice = server.options.version.starts_with("3.");
+  return answer;
+}
+
 std::optional<Answer> proxysql_pause(const Call& call) {
   log_info("Received PROXYSQL PAUSE command");
-  if (call.server.mysql_port.pause()) return Answer::ok();
+  if (call.server.mysql_port.pause()) return ok_for_each_module(call.server);
   return Answer::admin_error("ProxySQL MySQL module is already paused, impossible to pause");
 }
 
@@ -129,7 +136,7 @@ std::optional<Answer> proxysql_resume(const Call& call) {
     return Answer::admin_error("ProxySQL MySQL module is not paused, impossible to resume");
   }
   if (auto resumed = call.server.mysql_port.resume(); !resumed) return Answer::admin_error(resumed.error().text);
-  return Answer::ok();
+  return ok_for_each_module(call.server);
 }
 
 std::optional<Answer> proxysql_shutdown(const Call& call) {

@@ -248,6 +248,23 @@ TEST(ProxysqlDouble, WaitTimeoutClosesIdleSessionsButNoTransactions) {
   EXPECT_EQ("1", busy.ask("SELECT 1"));
 }
 
+// Seen on 2.7.1: a client that has its greeting and hasn't logged in is no exception.
+TEST(ProxysqlDouble, ALoginThatIsUnderWayIsIdleToo) {
+  const Double server("");
+  const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(server.mysql_port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(0, ::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+  EXPECT_TRUE(eventually([&] { return server.control("stats")["mysql_connections_now"] == 1; }));
+  Connection admin = server.admin();
+  admin.ask("SET mysql-wait_timeout=0");
+  admin.ask("LOAD MYSQL VARIABLES TO RUNTIME");
+  EXPECT_TRUE(eventually([&] { return server.control("stats")["mysql_connections_now"] == 0; }));
+  ::close(client);
+}
+
 TEST(ProxysqlDouble, PauseRefusesNewConnectionsAndResumeBringsThemBack) {
   const Double server("");
   Connection open(server.mysql_port, "app", "app");

@@ -27,6 +27,7 @@ constexpr milliseconds kMaintenanceInterval{1000};
 constexpr milliseconds kPauseOfFirstThread{20};
 constexpr milliseconds kPauseOfFurtherThread{1070};
 constexpr milliseconds kPauseStopsAccepting{500};
+constexpr milliseconds kLongestPollAtZero{100};  // with mysql-wait_timeout=0
 constexpr milliseconds kFaultSlice{100};
 
 std::string digest_text(const std::string& text) {
@@ -267,6 +268,7 @@ void MysqlPort::run(Worker& worker) {
 int MysqlPort::wait_ms(Worker& worker) const {
   const auto now = Clock::now();
   milliseconds wait(variables_.number("mysql-poll_timeout"));
+  if (variables_.number("mysql-wait_timeout") == 0) wait = std::min(wait, kLongestPollAtZero);
   const std::lock_guard lock(worker.mutex);
   if (faults_.at(Port::mysql, Phase::accept) == FaultKind::noaccept) wait = std::min(wait, kFaultSlice);
   for (const auto& [fd, connection] : worker.connections) {
@@ -358,6 +360,9 @@ void MysqlPort::close_connection(Worker& worker, Connection& connection) {
                 std::to_string(connection.peer.port));
   }
   --connected_;
+  // A child that the scheduler has just forked has it open, too. A reset comes with close() alone.
+  if (!connection.session.wants_reset()) ::shutdown(connection.fd.get(), SHUT_RDWR);
+  watch(worker.epoll, EPOLL_CTL_DEL, connection.fd.get(), 0);
   worker.connections.erase(connection.fd.get());
 }
 
@@ -377,9 +382,14 @@ void MysqlPort::maintain(Worker& worker) {
   const milliseconds limit(variables_.number("mysql-wait_timeout"));
   for (Connection* connection : connections) {
     if (!connection->session.idle_for(limit, now)) continue;
-    log_warning("Killing client connection " + connection->peer.host + ":" + std::to_string(connection->peer.port) +
-                " because inactive for " + std::to_string(connection->session.quiet_time(now).count()) + "ms");
+    const std::string text = "Killing client connection " + connection->peer.host + ":" +
+                             std::to_string(connection->peer.port) + " because inactive for " +
+                             std::to_string(connection->session.quiet_time(now).count()) + "ms";
+    // What has come in during this turn is served first. ProxySQL doesn't look again, but its turns are far shorter.
+    char request = 0;
+    if (::recv(connection->fd.get(), &request, 1, MSG_PEEK) > 0) continue;
     close_connection(worker, *connection);
+    log_warning(text);
   }
 }
 

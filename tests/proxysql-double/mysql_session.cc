@@ -85,7 +85,7 @@ std::optional<Instant> MysqlSession::due() const {
 }
 
 bool MysqlSession::idle_for(milliseconds limit, Instant now) const {
-  return state_ == State::ready && !delayed_until_ && !in_transaction() && quiet_time(now) > limit;
+  return !delayed_until_ && !in_transaction() && quiet_time(now) > limit;
 }
 
 milliseconds MysqlSession::quiet_time(Instant now) const {

@@ -43,7 +43,8 @@ class MysqlSession {
   bool wants_reset() const { return reset_ && output_.empty(); }
   bool quit() const { return quit_; }
   bool in_transaction() const { return begun_ || (!autocommit_ && wrote_); }
-  // No request is being worked on and no transaction is open, for longer than `limit`.
+  // No request is being worked on and no transaction is open, for longer than `limit`. A login that is under way counts
+  // as idle, too.
   bool idle_for(std::chrono::milliseconds limit, Instant now) const;
   std::chrono::milliseconds quiet_time(Instant now) const;
 

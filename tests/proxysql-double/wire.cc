@@ -245,8 +245,10 @@ std::string encode(const Answer& answer, uint8_t sequence, uint16_t status) {
 
 bool encode_in_pieces(const Answer& answer, uint8_t sequence, uint16_t status, const Send& send) {
   switch (answer.kind) {
-    case Answer::Kind::ok:
-      return send(frame(sequence, ok_payload(answer.affected, status, answer.text)));
+    case Answer::Kind::ok: {
+      const std::string packet = frame(sequence, ok_payload(answer.affected, status, answer.text));
+      return send(answer.twice ? packet + packet : packet);
+    }
     case Answer::Kind::error:
       return send(frame(sequence, error_payload(answer.code, answer.sqlstate, answer.text)));
     case Answer::Kind::rows:

@@ -88,14 +88,36 @@ TEST(DrainPlan, TheStepsShrinkToTheTimeThereIs) {
   const DrainPolicy tight = policy(seconds(2), seconds(12));
   const milliseconds pause = *pause_at(tight, 2);
   EXPECT_EQ(milliseconds(2000), wait_timeout_at(tight, sight(milliseconds(0))));
-  EXPECT_EQ(milliseconds(0), wait_timeout_at(tight, sight(pause - seconds(2)))) << "two rounds of ProxySQL's own look";
-  EXPECT_NE(milliseconds(0), wait_timeout_at(tight, sight(pause - milliseconds(2100))));
+  EXPECT_EQ(milliseconds(0), wait_timeout_at(tight, sight(pause - pause / 4)));
+  EXPECT_NE(milliseconds(0), wait_timeout_at(tight, sight(pause - pause / 4 - milliseconds(100))));
+  const DrainPolicy tightest = policy(seconds(0), milliseconds(6000));
+  const milliseconds first = *pause_at(tightest, 2) - seconds(2);
+  EXPECT_EQ(milliseconds(0), wait_timeout_at(tightest, sight(first))) << "two rounds of ProxySQL's own look";
+  EXPECT_NE(milliseconds(0), wait_timeout_at(tightest, sight(first - milliseconds(100))));
 }
 
 TEST(DrainPlan, WhileClientsMayComeBackTheyAreNotHurried) {
   const DrainPolicy lagging = policy(seconds(30), seconds(60));
   EXPECT_EQ(kDrainLowestUnsettled, wait_timeout_at(lagging, sight(milliseconds(29'999))));
   EXPECT_EQ(milliseconds(0), wait_timeout_at(lagging, sight(seconds(30))));
+}
+
+TEST(DrainPlan, OutOfTheBalancerItIsTheLastStepAtOnce) {
+  const DrainPolicy usual = policy();
+  DrainSight out = sight(seconds(5));
+  EXPECT_EQ(milliseconds(1000), wait_timeout_at(usual, out)) << "by the clock";
+  out.no_newcomer_for = kDrainNoNewcomer;
+  EXPECT_EQ(milliseconds(0), wait_timeout_at(usual, out));
+  out.no_newcomer_for = kDrainNoNewcomer - milliseconds(1);
+  EXPECT_EQ(milliseconds(1000), wait_timeout_at(usual, out)) << "one has come: it may still be sent clients";
+  out = sight(milliseconds(4999));
+  out.no_newcomer_for = seconds(4);
+  EXPECT_EQ(milliseconds(1000), wait_timeout_at(usual, out)) << "nobody knows before it is settled";
+  DrainPolicy gentle = policy(seconds(2));
+  gentle.steps = *parse_drain_steps({"2000:4000", "500"});
+  out = sight(seconds(2));
+  out.no_newcomer_for = seconds(2);
+  EXPECT_EQ(milliseconds(500), wait_timeout_at(gentle, out)) << "never below what is configured";
 }
 
 TEST(DrainPlan, TheGraceMustHoldTheDrain) {
@@ -137,12 +159,37 @@ TEST(DrainPlan, ABeatTellsWhatIsLeftOfADrain) {
   EXPECT_EQ(DrainLeft::died, judge_drain(record(200, 0, DrainOutcome::none), s(200), s(101)));
   EXPECT_EQ(DrainLeft::other_boot, judge_drain(record(200, 210, DrainOutcome::drained), s(200), s(205)));
   EXPECT_EQ(DrainLeft::other_boot, judge_drain(record(200, 0, DrainOutcome::none), s(200), s(205)));
+  // Seen to end: whatever answers now is another one, also if its uptime can't tell.
+  EXPECT_EQ(DrainLeft::other_boot, judge_drain(record(200, 210, DrainOutcome::stopped), s(200), s(101)));
   // Killed before it could write a record: the one that stands is of the drain before.
   EXPECT_EQ(DrainLeft::died, judge_drain(record(200, 210, DrainOutcome::drained), s(300), s(101)));
   EXPECT_EQ(DrainLeft::other_boot, judge_drain(record(200, 210, DrainOutcome::stopped), s(300), s(301)));
   // Of a ProxySQL that it never saw.
   EXPECT_EQ(DrainLeft::stays, judge_drain(record(200, 210, DrainOutcome::failed, 0), s(200), s(101)));
   EXPECT_EQ(DrainLeft::other_boot, judge_drain(record(200, 210, DrainOutcome::failed, 0), s(200), s(201)));
+}
+
+TEST(DrainPlan, OnlyTheBootThatWasDrainedHasSomethingLeft) {
+  const auto s = [](int64_t span) { return span * 1'000'000'000; };
+  EXPECT_TRUE(has_left_changes(record(200, 210, DrainOutcome::drained), s(101)));
+  EXPECT_TRUE(has_left_changes(record(200, 0, DrainOutcome::none), s(101)));
+  EXPECT_FALSE(has_left_changes(record(200, 210, DrainOutcome::undone), s(101)));
+  EXPECT_FALSE(has_left_changes(record(200, 210, DrainOutcome::drained), s(205)));
+  EXPECT_FALSE(has_left_changes(record(200, 210, DrainOutcome::drained, 0), s(1))) << "it never met ProxySQL";
+}
+
+TEST(DrainPlan, ADrainIsAtWorkUntilALittleAfterItsDeadline) {
+  const auto s = [](int64_t span) { return span * 1'000'000'000; };
+  const milliseconds timeout = seconds(25);
+  DrainRecord running = record(200, 0, DrainOutcome::none);
+  running.deadline_ns = s(260);  // by --timeout-ms
+  EXPECT_TRUE(may_be_at_work(s(200), running, timeout, s(261)));
+  EXPECT_FALSE(may_be_at_work(s(200), running, timeout, s(263)));
+  EXPECT_FALSE(may_be_at_work(0, running, timeout, s(201))) << "undone";
+  EXPECT_FALSE(may_be_at_work(s(200), record(200, 210, DrainOutcome::stopped), timeout, s(211)));
+  // Announced anew, and no record yet.
+  EXPECT_TRUE(may_be_at_work(s(300), record(200, 210, DrainOutcome::drained), timeout, s(326)));
+  EXPECT_FALSE(may_be_at_work(s(300), record(200, 210, DrainOutcome::drained), timeout, s(328)));
 }
 
 }  // namespace

@@ -100,5 +100,35 @@ TEST(Lock, DoesNotFollowASymbolicLink) {
   EXPECT_TRUE(lock->taken()) << "by the socket";
 }
 
+TEST(Lock, AnotherSuffixIsAnotherLock) {
+  const test::TempDir dir;
+  const auto beats = InstanceLock::try_take(dir / "state", std::nullopt);
+  const auto drains = InstanceLock::try_take(dir / "state", std::nullopt, true, ".drain.lock");
+  ASSERT_TRUE(beats && drains);
+  EXPECT_TRUE(beats->taken());
+  EXPECT_TRUE(drains->taken());
+  EXPECT_FALSE(InstanceLock::try_take(dir / "state", std::nullopt, true, ".drain.lock")->taken());
+}
+
+// A drain by root, of a ProxySQL whose beats run as another user: they have to see that it runs.
+TEST(Lock, WhatRootMakesBelongsToTheSegmentsOwner) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  const test::TempDir dir;
+  constexpr uid_t kOwner = 65534;
+  ASSERT_EQ(0, ::chown(dir.write("state", "").c_str(), kOwner, kOwner));
+  ASSERT_EQ(0, ::chmod(dir.path().c_str(), 0777));
+  const auto root = InstanceLock::try_take(dir / "state", std::nullopt, true, ".drain.lock");
+  ASSERT_TRUE(root && root->taken());
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    if (::setresuid(kOwner, kOwner, kOwner) != 0) ::_exit(2);
+    const auto lock = InstanceLock::try_take(dir / "state", std::nullopt, true, ".drain.lock");
+    ::_exit(lock && !lock->taken() ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(owner, ::waitpid(owner, &status, 0));
+  EXPECT_EQ(0, status) << "busy, for its owner too";
+}
+
 }  // namespace
 }  // namespace pulse

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,6 +114,61 @@ TEST(KillProcess, SaysWhenItIsGone) {
     pid = sleeper.pid();
   }
   EXPECT_EQ(KillResult::gone, kill_process(pid, INT64_MAX, Deadline::after(std::chrono::seconds(5))));
+}
+
+// Two listening sockets, and a process that has one of them or both.
+class WithSockets : public ::testing::Test {
+ protected:
+  WithSockets() {
+    for (int& fd : sockets_) {
+      fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      EXPECT_EQ(0, ::listen(fd, 1));
+    }
+  }
+  ~WithSockets() override { close_own(); }
+  void close_own() {
+    for (int& fd : sockets_) {
+      if (fd >= 0) ::close(fd);
+      fd = -1;
+    }
+  }
+  std::vector<uint32_t> inode(int which) const {
+    struct stat socket {};
+    EXPECT_EQ(0, ::fstat(sockets_[which], &socket));
+    return {static_cast<uint32_t>(socket.st_ino)};
+  }
+  static std::optional<ProcessHandle> find(const std::vector<uint32_t>& one, const std::vector<uint32_t>& other) {
+    return ProcessHandle::with_sockets(one, other, Deadline::after(std::chrono::seconds(20)));
+  }
+  int sockets_[2] = {-1, -1};
+};
+
+TEST_F(WithSockets, FindsTheProcessThatHasBoth) {
+  const auto one = inode(0), other = inode(1);
+  const Sleeper sleeper;
+  close_own();
+  const auto found = find(one, other);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(sleeper.pid(), found->pid());
+  EXPECT_FALSE(find(one, {1})) << "it has no such socket";
+  EXPECT_FALSE(find({}, other));
+  EXPECT_FALSE(found->wait_gone(Deadline::after(milliseconds(0))));
+  EXPECT_TRUE(found->signal(SIGKILL));
+  EXPECT_TRUE(found->wait_gone(Deadline::after(std::chrono::seconds(5))));
+}
+
+TEST_F(WithSockets, TwoOfThemAreNone) {
+  const auto one = inode(0), other = inode(1);
+  const Sleeper first, second;
+  close_own();
+  EXPECT_FALSE(find(one, other)) << "whose it is can't be told";
+}
+
+TEST_F(WithSockets, NothingBehindTheDeadline) {
+  const auto one = inode(0), other = inode(1);
+  const Sleeper sleeper;
+  close_own();
+  EXPECT_FALSE(ProcessHandle::with_sockets(one, other, Deadline::after(milliseconds(0))));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <vector>
@@ -37,6 +38,7 @@ class Listener {
   }
 
   uint16_t port() const { return port_; }
+  int fd() const { return fd_.get(); }
 
   // Established when it returns: over loopback connect(2) returns after the handshake.
   void connect(int family, int count) {
@@ -163,6 +165,18 @@ TEST_P(SocketTableTest, GivesUpAtADeadlineThatHasPassed) {
   const auto state = read_listen_state(listener.port(), Deadline::after(milliseconds(-1)), GetParam());
   ASSERT_FALSE(state);
   EXPECT_EQ(state.error().code, ETIMEDOUT);
+}
+
+TEST_P(SocketTableTest, NamesListeningSocketsAsProcDoes) {
+  Listener other(AF_INET);
+  Listener listener(AF_INET);
+  struct stat socket {};
+  ASSERT_EQ(0, ::fstat(listener.fd(), &socket));
+  const auto inodes = listening_inodes(listener.port(), soon(), GetParam());
+  ASSERT_TRUE(inodes) << inodes.error().text;
+  EXPECT_EQ((std::vector<uint32_t>{static_cast<uint32_t>(socket.st_ino)}), *inodes);
+  listener.close_listening();
+  EXPECT_TRUE(listening_inodes(listener.port(), soon(), GetParam())->empty());
 }
 
 }  // namespace

@@ -97,6 +97,59 @@ TEST_F(StatusJsonTest, TheTextShowsTwenty) {
   EXPECT_EQ(kMembers, status()["members"].size()) << "whatever is in the segment";
 }
 
+TEST_F(StatusJsonTest, Drain) {
+  EXPECT_TRUE(status()["drain"].is_null());
+  EXPECT_EQ(status_text(input_).find("drain"), std::string::npos);
+  DrainRecord& drain = view_.drain;
+  drain.number = 3;
+  drain.began_ns = kNow - 4'000'000'000;
+  drain.deadline_ns = kNow + 21'000'000'000;
+  drain.clients_first = 12;
+  drain.clients = 5;
+  drain.lowered_to_ms = 500;
+  drain.stops = 1;
+  drain.phase = static_cast<uint8_t>(DrainPhase::settle);
+  json shown = status()["drain"];
+  EXPECT_EQ(3, shown["number"]);
+  EXPECT_EQ("settle", shown["phase"]);
+  EXPECT_EQ("none", shown["outcome"]);
+  EXPECT_EQ(4000, shown["began_ms_ago"]);
+  EXPECT_TRUE(shown["took_ms"].is_null());
+  EXPECT_EQ(21'000, shown["left_ms"]);
+  EXPECT_EQ(true, shown["shuts_down"]);
+  EXPECT_EQ(12, shown["clients_first"]);
+  EXPECT_EQ(5, shown["clients"]);
+  EXPECT_EQ(500, shown["wait_timeout_ms"]);
+  EXPECT_EQ(false, shown["paused"]);
+  EXPECT_EQ(false, shown["admin_unresponsive"]);
+  EXPECT_THAT(status_text(input_), HasSubstr("drain         settle, outcome none, began 4.0 s ago\n"));
+
+  drain.ended_ns = kNow - 1'000'000'000;
+  drain.phase = static_cast<uint8_t>(DrainPhase::ended);
+  drain.outcome = static_cast<uint8_t>(DrainOutcome::stopped);
+  drain.clients = drain.lowered_to_ms = -1;
+  set_text(drain.message, "stopped \"so\"");
+  shown = status()["drain"];
+  EXPECT_EQ("stopped", shown["outcome"]);
+  EXPECT_EQ("stopped \"so\"", shown["message"]);
+  EXPECT_EQ(3000, shown["took_ms"]);
+  EXPECT_TRUE(shown["left_ms"].is_null());
+  EXPECT_TRUE(shown["clients"].is_null());
+  EXPECT_TRUE(shown["wait_timeout_ms"].is_null());
+
+  const json good = json::parse(drain_json(input_, true, "done"));
+  EXPECT_EQ("ok", good["status"]);
+  EXPECT_EQ("done", good["message"]);
+  EXPECT_TRUE(good["clients"].is_null());
+  EXPECT_EQ(shown, good["drain"]);
+  drain.clients = 2;
+  const json bad = json::parse(drain_json(input_, false, "why"));
+  EXPECT_EQ("error", bad["status"]);
+  EXPECT_EQ(2, bad["clients"]);
+  drain.phase = drain.outcome = 200;
+  EXPECT_EQ("unknown", status()["drain"]["phase"]) << "whatever is in the segment";
+}
+
 TEST(Fit, CutsToTheScreen) {
   EXPECT_EQ("abc|de|", fit("abc\nde\n", 3, 5, "|"));
   EXPECT_EQ("ab~|", fit("abcd", 3, 5, "|"));

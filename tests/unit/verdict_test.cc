@@ -237,5 +237,78 @@ TEST_F(VerdictTest, JsonIsValidAndCompleteWhateverTheSegmentHolds) {
   EXPECT_FALSE(status_text(input).empty());
 }
 
+class DrainVerdictTest : public VerdictTest {
+ protected:
+  void SetUp() override {
+    VerdictTest::SetUp();
+    view_.draining_since_ns = view_.drain.began_ns = kNow - 3 * kS;
+    view_.drain.deadline_ns = kNow + 22 * kS;
+    view_.drain.number = 1;
+    view_.drain.phase = static_cast<uint8_t>(DrainPhase::settle);
+    view_.drain.clients = 7;
+  }
+  void end(DrainOutcome outcome) {
+    view_.drain.ended_ns = kNow - kS;
+    view_.drain.outcome = static_cast<uint8_t>(outcome);
+    view_.drain.phase = static_cast<uint8_t>(DrainPhase::ended);
+    set_text(view_.drain.message, "how it ended");
+  }
+};
+
+TEST_F(DrainVerdictTest, IsNotReadyAndStaysAlive) {
+  const Verdict verdict = now();
+  EXPECT_EQ(State::draining, verdict.state);
+  EXPECT_EQ("draining: settle, 7 clients, 22.0 s left", verdict.message);
+  EXPECT_FALSE(verdict.ready.passes);
+  EXPECT_EQ(verdict.message, verdict.ready.message);
+  EXPECT_TRUE(verdict.live.passes);
+  view_.drain.clients = 1;
+  view_.drain.admin_unresponsive = 1;
+  EXPECT_EQ("draining: settle, 1 client, 22.0 s left; the admin interface is unresponsive", now().message);
+  view_.drain.clients = -1;
+  EXPECT_NE(std::string::npos, now().message.find("clients not counted"));
+  view_.maintenance_realtime_ns = 1;
+  EXPECT_EQ(State::draining, now().state) << "that comes first";
+  view_.drain = DrainRecord{};
+  EXPECT_EQ("draining: announced", now().message);
+  EXPECT_FALSE(now().ready.passes);
+}
+
+TEST_F(DrainVerdictTest, NothingIsRestartedInTheMiddleOfIt) {
+  wedge(4000);
+  EXPECT_TRUE(now().live.passes) << "a long wedge";
+  port_.answers = false;
+  port_.since_ns = kNow - 60 * kS;
+  EXPECT_TRUE(now().live.passes) << "and the port paused";
+  view_.drain.deadline_ns = kNow - 3 * kS;
+  EXPECT_FALSE(now().live.passes) << "whoever drained is dead";
+}
+
+TEST_F(DrainVerdictTest, StaysInEffectUntilAnotherProxysqlAnswers) {
+  end(DrainOutcome::stopped);
+  EXPECT_EQ(State::draining, now().state) << "the port hasn't been seen to close yet";
+  EXPECT_EQ("how it ended", now().ready.message);
+  port_.answers = false;
+  port_.since_ns = kNow - kS / 2;
+  EXPECT_EQ(State::draining, now().state);
+  EXPECT_TRUE(now().live.passes) << "a port that was closed on purpose";
+  port_.answers = true;
+  EXPECT_NE(State::draining, now().state);
+  EXPECT_TRUE(now().ready.passes);
+}
+
+TEST_F(DrainVerdictTest, OneThatLeftProxysqlUpIsEndedByHand) {
+  for (const DrainOutcome outcome : {DrainOutcome::drained, DrainOutcome::failed}) {
+    end(outcome);
+    port_.since_ns = kNow - kS / 2;
+    EXPECT_EQ(State::draining, now().state);
+    EXPECT_FALSE(now().ready.passes);
+  }
+  wedge(4000);
+  EXPECT_FALSE(now().live.passes) << "it is over, and a restart would mend that";
+  view_.draining_since_ns = 0;
+  EXPECT_NE(State::draining, now().state);
+}
+
 }  // namespace
 }  // namespace pulse
