@@ -133,17 +133,9 @@ class Beat {
     return read;
   }
 
-  // The machine was booted since: stamps mean nothing any more, only the counts go on.
+  // The machine was booted since.
   void start_over(Layout& layout) {
-    BeatRecord fresh{};
-    fresh.attempt = record_.attempt;
-    fresh.ok = record_.ok;
-    fresh.failed = record_.failed;
-    fresh.timed_out = record_.timed_out;
-    fresh.killed_overdue = record_.killed_overdue;
-    fresh.duration_ns = record_.duration_ns;
-    fresh.durations = record_.durations;
-    record_ = fresh;
+    record_ = counts_of(record_);
     layout.record.publish(record_);
     layout.observation.publish(Observation{});
     layout.hostgroups.publish(Hostgroups{});

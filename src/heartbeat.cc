@@ -148,6 +148,18 @@ bool fold_unrecorded(BeatRecord& record, const Attempt& attempt, const Marks& ma
   return true;
 }
 
+BeatRecord counts_of(const BeatRecord& record) {
+  BeatRecord counts{};
+  counts.attempt = record.attempt;
+  counts.ok = record.ok;
+  counts.failed = record.failed;
+  counts.timed_out = record.timed_out;
+  counts.killed_overdue = record.killed_overdue;
+  counts.duration_ns = record.duration_ns;
+  counts.durations = record.durations;
+  return counts;
+}
+
 Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent) {
   if (now_ns >= record.next_attempt_ns) return Admission::attempt;
   if (parent.pid == 0) return Admission::held_back;

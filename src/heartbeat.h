@@ -70,6 +70,10 @@ bool is_open(const BeatRecord& record, const Attempt& attempt, const Marks& mark
 bool fold_unrecorded(BeatRecord& record, const Attempt& attempt, const Marks& marks, const BackoffPolicy& policy,
                      int64_t now_ns, bool holder_gone);
 
+// What of a record outlives a boot of the machine: the counts. Stamps mean nothing any more, nor does any row of
+// failures.
+BeatRecord counts_of(const BeatRecord& record);
+
 // What back-off allows at this moment.
 enum class Admission { attempt, held_back, attempt_threads_dropped };
 

@@ -20,7 +20,10 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
         layout.resync_requested.load(std::memory_order_relaxed) != layout.resync_done.load(std::memory_order_relaxed);
     // The record first: an attempt that is published meanwhile is then newer than the record, never older.
     read = layout.record.read(view.record);
-    if (layout.boot_id.load(std::memory_order_acquire) != boot_id) return;
+    if (layout.boot_id.load(std::memory_order_acquire) != boot_id) {
+      view.record = counts_of(view.record);
+      return;
+    }
     view.last_beat_ns = layout.last_beat_ns.load(std::memory_order_relaxed);
     // The word first: a drain announces itself before it has a record.
     view.draining_since_ns = layout.draining_since_ns.load(std::memory_order_acquire);
