@@ -37,12 +37,16 @@ class Exchange {
   bool answer_with(const Fault& fault);
   bool serve_list(const std::string& pod_namespace, const Selector& selector, const std::optional<Fault>& fault);
   bool send(const Answer& answer);
+  bool serve_lease(const std::optional<Fault>& fault);
+  bool send_cut(const Answer& answer);
   Answer answer_of(const Fault& fault) const;
+  Answer refused() const;
 
   Server& server_;
   Connection& connection_;
   const Request& request_;
   std::string namespace_;
+  std::string lease_;  // its name; "": the collection
   RequestKind kind_ = RequestKind::other;
   uint64_t number_ = 0;
 };
@@ -56,12 +60,21 @@ bool Exchange::send(const Answer& answer) {
   return false;
 }
 
+Answer Exchange::refused() const {
+  const bool is_lease = kind_ == RequestKind::lease;
+  const std::string verb = !is_lease                   ? to_text(kind_)
+                           : request_.method == "POST" ? "create"
+                           : request_.method == "PUT"  ? "update"
+                                                       : "get";
+  return forbidden(server_.account.service_namespace(), verb, is_lease ? "leases" : "pods", namespace_);
+}
+
 Answer Exchange::answer_of(const Fault& fault) const {
   switch (fault.status) {
     case 401:
       return unauthorized();
     case 403:
-      return forbidden(server_.account.service_namespace(), to_text(kind_), namespace_);
+      return refused();
     case 410:
       return continue_expired("");
     case 429:
@@ -102,11 +115,24 @@ bool Exchange::serve_list(const std::string& pod_namespace, const Selector& sele
   Answer answer = list_pods(server_, request_, pod_namespace, selector);
   if (answer.status == 200) ++server_.journal.pages;
   if (fault && fault->kind == FaultKind::malformed) answer.body.replace(answer.body.size() - 3, 2, "]]");
-  if (fault && fault->kind == FaultKind::truncated) {
-    server_.journal.answered(number_, answer.status);
-    const std::string bytes = to_bytes(answer);
-    connection_.send(std::string_view(bytes).substr(0, bytes.size() - answer.body.size() / 2 - kLastChunk.size()));
-    connection_.end(End::cut);
+  if (fault && fault->kind == FaultKind::truncated) return send_cut(answer);
+  return send(answer);
+}
+
+bool Exchange::send_cut(const Answer& answer) {
+  server_.journal.answered(number_, answer.status);
+  const std::string bytes = to_bytes(answer);
+  connection_.send(std::string_view(bytes).substr(0, bytes.size() - answer.body.size() / 2 - kLastChunk.size()));
+  connection_.end(End::cut);
+  return false;
+}
+
+bool Exchange::serve_lease(const std::optional<Fault>& fault) {
+  Answer answer = server_.leases.serve(request_, namespace_, lease_);
+  if (fault && fault->kind == FaultKind::malformed) answer.body.replace(answer.body.size() - 3, 2, "]]");
+  if (fault && fault->kind == FaultKind::truncated) return send_cut(answer);
+  if (fault && fault->kind == FaultKind::lost) {
+    connection_.end(End::reset);
     return false;
   }
   return send(answer);
@@ -119,6 +145,15 @@ bool Exchange::serve() {
     namespace_ = path.substr(kBefore.size(), path.size() - kBefore.size() - kAfter.size());
     kind_ = request_.flag("watch") ? RequestKind::watch : RequestKind::list;
   }
+  constexpr std::string_view kBeforeLease = "/apis/coordination.k8s.io/v1/namespaces/", kLeases = "/leases";
+  if (const size_t at = path.find(kLeases, kBeforeLease.size()); path.starts_with(kBeforeLease) && at != path.npos) {
+    const std::string rest = path.substr(at + kLeases.size());
+    if (rest.empty() || (rest.size() > 1 && rest.front() == '/')) {
+      namespace_ = path.substr(kBeforeLease.size(), at - kBeforeLease.size());
+      lease_ = rest.empty() ? "" : rest.substr(1);
+      kind_ = RequestKind::lease;
+    }
+  }
   number_ = server_.journal.begin(kind_, request_.target, request_.header("user-agent"));
 
   const auto fault = server_.faults.take(Moment::request, kind_);
@@ -126,7 +161,8 @@ bool Exchange::serve() {
     connection_.send_slowly(
         [this, generation = server_.faults.generation()] { return server_.faults.generation() == generation; });
   } else if (fault && fault->kind != FaultKind::truncated && fault->kind != FaultKind::malformed &&
-             fault->kind != FaultKind::hang_watch_silent && fault->argument != "event") {
+             fault->kind != FaultKind::lost && fault->kind != FaultKind::hang_watch_silent &&
+             fault->argument != "event") {
     return answer_with(*fault);
   }
 
@@ -136,14 +172,13 @@ bool Exchange::serve() {
     return send(unauthorized());
   }
   if (kind_ == RequestKind::other) return send(not_found());
-  if (request_.method != "GET") {
+  if (kind_ != RequestKind::lease && request_.method != "GET") {
     return send(status_answer(405, "MethodNotAllowed",
                               "the server does not allow this method on the requested resource", "{}"));
   }
   // As a Role lets it: the account's own namespace.
-  if (namespace_ != server_.account.service_namespace()) {
-    return send(forbidden(server_.account.service_namespace(), to_text(kind_), namespace_));
-  }
+  if (namespace_ != server_.account.service_namespace()) return send(refused());
+  if (kind_ == RequestKind::lease) return serve_lease(fault);
   if (!request_.parameter("fieldSelector").empty()) return send(bad_request("the double knows no fieldSelector"));
   const auto selector = Selector::parse(request_.parameter("labelSelector"));
   if (!selector) return send(bad_request(selector.error().text));

@@ -118,7 +118,7 @@ json rotate_token(Server& server, const Words& words) {
 }
 
 json plant_fault(Server& server, const Words& words) {
-  const std::string usage = "fault KIND [for=list|watch|any] [times=N] [ARGUMENT]";
+  const std::string usage = "fault KIND [for=list|watch|lease|any] [times=N] [ARGUMENT]";
   if (words.size() < 2) return failure(usage);
   if (words[1] == "noaccept") return outcome(server.listener.set(Listener::State::not_accepting));
   if (words[1] == "refuse") return outcome(server.listener.set(Listener::State::closed));
@@ -126,9 +126,10 @@ json plant_fault(Server& server, const Words& words) {
   if (!fault) return failure("unknown kind " + words[1]);
   for (const auto& [name, value] : pulse::test::command_settings(words, 2)) {
     if (name == "for") {
-      if (value != "list" && value != "watch" && value != "any") return failure(usage);
+      if (value != "list" && value != "watch" && value != "lease" && value != "any") return failure(usage);
       if (value == "list") fault->hit = RequestKind::list;
       if (value == "watch") fault->hit = RequestKind::watch;
+      if (value == "lease") fault->hit = RequestKind::lease;
     } else if (name == "times") {
       const auto times = parse_number(value);
       if (!times || *times < 1 || *times > 1'000'000) return failure("times from 1 to 1000000");
@@ -163,6 +164,7 @@ json stats(const Server& server) {
   answer["resource_version"] = std::to_string(server.store.resource_version());
   answer["list"] = by_kind[RequestKind::list];
   answer["watch"] = by_kind[RequestKind::watch];
+  answer["lease"] = by_kind[RequestKind::lease];
   answer["other"] = by_kind[RequestKind::other];
   answer["pages"] = journal.pages.load();
   answer["events"] = journal.events.load();
@@ -194,6 +196,15 @@ json requests(const Server& server, const Words& words) {
   return answer;
 }
 
+// The object of a Lease; null if there is none.
+json lease(const Server& server, const Words& words) {
+  if (words.size() != 2) return failure("lease NAME");
+  const std::string found = server.leases.find(words[1]);
+  json answer = success();
+  answer["lease"] = found.empty() ? json() : json::parse(found);
+  return answer;
+}
+
 json run(Server& server, const Words& words) {
   const std::string name = words.empty() ? "" : words[0];
   if (name == "pod") return change_pod(server, words);
@@ -203,6 +214,11 @@ json run(Server& server, const Words& words) {
   if (name == "fault") return plant_fault(server, words);
   if (name == "clear") return clear(server);
   if (name == "stats") return stats(server);
+  if (name == "lease") return lease(server, words);
+  if (name == "delete-lease") {
+    if (words.size() != 2) return failure("delete-lease NAME");
+    return server.leases.remove(words[1]) ? success() : failure("no lease " + words[1]);
+  }
   if (name == "requests") return requests(server, words);
   if (name == "clear-pods") {
     server.store.clear();

@@ -21,6 +21,7 @@ bool strikes(const Fault& fault, Moment moment, RequestKind request) {
     case Moment::request:
       if (is_connection_fault(fault.kind)) return false;
       if (fault.kind == FaultKind::hang_watch_silent || is_event) return watch;
+      if (fault.kind == FaultKind::lost) return request == RequestKind::lease;
       if (fault.kind == FaultKind::truncated || fault.kind == FaultKind::malformed) return !watch;
       return true;
     case Moment::open_watch:
@@ -43,6 +44,7 @@ std::optional<Fault> parse_fault(std::string_view kind) {
                                                               {"empty", FaultKind::empty},
                                                               {"html", FaultKind::html},
                                                               {"reset", FaultKind::reset},
+                                                              {"lost", FaultKind::lost},
                                                               {"wrong-certificate", FaultKind::wrong_certificate},
                                                               {"expired-certificate", FaultKind::expired_certificate},
                                                               {"wrong-name", FaultKind::wrong_name}};

@@ -23,6 +23,7 @@ enum class FaultKind {
   empty,              // a list without items; a watch that ends at once
   html,               // 200 text/html
   reset,              // RST
+  lost,               // what is asked for is done, then RST
   wrong_certificate,  // of another authority with the same name
   expired_certificate,
   wrong_name,  // a certificate for another host
@@ -39,7 +40,7 @@ enum class Moment {
 struct Fault {
   FaultKind kind = FaultKind::status;
   int status = 0;                  // of FaultKind::status
-  std::optional<RequestKind> hit;  // list or watch; else any request
+  std::optional<RequestKind> hit;  // list, watch or lease; else any request
   int times = -1;                  // -1: until cleared
   std::string argument;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -13,6 +14,7 @@ namespace kubernetes_double {
 namespace {
 
 constexpr size_t kLargestHead = 64 * 1024;
+constexpr size_t kLargestBody = 1 << 20;
 constexpr size_t kWholeBody = 2048;
 constexpr size_t kChunk = 32 * 1024;
 
@@ -38,6 +40,8 @@ const char* reason(int status) {
   switch (status) {
     case 200:
       return "OK";
+    case 201:
+      return "Created";
     case 400:
       return "Bad Request";
     case 401:
@@ -48,8 +52,12 @@ const char* reason(int status) {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 409:
+      return "Conflict";
     case 410:
       return "Gone";
+    case 422:
+      return "Unprocessable Entity";
     case 429:
       return "Too Many Requests";
     case 503:
@@ -96,7 +104,6 @@ std::optional<Request> take_request(std::string& input, bool& bad) {
   bad = end == std::string::npos && input.size() > kLargestHead;
   if (end == std::string::npos) return std::nullopt;
   std::istringstream lines(input.substr(0, end));
-  input.erase(0, end + 4);
 
   Request request;
   std::string line, version;
@@ -110,6 +117,14 @@ std::optional<Request> take_request(std::string& input, bool& bad) {
     const size_t value = line.find_first_not_of(" \t", colon + 1);
     request.headers[lower(line.substr(0, colon))] = value == std::string::npos ? "" : line.substr(value);
   }
+  size_t length = 0;
+  if (const std::string text = request.header("content-length"); !text.empty()) {
+    const auto [last, failure] = std::from_chars(text.data(), text.data() + text.size(), length);
+    bad = bad || failure != std::errc() || last != text.data() + text.size() || length > kLargestBody;
+  }
+  if (!bad && input.size() < end + 4 + length) return std::nullopt;
+  request.body = input.substr(end + 4, bad ? 0 : length);
+  input.erase(0, end + 4 + request.body.size());
   const size_t question = request.target.find('?');
   request.path = decode(request.target.substr(0, question));
   if (question != std::string::npos) {

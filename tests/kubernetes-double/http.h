@@ -1,4 +1,4 @@
-// As much of HTTP/1.1 as the API needs: requests without a body, answers whole or in chunks.
+// As much of HTTP/1.1 as the API needs: requests, with a body of known length or none; answers, whole or in chunks.
 #pragma once
 
 #include <map>
@@ -16,6 +16,7 @@ struct Request {
   std::string path;
   std::map<std::string, std::string> query;    // decoded
   std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;
 
   std::string parameter(const std::string& name) const;
   // As the API server reads a boolean parameter.

@@ -84,11 +84,14 @@ HttpsClient::HttpsClient(const Target& target, std::chrono::milliseconds patienc
   }
 }
 
-bool HttpsClient::send(const std::string& target, const std::string& token, const std::string& method) {
+bool HttpsClient::send(const std::string& target, const std::string& token, const std::string& method,
+                       const std::string& body) {
   const Deadline deadline = Deadline::after(kPatience);
   const std::string authorization = token.empty() ? "" : "Authorization: Bearer " + token + "\r\n";
   const std::string request = method + " " + target + " HTTP/1.1\r\nHost: kubernetes.default.svc\r\n" + authorization +
-                              "User-Agent: double-test\r\nAccept: application/json\r\n\r\n";
+                              "User-Agent: double-test\r\nAccept: application/json\r\n" +
+                              (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" +
+                              body;
   response_ = {};
   complete_ = false;
   end_ = End::complete;

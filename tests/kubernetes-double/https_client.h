@@ -34,7 +34,8 @@ class HttpsClient {
   const std::string& error() const { return error_; }
 
   // False if the connection is gone.
-  bool send(const std::string& target, const std::string& token, const std::string& method = "GET");
+  bool send(const std::string& target, const std::string& token, const std::string& method = "GET",
+            const std::string& body = "");
 
   // How reading came to an end.
   enum class End { complete, closed, reset, silence };

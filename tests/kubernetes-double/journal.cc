@@ -10,6 +10,8 @@ const char* to_text(RequestKind kind) {
       return "list";
     case RequestKind::watch:
       return "watch";
+    case RequestKind::lease:
+      return "lease";
     case RequestKind::other:
       break;
   }

@@ -7,6 +7,7 @@
 #include "tests/kubernetes-double/certificates.h"
 #include "tests/kubernetes-double/faults.h"
 #include "tests/kubernetes-double/journal.h"
+#include "tests/kubernetes-double/lease.h"
 #include "tests/kubernetes-double/listener.h"
 #include "tests/kubernetes-double/options.h"
 #include "tests/kubernetes-double/store.h"
@@ -23,6 +24,7 @@ struct Server {
   const Certificates certificates;
   Wakeups wakeups;
   Store store;
+  Leases leases;
   Account account;
   Faults faults;
   Journal journal;

@@ -27,11 +27,14 @@ Answer status_answer(int code, const std::string& reason, const std::string& mes
 
 Answer unauthorized() { return status_answer(401, "Unauthorized", "Unauthorized"); }
 
-Answer forbidden(const std::string& account_namespace, const std::string& verb, const std::string& pod_namespace) {
+Answer forbidden(const std::string& account_namespace, const std::string& verb, const std::string& resource,
+                 const std::string& in_namespace) {
+  const std::string group = resource == "leases" ? "coordination.k8s.io" : "";
   return status_answer(403, "Forbidden",
-                       "pods is forbidden: User \"system:serviceaccount:" + account_namespace + ":proxysql\" cannot " +
-                           verb + " resource \"pods\" in API group \"\" in the namespace \"" + pod_namespace + "\"",
-                       R"({"kind":"pods"})");
+                       resource + (group.empty() ? "" : "." + group) + " is forbidden: User \"system:serviceaccount:" +
+                           account_namespace + ":proxysql\" cannot " + verb + " resource \"" + resource +
+                           "\" in API group \"" + group + "\" in the namespace \"" + in_namespace + "\"",
+                       R"({"kind":")" + resource + R"("})");
 }
 
 Answer bad_request(const std::string& message) { return status_answer(400, "BadRequest", message); }

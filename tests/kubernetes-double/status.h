@@ -16,7 +16,9 @@ Answer status_answer(int code, const std::string& reason, const std::string& mes
                      const std::string& continue_token = "");
 
 Answer unauthorized();
-Answer forbidden(const std::string& account_namespace, const std::string& verb, const std::string& pod_namespace);
+// `resource`: "pods", or "leases" of the group coordination.k8s.io.
+Answer forbidden(const std::string& account_namespace, const std::string& verb, const std::string& resource,
+                 const std::string& in_namespace);
 Answer bad_request(const std::string& message);
 Answer not_found();
 Answer too_many_requests(const std::string& retry_after_s);
