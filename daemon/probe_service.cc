@@ -197,6 +197,7 @@ std::optional<HttpResponse> ProbeService::handle(const HttpRequest& request) {
   // Only here: the members are many, and probes have no use for them.
   if (current) read_members(*current, boot_id_, now.view);
   if (current && is_metrics) read_hostgroups(*current, boot_id_, now.view);
+  if (current) read_jobs(*current, boot_id_, now.now_ns, now.view);
   const StatusInput input{now.view, now.verdict, now.port, config_, now.clients, now.now_ns};
   if (is_status) return json(200, status_json(input));
   if (is_metrics) {

@@ -102,6 +102,7 @@ StatusShown show_status(const Options& options) {
   if (opened.segment) {
     view = read_state(*opened.segment, machine_boot_id(), policy.backoff(), boottime_ns());
     read_members(*opened.segment, machine_boot_id(), view);
+    read_jobs(*opened.segment, machine_boot_id(), boottime_ns(), view);
   } else {
     view.problem = opened.segment.error().text;
   }
@@ -195,12 +196,17 @@ int run_check_config(const Options& options) {
   std::printf("# a drain takes %lld s at most: terminationGracePeriodSeconds must be %lld or more\n",
               static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(loaded->config.drain_timeout).count()),
               static_cast<long long>(least_grace(loaded->config).count()));
+  if (loaded->jobs) {
+    for (const Job& job : *loaded->jobs) {
+      std::printf("pulse.jobs: %s  # %s:%d\n", describe(job).c_str(), options.config.c_str(), job.line);
+    }
+  }
   for (const std::string& warning : loaded->warnings) log_warning(warning);
   if (const std::string problem = grace_problem(loaded->config); !problem.empty()) {
     log_error(problem);
     return kExitConfig;
   }
-  return kExitOk;
+  return loaded->jobs ? kExitOk : kExitConfig;
 }
 
 }  // namespace pulse

@@ -15,10 +15,12 @@ namespace {
 // The signal handler's, and the only global state of the program.
 std::atomic<Layout*> g_layout{nullptr};
 std::atomic<uint64_t> g_attempt{0};
+std::atomic<void (*)()> g_last_act{nullptr};
 static_assert(std::atomic<Layout*>::is_always_lock_free, "used in a signal handler");
 
 // Async-signal-safe: clock_gettime, lock-free stores, _exit.
 void on_deadline(int) {
+  if (void (*const act)() = g_last_act.load(std::memory_order_acquire)) act();
   Layout* layout = g_layout.load(std::memory_order_acquire);
   if (layout != nullptr) {
     layout->ended_ns.store(boottime_ns(), std::memory_order_relaxed);
@@ -60,5 +62,7 @@ void set_hard_timer_mark(Layout* layout, uint64_t attempt) {
   g_attempt.store(attempt, std::memory_order_relaxed);
   g_layout.store(layout, std::memory_order_release);
 }
+
+void set_last_act(void (*act)()) { g_last_act.store(act, std::memory_order_release); }
 
 }  // namespace pulse

@@ -17,4 +17,7 @@ void arm_hard_timer(Deadline deadline);
 // must stay mapped until the process ends. Null: no mark.
 void set_hard_timer_mark(Layout* layout, uint64_t attempt);
 
+// What the handler does first, before it leaves its mark: async-signal-safe, and short. Null: nothing.
+void set_last_act(void (*act)());
+
 }  // namespace pulse

@@ -9,6 +9,7 @@
 #include "scheduler/commands.h"
 #include "scheduler/drain.h"
 #include "scheduler/dump.h"
+#include "scheduler/guard.h"
 #include "src/heartbeat.h"
 #include "src/log.h"
 
@@ -23,6 +24,7 @@ void keep_standard_descriptors() {
 
 int run(const pulse::Options& options) {
   if (options.command == "beat") return options.dry_run ? pulse::run_dry_beat(options) : pulse::run_beat(options);
+  if (options.command == "guard" || options.command == "job") return pulse::run_guard(options);
   if (options.command == "status") return pulse::run_status(options);
   if (options.command == "maintenance") return pulse::run_maintenance(options);
   if (options.command == "resync") return pulse::run_resync(options);

@@ -19,6 +19,8 @@ struct Options {
   std::optional<std::string> state;
   std::optional<std::string> group;
   std::optional<std::chrono::milliseconds> timeout;
+  std::vector<std::string> program;  // what follows "--", of guard
+  bool leader_only = false;
   bool dry_run = false;
   bool json = false;
   bool no_shutdown = false;

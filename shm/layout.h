@@ -11,12 +11,13 @@
 #include <cstring>
 #include <string_view>
 
+#include "shm/job_layout.h"
 #include "shm/section.h"
 
 namespace pulse {
 
 inline constexpr uint64_t kMagic = 0x45534C5550515850;  // "PXQPULSE" in memory
-inline constexpr uint32_t kLayoutVersion = 4;
+inline constexpr uint32_t kLayoutVersion = 5;
 
 enum class Phase : uint8_t { none, lock, config, connect, observe, plan, act, publish };
 enum class Outcome : uint8_t {
@@ -295,6 +296,10 @@ struct Layout {
   // Written by the daemon. Last in the file: a beat touches few pages of it.
   Section<Discovery> discovery;
   Section<Members> members;
+  Section<LeaderState> leader;
+
+  // One of each job, written by its guard.
+  std::array<JobSlot, kJobSlots> jobs;
 };
 
 template <size_t N>

@@ -65,6 +65,7 @@ constexpr std::string_view kAuthorities[] = {"newest", "always", "never"};
 constexpr std::string_view kModuleNames[] = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables",
                                              "admin_variables"};
 constexpr std::string_view kBeats[] = {"never", "when_silent", "always"};
+constexpr std::string_view kLeaderModes[] = {"none", "lease", "lowest"};
 constexpr std::string_view kLooks[] = {"passive", "active"};
 
 // Laid out by the compiler: each beat reads the configuration, and nothing of this table may cost it time.
@@ -105,6 +106,12 @@ constexpr Key kKeys[] = {
     {"daemon.beats", &Config::beats, 0, 0, kBeats},
     {"daemon.program", &Config::pulse_program},
     {"daemon.token_file", &Config::token_file},
+    {"leader.mode", &Config::leader_mode, 0, 0, kLeaderModes},
+    {"leader.identity", &Config::leader_identity},
+    {"leader.lease_name", &Config::leader_lease_name},
+    {"leader.duration_ms", &Config::leader_duration, 1'000, 3'600'000},
+    {"leader.renew_ms", &Config::leader_renew, 500, 3'600'000},
+    {"leader.retry_ms", &Config::leader_retry, 100, 3'600'000},
     {"daemon.listen_address", &Config::listen_address},
     {"daemon.port", &Config::listen_port, 0, 65'535},
     {"daemon.mysql_host", &Config::mysql_host},
@@ -140,7 +147,7 @@ std::string close_names(const std::string& prefix) {
     if ((", " + names + ",").find(", " + shown + ",") == std::string::npos)
       names += (names.empty() ? "" : ", ") + shown;
   }
-  return names;
+  return prefix.empty() ? names + ", jobs" : names;
 }
 
 std::string show(const Texts& texts) {
@@ -230,6 +237,7 @@ class Loader {
     config.kubernetes_core_selector = "app=proxysql,component=core";
     config.kubernetes_satellite_selector = "app=proxysql,component=satellite";
     config.drain_steps = {"2000:4000", "1000:3000", "500:3000", "200:3000", "50:2000", "0"};
+    config.leader_mode = "none";
     config.core_modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
     for (const char* group :
          {"admin_variables", "mysql_variables", "mysql_servers", "mysql_replication_hostgroups",
@@ -360,6 +368,11 @@ class Loader {
                        " = { ... }"};
         }
         if (auto read = read_group(setting, name + "."); !read) return read;
+        continue;
+      }
+      if (name == "jobs") {
+        loaded_.jobs = read_jobs(setting, path_);
+        if (!loaded_.jobs) loaded_.warnings.push_back(loaded_.jobs.error().text + ": no job of the file is run");
         continue;
       }
       const Key* key = find_key(name);
@@ -512,6 +525,7 @@ class Loader {
     }
     if (auto discovery = finish_discovery(); !discovery) return discovery;
     if (auto drain = finish_drain(); !drain) return drain;
+    if (auto leader = finish_leader(); !leader) return leader;
     if (config.timeout >= config.interval) {
       loaded_.warnings.push_back(
           "pulse.timeout_ms is not below pulse.interval_ms: while the admin interface hangs, beats "
@@ -587,6 +601,33 @@ class Loader {
                    "\": allowed is https://HOST or https://HOST:PORT"};
     }
     if (!set_[place_of("core.authority")]) config.core_authority = from == "kubernetes" ? "newest" : "never";
+    return {};
+  }
+
+  Result<void> finish_leader() {
+    Config& config = loaded_.config;
+    if (!set_[place_of("leader.lease_name")]) config.leader_lease_name = "proxysql-pulse-" + config.role;
+    if (config.leader_lease_name.empty()) {
+      return Error{source(place_of("leader.lease_name")) + ": pulse.leader.lease_name: must not be empty"};
+    }
+    // As client-go has them: between the end of a leader and the next one there is time for jobs to end, and a renewal
+    // that fails can be tried again.
+    if (config.leader_duration <= config.leader_renew || config.leader_renew < config.leader_retry * 6 / 5) {
+      size_t said = place_of("leader.duration_ms");
+      for (const size_t key : {place_of("leader.renew_ms"), place_of("leader.retry_ms")}) {
+        if (set_[key] && !set_[said]) said = key;
+      }
+      return Error{source(said) + ": pulse.leader.duration_ms = " + std::to_string(config.leader_duration.count()) +
+                   ", renew_ms = " + std::to_string(config.leader_renew.count()) +
+                   ", retry_ms = " + std::to_string(config.leader_retry.count()) +
+                   ": duration_ms must be more than renew_ms, and renew_ms at least 1.2 times retry_ms"};
+    }
+    if (config.leader_mode != "none" || !loaded_.jobs) return {};
+    for (const Job& job : *loaded_.jobs) {
+      if (!job.leader_only) continue;
+      loaded_.warnings.push_back(path_ + ":" + std::to_string(job.line) + ": pulse.jobs: \"" + job.name +
+                                 "\" has leader_only, but pulse.leader.mode is \"none\": it never runs");
+    }
     return {};
   }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/job_config.h"
 #include "src/result.h"
 
 namespace pulse {
@@ -64,9 +65,16 @@ struct Config {
   bool drain_on_sigterm = false;                   // of the daemon
   std::chrono::milliseconds drain_grace{0};        // what the pod has, to be checked against; 0: not said
 
-  std::string beats;          // which the daemon starts: "never", "when_silent" or "always"
-  std::string pulse_program;  // proxysql-pulse; "": beside proxysql-pulsed
-  std::string token_file;     // its first line allows control calls from elsewhere than loopback
+  std::string beats;            // which the daemon starts: "never", "when_silent" or "always"
+  std::string pulse_program;    // proxysql-pulse; "": beside proxysql-pulsed
+  std::string token_file;       // its first line allows control calls from elsewhere than loopback
+  std::string leader_mode;      // "none", "lease" or "lowest"
+  std::string leader_identity;  // "": this host's name, which is the pod's
+  std::string leader_lease_name;
+  std::chrono::milliseconds leader_duration{15000};  // others wait for that long after they last saw it renewed
+  std::chrono::milliseconds leader_renew{10000};     // the leader stops being it after that long without a renewal
+  std::chrono::milliseconds leader_retry{2000};      // between two tries
+
   std::string listen_address;
   int64_t listen_port = 8080;  // 0: any free one, which is logged
   std::string mysql_host;
@@ -102,6 +110,8 @@ struct LoadedConfig {
   Config config;
   std::vector<Origin> origins;  // of the keys, for list_settings()
   std::vector<std::string> warnings;
+  // An error here is one of the jobs' alone: beats and probes don't depend on it.
+  Result<std::vector<Job>> jobs = std::vector<Job>{};
   uint64_t identity = 0;  // of the file read, see config_identity()
 };
 

@@ -1,6 +1,7 @@
 #include "src/state_view.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include "src/clock.h"
@@ -84,6 +85,45 @@ void switch_maintenance(Layout& layout, bool on) {
   } else {
     layout.maintenance_realtime_ns.store(0);
   }
+}
+
+void read_jobs(const Segment& segment, uint64_t boot_id, int64_t now_ns, StateView& view) {
+  std::array<JobView, kJobSlots> found{};
+  std::array<uint64_t, kJobSlots> marks{};
+  std::array<int64_t, kJobSlots> marked_ns{};
+  LeaderState leader{};
+  bool read = false;
+  const bool mapped = guarded([&] {
+    const Layout& layout = segment.layout();
+    read = layout.leader.read(leader);
+    for (size_t i = 0; i < kJobSlots; ++i) {
+      const JobSlot& slot = layout.jobs[i];
+      // A slot that has only just become another job's has no name yet: none is read.
+      if (!slot.state.read(found[i].state) ||
+          slot.owner.load(std::memory_order_acquire) != job_key(text(found[i].state.name))) {
+        found[i].state = JobState{};
+      }
+      found[i].skipped_busy = slot.skipped_busy.load(std::memory_order_relaxed);
+      found[i].skipped_not_leader = slot.skipped_not_leader.load(std::memory_order_relaxed);
+      found[i].skipped_ns = slot.skipped_ns.load(std::memory_order_relaxed);
+      marks[i] = slot.end_mark.load(std::memory_order_acquire);
+      marked_ns[i] = slot.ended_ns.load(std::memory_order_relaxed);
+    }
+  });
+  if (!mapped || !read) return;
+  if (leader.boot_id == boot_id) view.leader = leader;
+  view.jobs.clear();
+  for (size_t i = 0; i < kJobSlots; ++i) {
+    JobView& job = found[i];
+    if (!is_job_name(text(job.state.name))) continue;
+    const bool this_boot = job.state.boot_id == boot_id;
+    fold_unended(job.state, marks[i], marked_ns[i], boot_id, now_ns, false);
+    job.running = job.state.run != job.state.ended_run;
+    if (!this_boot) job.state.began_ns = job.state.ended_ns = job.state.last_ok_ns = job.skipped_ns = 0;
+    view.jobs.push_back(job);
+  }
+  std::sort(view.jobs.begin(), view.jobs.end(),
+            [](const JobView& a, const JobView& b) { return text(a.state.name) < text(b.state.name); });
 }
 
 }  // namespace pulse

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "shm/segment.h"
 #include "src/heartbeat.h"
+#include "src/jobs.h"
 
 namespace pulse {
 
@@ -34,6 +36,9 @@ struct StateView {
 
   // By read_hostgroups() alone:
   Hostgroups hostgroups{};
+  // By read_jobs() alone:
+  std::vector<JobView> jobs;  // by name
+  LeaderState leader{};       // its boot_id is 0 if no daemon has said anything in this boot of the machine
 };
 
 // Copies everything. Stamps of another boot of the machine count as never. `boot_id` is machine_boot_id(), which
@@ -52,5 +57,7 @@ const Peer* find_peer(const Observation& seen, const Member& member);
 
 // Readiness is 503 from on until off; on again keeps since when it is.
 void switch_maintenance(Layout& layout, bool on);
+// Adds the jobs and the leader to `view`, 10 KB. If they can't be read, `view` stays as it is.
+void read_jobs(const Segment& segment, uint64_t boot_id, int64_t now_ns, StateView& view);
 
 }  // namespace pulse

@@ -8,6 +8,7 @@
 
 #include "src/clock.h"
 #include "src/drain_plan.h"
+#include "src/leader.h"
 
 namespace pulse {
 
@@ -167,6 +168,52 @@ Json discovery(const StatusInput& input) {
               {"members_left_out", state.members_left_out}};
 }
 
+Json leader(const StatusInput& input) {
+  const LeaderState& state = input.view.leader;
+  const bool is_self = state.boot_id != 0 && input.now_ns < state.valid_until_ns;
+  return Json{{"mode", name(static_cast<LeaderMode>(state.mode))},
+              {"is_self", is_self},
+              {"holder", text(state.holder)},
+              {"valid_for_ms", is_self ? Json((state.valid_until_ns - input.now_ns) / 1'000'000) : Json(nullptr)},
+              {"known_age_ms", age_ms(state.renewed_ns, input.now_ns)},
+              {"transitions", state.transitions},
+              {"failing_for_ms", age_ms(state.failing_since_ns, input.now_ns)},
+              {"failures", state.failures},
+              {"error", text(state.error)}};
+}
+
+JobOutcome outcome_of(const JobState& state) {
+  return state.outcome < kJobOutcomes ? static_cast<JobOutcome>(state.outcome) : JobOutcome::none;
+}
+
+Json jobs(const StatusInput& input) {
+  Json list = Json::array();
+  for (const JobView& job : input.view.jobs) {
+    const JobState& state = job.state;
+    Json counts = {{"started", state.run}};
+    for (size_t i = 1; i < kJobOutcomes; ++i) counts[name(static_cast<JobOutcome>(i))] = state.outcomes[i];
+    counts["skipped_busy"] = job.skipped_busy;
+    counts["skipped_not_leader"] = job.skipped_not_leader;
+    list.push_back({{"name", text(state.name)},
+                    {"running", job.running},
+                    {"running_for_ms", job.running ? age_ms(state.began_ns, input.now_ns) : Json(nullptr)},
+                    {"leader_only", state.leader_only != 0},
+                    {"outcome", name(outcome_of(state))},
+                    {"exit_code", state.exit_code},
+                    {"message", text(state.message)},
+                    {"last_line", text(state.last_line)},
+                    {"age_ms", age_ms(state.ended_ns, input.now_ns)},
+                    {"duration_ms", static_cast<double>(state.duration_ns / 1000) / 1000.0},
+                    {"last_ok_age_ms", age_ms(state.last_ok_ns, input.now_ns)},
+                    {"skipped_age_ms", age_ms(job.skipped_ns, input.now_ns)},
+                    {"output_bytes", state.output_bytes},
+                    {"output_not_shown", state.output_not_shown},
+                    {"consecutive_failures", state.consecutive_failures},
+                    {"counters", counts}});
+  }
+  return list;
+}
+
 std::string rfc3339(int64_t epoch_seconds) {
   const time_t time = epoch_seconds;
   std::tm parts{};
@@ -264,6 +311,8 @@ std::string status_json(const StatusInput& input) {
   json["proxysql"] = proxysql(input);
   if (input.config.is_core()) json["authority"] = authority(input);
   json["discovery"] = discovery(input);
+  json["leader"] = leader(input);
+  json["jobs"] = jobs(input);
   json["history"] = history(input);
   json["segment"] = {{"path", input.config.state},
                      {"problem", view.problem.empty() ? view.absent : view.problem},
@@ -340,6 +389,25 @@ std::string status_text(const StatusInput& input) {
     line("differs", std::string(text(module.name)) + " from " + std::to_string(module.differing_peers) + " cores for " +
                         show_span(input.now_ns - module.differs_since_ns) +
                         (module.equal_epochs > 0 ? ", at equal epochs: ProxySQL doesn't sync over that" : ""));
+  }
+  if (static_cast<LeaderMode>(view.leader.mode) != LeaderMode::none) {
+    const Leadership now = leadership(view.leader, view.leader.boot_id, input.now_ns);
+    line("leader", now.is_self ? "this node, for " + show_span(view.leader.valid_until_ns - input.now_ns)
+                               : (now.other_leads ? "" : "UNKNOWN: ") +
+                                     (now.other_leads ? std::string(text(view.leader.holder)) : now.reason));
+  }
+  for (const JobView& job : view.jobs) {
+    const JobState& state = job.state;
+    std::string shown = std::string(text(state.name)) + ": ";
+    if (job.running) shown += "runs for " + show_span(input.now_ns - state.began_ns) + "; before: ";
+    shown += name(outcome_of(state));
+    if (state.ended_run != 0) shown += " " + age(state.ended_ns);
+    if (!text(state.message).empty()) shown += ", " + std::string(text(state.message));
+    shown += "; " + std::to_string(state.outcomes[static_cast<size_t>(JobOutcome::ok)]) + " of " +
+             std::to_string(state.ended_run) + " ok";
+    if (job.skipped_busy != 0) shown += ", " + std::to_string(job.skipped_busy) + " skipped: busy";
+    if (job.skipped_not_leader != 0) shown += ", " + std::to_string(job.skipped_not_leader) + " skipped: not leader";
+    line(&job == &view.jobs.front() ? "jobs" : "", shown);
   }
   if (static_cast<Source>(view.discovery.source) != Source::none) {
     const Discovery& state = view.discovery;

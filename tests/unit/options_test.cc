@@ -30,24 +30,38 @@ TEST(Options, BothWaysOfParsingAgree) {
       {"--json"},
       {"stray"},
       {"--config", "--state=/s"},
+      {"--leader-only"},
+      {"--timeout-ms", "200", "--leader-only", "--config=/a"},
+      {"--timeout-ms=86400001"},
   };
-  for (const auto& line : lines) {
-    std::vector<const char*> after = line, before = line;
-    after.insert(after.begin(), "beat");
-    before.push_back("beat");
-    const auto a = parse(after), b = parse(before);
-    std::string shown;
-    for (const char* word : line) shown += std::string(word) + " ";
-    ASSERT_EQ(static_cast<bool>(a), static_cast<bool>(b)) << shown;
-    if (!a) continue;
-    EXPECT_EQ(a->command, b->command) << shown;
-    EXPECT_EQ(a->config, b->config) << shown;
-    EXPECT_EQ(a->state, b->state) << shown;
-    EXPECT_EQ(a->group, b->group) << shown;
-    EXPECT_EQ(a->timeout, b->timeout) << shown;
-    EXPECT_EQ(a->dry_run, b->dry_run) << shown;
-    EXPECT_EQ(a->arguments, b->arguments) << shown;
-  }
+  const std::vector<std::vector<const char*>> commands = {
+      {"beat"}, {"job", "digests"}, {"job", "NO"}, {"guard", "digests"}};
+  for (const auto& command : commands)
+    for (const auto& line : lines) {
+      std::vector<const char*> after = command, before = line;
+      after.insert(after.end(), line.begin(), line.end());
+      before.insert(before.end(), command.begin(), command.end());
+      if (command.front() == std::string("guard")) {
+        for (const char* word : {"--", "/bin/program", "--config=/x", "--", "-h"}) {
+          after.push_back(word);
+          before.push_back(word);
+        }
+      }
+      const auto a = parse(after), b = parse(before);
+      std::string shown = command.front() + std::string(" ");
+      for (const char* word : line) shown += std::string(word) + " ";
+      ASSERT_EQ(static_cast<bool>(a), static_cast<bool>(b)) << shown;
+      if (!a) continue;
+      EXPECT_EQ(a->command, b->command) << shown;
+      EXPECT_EQ(a->config, b->config) << shown;
+      EXPECT_EQ(a->state, b->state) << shown;
+      EXPECT_EQ(a->group, b->group) << shown;
+      EXPECT_EQ(a->timeout, b->timeout) << shown;
+      EXPECT_EQ(a->dry_run, b->dry_run) << shown;
+      EXPECT_EQ(a->arguments, b->arguments) << shown;
+      EXPECT_EQ(a->program, b->program) << shown;
+      EXPECT_EQ(a->leader_only, b->leader_only) << shown;
+    }
 }
 
 TEST(Options, TakeWhatTheSchedulerGives) {
@@ -68,6 +82,25 @@ TEST(Options, SayWhatIsWrong) {
   EXPECT_EQ("beat takes no further argument; see proxysql-pulse --help", parse({"beat", "a", "b", "c"}).error().text);
   EXPECT_EQ("--state takes an absolute path; see proxysql-pulse --help", parse({"beat", "--state=s"}).error().text);
   EXPECT_EQ("on", parse({"maintenance", "on"})->arguments.at(0));
+  const std::string names = "1 to 32 of the characters a-z, 0-9, _ and -; see proxysql-pulse --help";
+  EXPECT_EQ("job takes one name: " + names, parse({"job"}).error().text);
+  EXPECT_EQ("job takes one name: " + names, parse({"job", "../x"}).error().text);
+  EXPECT_EQ("guard takes one name: " + names, parse({"guard", "a", "b", "--", "/x"}).error().text);
+  EXPECT_EQ("guard takes a command: guard NAME -- /path/of/program ARGUMENT...; see proxysql-pulse --help",
+            parse({"guard", "a", "--"}).error().text);
+  EXPECT_EQ("the command of a job is in the file; guard takes one; see proxysql-pulse --help",
+            parse({"job", "a", "--", "/x"}).error().text);
+  EXPECT_EQ("only guard takes a command after --; see proxysql-pulse --help", parse({"beat", "--", "/x"}).error().text);
+  EXPECT_EQ("--leader-only goes with guard; see proxysql-pulse --help", parse({"beat", "--leader-only"}).error().text);
+  EXPECT_EQ("--timeout-ms takes a whole number from 200 to 86400000; see proxysql-pulse --help",
+            parse({"job", "a", "--timeout-ms", "199"}).error().text);
+}
+
+TEST(Options, AJobsTimeoutIsNotABeats) {
+  const auto job = parse({"job", "a", "--timeout-ms=3600000"});
+  ASSERT_TRUE(job);
+  EXPECT_EQ(3600000, job->timeout->count());
+  for (const Override& over : job->overrides()) EXPECT_NE("timeout_ms", over.key);
 }
 
 TEST(Options, OfADump) {
