@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::chrono::seconds kConnectWithin{5};
 constexpr size_t kMostErrorBody = 64 * 1024;
+constexpr size_t kMostObject = 1 << 20;
 
 // A connection that has died without a word is noticed within half a minute, not only when the watch is due to end.
 void set_keepalive(int socket) {
@@ -64,6 +65,8 @@ std::string openssl_reason() {
       error == 0 || ERR_GET_REASON(error) == SSL_R_SHUTDOWN_WHILE_IN_INIT ? nullptr : ::ERR_reason_error_string(error);
   return reason == nullptr ? "" : reason;
 }
+
+bool is_good(int status) { return status == 200 || status == 201; }
 
 std::string seconds_text(std::chrono::seconds span) { return std::to_string(span.count()) + " s"; }
 
@@ -159,6 +162,24 @@ ApiClient::~ApiClient() = default;
 
 ApiAnswer ApiClient::get(const std::string& path, std::chrono::seconds whole, const std::string& what,
                          const std::function<void()>& opened, const std::function<bool(std::string_view)>& receive) {
+  return send({"GET", path, "", kAnswerWithin, whole, what, opened, receive});
+}
+
+ApiAnswer ApiClient::ask(const std::string& method, const std::string& path, const std::string& body,
+                         std::chrono::seconds within, const std::string& what, std::string& received) {
+  received.clear();
+  bool too_large = false;
+  ApiAnswer answer = send({method, path, body, within, within, what, [] {},
+                           [&](std::string_view piece) {
+                             too_large = received.size() + piece.size() > kMostObject;
+                             if (!too_large) received.append(piece);
+                             return !too_large;
+                           }});
+  if (too_large) answer.error = "the answer is larger than " + std::to_string(kMostObject) + " bytes";
+  return answer;
+}
+
+ApiAnswer ApiClient::send(const Request& request) {
   const auto token = read_account_file(account_, "token");
   ApiAnswer answer;
   if (!token) {
@@ -170,21 +191,20 @@ ApiAnswer ApiClient::get(const std::string& path, std::chrono::seconds whole, co
     return answer;
   }
   const bool reused = connection_ && connection_->used;
-  answer = attempt(path, *token, whole, what, opened, receive);
+  answer = attempt(request, *token);
   // A connection that was kept may have been closed by the server just before: that is no failure of its own.
   if (reused && answer.status == 0 && !report_->was_cut()) {
-    answer = attempt(path, *token, whole, what, opened, receive);
+    answer = attempt(request, *token);
   }
   report_->nothing_due();
   return answer;
 }
 
-ApiAnswer ApiClient::attempt(const std::string& path, const std::string& token, std::chrono::seconds whole,
-                             const std::string& what, const std::function<void()>& opened,
-                             const std::function<bool(std::string_view)>& receive) {
+ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
   ApiAnswer answer;
-  const std::string silent = "no answer within " + seconds_text(kAnswerWithin);
-  report_->expect(what + silent, kAnswerWithin);
+  const std::string silent = "no answer within " + seconds_text(request.answer_within);
+  const std::string slow = "not complete within " + seconds_text(request.whole);
+  report_->expect(request.what + silent, request.answer_within);
   if (!connection_) {
     const std::string ca = account_ + "/ca.crt";
     const UniqueFd readable(::open(ca.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -206,7 +226,7 @@ ApiAnswer ApiClient::attempt(const std::string& path, const std::string& token, 
     });
   }
   httplib::SSLClient& client = connection_->client;
-  client.set_read_timeout((std::max(whole, kAnswerWithin) + std::chrono::seconds(5)).count());
+  client.set_read_timeout((std::max(request.whole, request.answer_within) + std::chrono::seconds(5)).count());
   client.set_write_timeout(kConnectWithin.count());
   ::ERR_clear_error();
 
@@ -224,14 +244,14 @@ ApiAnswer ApiClient::attempt(const std::string& path, const std::string& token, 
     if (std::from_chars(after.data(), after.data() + after.size(), seconds).ec == std::errc{}) {
       answer.retry_after = std::chrono::seconds(std::min(seconds, 86'400U));
     }
-    report_->expect(what + "not complete within " + seconds_text(whole), whole);
+    report_->expect(request.what + slow, request.whole);
     report_->looked();
-    if (answer.status == 200) opened();
+    if (is_good(answer.status)) request.opened();
     return true;
   };
-  const auto on_body = [&](const char* data, size_t length) {
-    if (answer.status == 200) {
-      answer.stopped = !receive({data, length});
+  const auto on_body = [&](const char* data, size_t length, uint64_t, uint64_t) {
+    if (is_good(answer.status)) {
+      answer.stopped = !request.receive({data, length});
       return !answer.stopped;
     }
     error_body.append(data, std::min(length, kMostErrorBody - error_body.size()));
@@ -241,21 +261,28 @@ ApiAnswer ApiClient::attempt(const std::string& path, const std::string& token, 
   httplib::Error failure = httplib::Error::Unknown;
   std::string thrown;
   try {
-    const httplib::Result result = client.Get(path, headers, on_header, on_body);
-    failure = result.error();
+    httplib::Request sent;
+    sent.method = request.method;
+    sent.path = request.path;
+    sent.headers = headers;
+    sent.body = request.body;
+    if (!request.body.empty()) sent.set_header("Content-Type", "application/json");
+    sent.response_handler = on_header;
+    sent.content_receiver = on_body;
+    failure = client.send(sent).error();
   } catch (const std::exception& exception) {
     thrown = exception.what();
   }
   const bool whole_answer = failure == httplib::Error::Success;
   connection_->used = whole_answer;
-  if (whole_answer && answer.status == 200) return answer;
+  if (whole_answer && is_good(answer.status)) return answer;
 
-  if (answer.status != 0 && answer.status != 200) {
+  if (answer.status != 0 && !is_good(answer.status)) {
     const std::string message = parse_status_message(error_body);
     answer.error =
         std::to_string(answer.status) + (phrase.empty() ? "" : " " + phrase) + (message.empty() ? "" : ": " + message);
   } else if (report_->was_cut()) {
-    answer.error = answer.status == 0 ? silent : "not complete within " + seconds_text(whole);
+    answer.error = answer.status == 0 ? silent : slow;
   } else if (!thrown.empty()) {
     answer.error = thrown;
   } else if (failure == httplib::Error::Connection || failure == httplib::Error::ConnectionTimeout) {

@@ -35,7 +35,7 @@ Result<std::string> read_account_file(const std::string& directory, const std::s
 
 struct ApiAnswer {
   int status = 0;                       // 0: no HTTP answer
-  std::string error;                    // "" if all of a 200's body was received
+  std::string error;                    // "" if all of a 200's or 201's body was received
   std::chrono::seconds retry_after{0};  // 0: not said
   bool stopped = false;                 // `receive` wanted no more; `error` is the caller's business then
 };
@@ -53,14 +53,29 @@ class ApiClient {
   ApiAnswer get(const std::string& path, std::chrono::seconds whole, const std::string& what,
                 const std::function<void()>& opened, const std::function<bool(std::string_view)>& receive);
 
+  // Sends a request for one object, with that JSON if `body` isn't "", and puts the answer's body, 1 MiB at most, into
+  // `received`. The header must come within `within`, the rest within as long again. A write that gets no answer may
+  // have been done nevertheless.
+  ApiAnswer ask(const std::string& method, const std::string& path, const std::string& body,
+                std::chrono::seconds within, const std::string& what, std::string& received);
+
   // For connecting, TLS and the header.
   static constexpr std::chrono::seconds kAnswerWithin{8};
 
  private:
   struct Connection;
-  ApiAnswer attempt(const std::string& path, const std::string& token, std::chrono::seconds whole,
-                    const std::string& what, const std::function<void()>& opened,
-                    const std::function<bool(std::string_view)>& receive);
+  struct Request {
+    std::string method;
+    std::string path;
+    std::string body;
+    std::chrono::seconds answer_within;
+    std::chrono::seconds whole;
+    std::string what;
+    std::function<void()> opened;
+    std::function<bool(std::string_view)> receive;
+  };
+  ApiAnswer send(const Request& request);
+  ApiAnswer attempt(const Request& request, const std::string& token);
 
   const ApiServer server_;
   const std::string account_;

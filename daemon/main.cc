@@ -17,6 +17,7 @@
 #include "daemon/control.h"
 #include "daemon/discovery.h"
 #include "daemon/http_server.h"
+#include "daemon/leader_keeper.h"
 #include "daemon/probe_service.h"
 #include "src/drain_plan.h"
 #include "src/heartbeat.h"
@@ -91,6 +92,7 @@ int serve(const pulse::Config& config) {
   service.tick();
   pulse::Discoverer discoverer(config, [&service] { return service.segment(); });
   std::optional<pulse::BeatStarter> beats(std::in_place, config, [&service] { return service.segment(); });
+  pulse::LeaderKeeper leader(config, host, [&service] { return service.segment(); });
   std::thread http([&server] { (*server)->run(); });
   pulse::log_info("answering on port " + std::to_string((*server)->port()) + " for the " + config.role +
                   " whose state is in " + config.state);
@@ -108,14 +110,17 @@ int serve(const pulse::Config& config) {
       if (control->drain_runs()) pulse::log_info("a drain is under way: staying until it has ended");
     }
     service.tick();
+    leader.tick();
     control->tick();
     if (ending && !control->drain_runs()) break;
   }
+  // First of all: what only the leader may do has to end meanwhile, while the probes still answer.
+  const bool leader_ended = leader.stop();
   (*server)->stop();
   http.join();
   control.reset();
   beats.reset();
-  const bool all_ended = discoverer.stop();
+  const bool all_ended = discoverer.stop() && leader_ended;
   pulse::log_info("stopped");
   // A thread that a resolver or a server holds up isn't waited for, so nothing that it uses may be taken down.
   if (!all_ended) ::_exit(pulse::kExitOk);
