@@ -469,9 +469,10 @@ TEST_F(LeaderJobTest, RunsOnTheLeaderAlone) {
 
 TEST_F(LeaderJobTest, IsStoppedWhenLeadershipIsLostAndBeforeAnotherNodeLeads) {
   // Its grace is longer than the time that there is.
-  Node a(api_, "pod-a", Node::kFast,
-         "{ name=\"job\" command=[\"/bin/sh\",\"-c\",\"trap '' TERM; echo up; while :; do sleep 0.1; done\"] "
-         "timeout_ms=60000 grace_ms=30000 leader_only=true }, ");
+  Node a(
+      api_, "pod-a", Node::kFast,
+      "{ name=\"job\" command=[\"/bin/sh\",\"-c\",\"trap '' TERM; echo up; for i in $(seq 600); do sleep 0.1; done\"] "
+      "timeout_ms=60000 grace_ms=30000 leader_only=true }, ");
   ASSERT_TRUE(eventually([&] { return a.leads(); }));
   Node b(api_, "pod-b");
   ASSERT_TRUE(eventually([&] { return b.leader()["holder"] == "pod-a"; }));
@@ -499,7 +500,7 @@ TEST_F(LeaderJobTest, IsOverBeforeALeaderThatEndsGivesTheLeaseBack) {
   Node b(api_, "pod-b", slow);
   ASSERT_TRUE(eventually([&] { return b.leader()["holder"] == "pod-a"; }));
   const Watchdog watchdog({&a, &b});
-  Process tidy(guard(a, "trap 'sleep 0.7; echo tidied; exit 0' TERM; echo up; while :; do sleep 0.1; done"),
+  Process tidy(guard(a, "trap 'sleep 0.7; echo tidied; exit 0' TERM; echo up; for i in $(seq 600); do sleep 0.1; done"),
                a.server().dir(), {});
   ASSERT_TRUE(eventually([&] { return tidy.output().find("up") != std::string::npos; })) << tidy.output();
   a.process().signal(SIGTERM);
@@ -515,7 +516,7 @@ TEST_F(LeaderJobTest, NeverRunsTwiceWhateverHappensToLeaders) {
   const TempDir shared;
   const std::string script = "exec 9>" + (shared / "lock") + "; flock -n 9 || { echo $PPID >> " + (shared / "twice") +
                              "; exit 1; }; echo x >> " + (shared / "started") +
-                             "; trap '' TERM; while :; do sleep 0.05; done";
+                             "; trap '' TERM; for i in $(seq 1200); do sleep 0.05; done";
   const auto starts = [&] {
     std::ifstream file(shared / "started");
     return std::count(std::istreambuf_iterator<char>(file), {}, '\n');

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -47,8 +48,13 @@ struct Pipe {
   UniqueFd read, write;
 };
 
+// Whatever becomes of those who should kill it, no process of these tests lives for longer.
+constexpr std::chrono::seconds kLongest{40};
+
 [[noreturn]] void sleep_for_good() {
-  for (;;) ::pause();
+  const Deadline end = Deadline::after(kLongest);
+  while (!end.passed()) ::poll(nullptr, 0, end.poll_timeout_ms());
+  ::_exit(0);
 }
 
 // A process that stops at nothing: own session, all signals ignored, its parent gone.
@@ -117,9 +123,10 @@ TEST(ProcessTree, ForkingDoesNotOutrunIt) {
                 if (::fork() != 0) continue;
                 ::setpriority(PRIO_PROCESS, 0, 10);
                 pipe.say();
-                for (;;) {
+                for (const Deadline end = Deadline::after(kLongest); !end.passed();) {
                   if (::fork() > 0) ::_exit(0);  // the child goes on
                 }
+                ::_exit(0);
               }
               pipe.hear(4);
               return kill_descendants(in_time()) ? 0 : 1;
@@ -133,7 +140,7 @@ TEST(ProcessTree, MarkedProcessesAreFoundWhereverTheyAre) {
     Pipe started;
     const pid_t pid = ::fork();
     if (pid == 0) {
-      const char* const arguments[] = {"sleep", "1000", nullptr};
+      const char* const arguments[] = {"sleep", "60", nullptr};
       const char* const environment[] = {"A=b", variable.c_str(), nullptr};
       ::execve("/bin/sleep", const_cast<char**>(arguments), const_cast<char**>(environment));
       ::_exit(127);
