@@ -5,9 +5,12 @@
 #include <charconv>
 #include <initializer_list>
 #include <string_view>
+#include <vector>
 
 #include "src/drain_plan.h"
 #include "src/heartbeat.h"
+#include "src/leader.h"
+#include "src/utf8.h"
 
 namespace pulse {
 
@@ -18,22 +21,6 @@ struct Label {
   std::string_view value;
 };
 using Labels = std::initializer_list<Label>;
-
-// The length of the UTF-8 character that `text` begins with; 0 if it begins with none.
-size_t utf8_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  // Longer than need be, half of a pair of UTF-16, or beyond the last character.
-  const bool wrong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) ||
-                     (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F);
-  return wrong ? 0 : length;
-}
 
 // A span of time, shown in seconds: exactly, and without floating point, whose tables would be most of what this page
 // costs in memory.
@@ -378,11 +365,56 @@ void members(Exposition& out, const MetricsInput& input) {
   out.sample({{"role", "core"}}, live);
 }
 
+void leader(Exposition& out, const MetricsInput& input) {
+  const LeaderState& state = input.status.view.leader;
+  if (static_cast<LeaderMode>(state.mode) == LeaderMode::none) return;
+  const Leadership now = leadership(state, state.boot_id, input.status.now_ns);
+  out.gauge("proxysql_pulse_leader", "1 if this node is the leader of the nodes of its role.", now.is_self);
+  out.gauge("proxysql_pulse_leader_known", "1 if it is known who the leader is.", now.is_self || now.other_leads);
+}
+
+// Its label is not "job", which Prometheus has for itself.
+void jobs(Exposition& out, const MetricsInput& input) {
+  const std::vector<JobView>& list = input.status.view.jobs;
+  const int64_t now_ns = input.status.now_ns;
+  if (list.empty()) return;
+  const auto each = [&](std::string_view family, std::string_view help, auto value) {
+    out.family(family, "gauge", help);
+    for (const JobView& job : list) out.sample({{"name", text(job.state.name)}}, value(job));
+  };
+  out.family("proxysql_pulse_job_runs_total", "counter",
+             "Runs of each job by outcome; skipped_busy, skipped_not_leader: starts that came to no run.");
+  for (const JobView& job : list) {
+    const std::string_view name = text(job.state.name);
+    for (size_t i = 1; i < kJobOutcomes; ++i) {
+      out.sample({{"name", name}, {"outcome", pulse::name(static_cast<JobOutcome>(i))}}, job.state.outcomes[i]);
+    }
+    out.sample({{"name", name}, {"outcome", "skipped_busy"}}, job.skipped_busy);
+    out.sample({{"name", name}, {"outcome", "skipped_not_leader"}}, job.skipped_not_leader);
+  }
+  each("proxysql_pulse_job_running", "1 while the job runs.", [](const JobView& job) { return job.running; });
+  each("proxysql_pulse_job_leader_only", "1 if the job, as last started, is for the leader alone.",
+       [](const JobView& job) { return job.state.leader_only != 0; });
+  each("proxysql_pulse_job_consecutive_failures",
+       "Runs of the job in a row that failed; those that were stopped or lost the leader aside.",
+       [](const JobView& job) { return job.state.consecutive_failures; });
+  out.family("proxysql_pulse_job_last_duration_seconds", "gauge", "How long the job's last run took that has ended.");
+  for (const JobView& job : list) {
+    if (job.state.ended_run != 0) out.sample({{"name", text(job.state.name)}}, Seconds(job.state.duration_ns));
+  }
+  out.family("proxysql_pulse_job_last_ok_age_seconds", "gauge",
+             "Since the job's last good run ended; no sample if there was none since the machine's boot.");
+  for (const JobView& job : list) {
+    if (job.state.last_ok_ns != 0) out.sample({{"name", text(job.state.name)}}, Seconds(now_ns - job.state.last_ok_ns));
+  }
+}
+
 static_assert(kHostgroups == 64 && kPeers == 16, "help texts name these numbers");
 
 using Group = void (*)(Exposition&, const MetricsInput&);
 constexpr Group kAlways[] = {about_daemon, health, drain, mysql_port, http_server};
-constexpr Group kFromTheSegment[] = {beats, failures, proxysql, backends, modules, authority, discovery, members};
+constexpr Group kFromTheSegment[] = {beats,     failures,  proxysql, backends, modules,
+                                     authority, discovery, members,  leader,   jobs};
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "src/fnv.h"
+#include "src/utf8.h"
 
 namespace pulse {
 
@@ -11,23 +12,6 @@ namespace {
 
 // A guard is gone at its deadline, or a little later on a busy machine; a stopped one is taken for gone, too.
 constexpr int64_t kGoneAfterNs = 2'000'000'000;
-
-// Bytes of the well-formed UTF-8 sequence that `text` begins with; 0 if it begins with none.
-size_t utf8_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const size_t length = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (length == 1) return 1;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(1);
-  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-  const bool surrogate = first == 0xED && second >= 0xA0;
-  const bool beyond = first == 0xF4 && second >= 0x90;
-  return overlong || surrogate || beyond ? 0 : length;
-}
 
 }  // namespace
 
@@ -87,7 +71,7 @@ void end_run(JobState& state, const JobEnd& end) {
   if (end.outcome == JobOutcome::ok) {
     state.last_ok_ns = end.ended_ns;
     state.consecutive_failures = 0;
-  } else {
+  } else if (end.outcome != JobOutcome::stopped && end.outcome != JobOutcome::leader_lost) {
     ++state.consecutive_failures;
   }
 }

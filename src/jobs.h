@@ -42,7 +42,7 @@ struct JobEnd {
 // The next run begins. What ran before must have been folded in.
 void begin_run(JobState& state, const JobBegin& begin);
 
-// The run ends.
+// The run ends. One that was stopped, or whose node lost leadership, neither is a failure nor ends a row of them.
 void end_run(JobState& state, const JobEnd& end);
 
 // Folds in a run that ended without a record of its own: its guard's timer left a mark, or the machine was booted

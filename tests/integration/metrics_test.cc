@@ -72,6 +72,32 @@ TEST(Metrics, AreServedFromBeforeTheFirstBeatOn) {
   EXPECT_EQ(405, daemon.get("/metrics", "POST").status);
 }
 
+TEST(Metrics, JobsAndTheLeader) {
+  Server::Options options;
+  options.pulse =
+      "jobs=( { name=\"good\" command=[\"/bin/true\"] }, { name=\"bad\" command=[\"/bin/false\"] }, "
+      "{ name=\"once\" command=[\"/bin/true\"] leader_only=true } ), leader={ mode=\"lowest\" }, ";
+  Server server(options);
+  Daemon daemon(server);
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  EXPECT_EQ(-1, value(daemon, "job_running{name=\"good\"}"));
+  EXPECT_EQ(0, server.run({"job", "good"}).exit_code);
+  EXPECT_EQ(1, server.run({"job", "bad"}).exit_code);
+  EXPECT_EQ(1, server.run({"job", "bad"}).exit_code);
+  EXPECT_EQ(kExitSkipped, server.run({"job", "once"}).exit_code) << "no member is known, so nobody leads";
+  ASSERT_TRUE(eventually([&] { return value(daemon, "leader") == 0; }));
+  const std::string metrics = daemon.get("/metrics").text;
+  EXPECT_EQ(1, value(metrics, "job_runs_total{name=\"good\",outcome=\"ok\"}"));
+  EXPECT_EQ(2, value(metrics, "job_runs_total{name=\"bad\",outcome=\"failed\"}"));
+  EXPECT_EQ(2, value(metrics, "job_consecutive_failures{name=\"bad\"}"));
+  EXPECT_GT(value(metrics, "job_last_duration_seconds{name=\"bad\"}"), 0);
+  EXPECT_GE(value(metrics, "job_last_ok_age_seconds{name=\"good\"}"), 0);
+  EXPECT_EQ(-1, value(metrics, "job_last_ok_age_seconds{name=\"bad\"}"));
+  EXPECT_EQ(1, value(metrics, "job_runs_total{name=\"once\",outcome=\"skipped_not_leader\"}"));
+  EXPECT_EQ(0, value(metrics, "leader_known"));
+  check_format(server, metrics);
+}
+
 TEST(Metrics, BackendsByHostgroup) {
   Server server({});
   Daemon daemon(server);

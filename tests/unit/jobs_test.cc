@@ -18,6 +18,22 @@ JobState running() {
 uint64_t count(const JobState& state, JobOutcome outcome) { return state.outcomes[static_cast<size_t>(outcome)]; }
 JobOutcome outcome(const JobState& state) { return static_cast<JobOutcome>(state.outcome); }
 
+TEST(Jobs, ARunThatWasStoppedIsNoFailure) {
+  JobState state{};
+  const auto run = [&](JobOutcome how) {
+    begin_run(state, {7, 42, 1000, 2000, false});
+    end_run(state, {how, 1, 1100, 0, 0, "", ""});
+    return state.consecutive_failures;
+  };
+  EXPECT_EQ(0u, run(JobOutcome::stopped));
+  EXPECT_EQ(0u, run(JobOutcome::leader_lost));
+  EXPECT_EQ(1u, run(JobOutcome::timed_out));
+  EXPECT_EQ(1u, run(JobOutcome::stopped)) << "nor the end of a row of them";
+  EXPECT_EQ(1u, run(JobOutcome::leader_lost));
+  EXPECT_EQ(2u, run(JobOutcome::died));
+  EXPECT_EQ(0u, run(JobOutcome::ok));
+}
+
 TEST(Jobs, NamesAreFitForFiles) {
   for (const char* good : {"a", "digests", "a-b_c9", "01234567890123456789012345678901"})
     EXPECT_TRUE(is_job_name(good));

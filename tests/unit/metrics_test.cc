@@ -93,6 +93,27 @@ class MetricsTest : public ::testing::Test {
     for (int i = 1; i <= 3; ++i) add_member("10.0.0." + std::to_string(i), true, i != 2);
     for (int i = 1; i <= 2; ++i) add_member("10.0.1." + std::to_string(i), false, i != 2);
     view_.members = members_;
+    view_.leader.mode = static_cast<uint8_t>(LeaderMode::lease);
+    view_.leader.boot_id = 1;
+    view_.leader.valid_until_ns = kNow + kS;
+    add_job("checker", {0, 8, 1, 0, 2, 0, 0, 0, 0});
+    add_job("digests", {0, 0, 0, 1, 0, 0, 0, 0, 0});
+    JobView& checker = view_.jobs.front();
+    checker.state.last_ok_ns = kNow - 90 * kS;
+    checker.state.consecutive_failures = 2;
+    checker.state.duration_ns = 5 * kS / 2;
+    checker.skipped_busy = 4;
+    checker.skipped_not_leader = 5;
+    view_.jobs.back().running = true;
+    view_.jobs.back().state.leader_only = 1;
+  }
+
+  void add_job(const std::string& name, const std::array<uint64_t, kJobOutcomes>& outcomes) {
+    JobState& state = view_.jobs.emplace_back().state;
+    set_text(state.name, name);
+    state.outcomes = outcomes;
+    for (const uint64_t runs : outcomes) state.ended_run += runs;
+    state.run = state.ended_run;
   }
 
   void add_module(const std::string& module, uint32_t differing, int64_t since_ns) {
@@ -286,6 +307,50 @@ TEST_F(MetricsTest, MembersByRole) {
   EXPECT_EQ("1", value("discovery_failing"));
 }
 
+TEST_F(MetricsTest, EachRunOfAJobHasOneOutcome) {
+  const auto runs = [&](const std::string& name, const std::string& outcome) {
+    return value("job_runs_total{name=\"" + name + "\",outcome=\"" + outcome + "\"}");
+  };
+  EXPECT_EQ("8", runs("checker", "ok"));
+  EXPECT_EQ("1", runs("checker", "failed"));
+  EXPECT_EQ("0", runs("checker", "signal"));
+  EXPECT_EQ("2", runs("checker", "timed_out"));
+  EXPECT_EQ("0", runs("checker", "leader_lost"));
+  EXPECT_EQ("0", runs("checker", "stopped"));
+  EXPECT_EQ("0", runs("checker", "not_started"));
+  EXPECT_EQ("0", runs("checker", "died"));
+  EXPECT_EQ("4", runs("checker", "skipped_busy"));
+  EXPECT_EQ("5", runs("checker", "skipped_not_leader"));
+  EXPECT_EQ("none", runs("checker", "none"));
+  EXPECT_EQ("1", runs("digests", "signal"));
+  EXPECT_EQ("2", value("job_consecutive_failures{name=\"checker\"}"));
+  EXPECT_EQ("2.5", value("job_last_duration_seconds{name=\"checker\"}"));
+  EXPECT_EQ("90", value("job_last_ok_age_seconds{name=\"checker\"}"));
+  EXPECT_EQ("none", value("job_last_ok_age_seconds{name=\"digests\"}")) << "never";
+  EXPECT_EQ("0", value("job_running{name=\"checker\"}"));
+  EXPECT_EQ("1", value("job_running{name=\"digests\"}"));
+  EXPECT_EQ("0", value("job_leader_only{name=\"checker\"}"));
+  EXPECT_EQ("1", value("job_leader_only{name=\"digests\"}"));
+  view_.jobs.back().state.ended_run = 0;
+  EXPECT_EQ("none", value("job_last_duration_seconds{name=\"digests\"}")) << "its first run goes on";
+  view_.jobs.clear();
+  EXPECT_THAT(render(), Not(HasSubstr("proxysql_pulse_job_")));
+}
+
+TEST_F(MetricsTest, TheLeader) {
+  EXPECT_EQ("1", value("leader"));
+  EXPECT_EQ("1", value("leader_known"));
+  view_.leader.valid_until_ns = kNow;
+  EXPECT_EQ("0", value("leader")) << "nobody has renewed it";
+  EXPECT_EQ("0", value("leader_known"));
+  view_.leader.valid_until_ns = 0;
+  set_text(view_.leader.holder, "proxysql-1");
+  EXPECT_EQ("0", value("leader"));
+  EXPECT_EQ("1", value("leader_known"));
+  view_.leader.mode = 0;
+  EXPECT_EQ("none", value("leader"));
+}
+
 TEST_F(MetricsTest, Drain) {
   EXPECT_EQ("1", value("drain_phase{phase=\"none\"}")) << "the last one is not in effect any more";
   EXPECT_EQ("0", value("drain_phase{phase=\"ended\"}"));
@@ -360,6 +425,8 @@ TEST_F(MetricsTest, GarbageInTheSegment) {
   std::memset(static_cast<void*>(&view_.hostgroups), 0xFF, sizeof view_.hostgroups);
   std::memset(static_cast<void*>(&view_.discovery), 0xFF, sizeof view_.discovery);
   std::memset(static_cast<void*>(members_.get()), 0xFF, sizeof *members_);
+  std::memset(static_cast<void*>(&view_.leader), 0xFF, sizeof view_.leader);
+  for (JobView& job : view_.jobs) std::memset(static_cast<void*>(&job.state), 0xFF, sizeof job.state);
   const std::string all = render();
   EXPECT_LT(all.size(), 100'000u);
   for (const char c : all) EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= ' ');
