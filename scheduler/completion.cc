@@ -24,9 +24,10 @@ std::string completion_script(bool zsh, const std::map<std::string, std::vector<
          "_proxysql_pulse() {\n"
          "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= word words=\n"
          "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+         "    [[ $word == -- ]] && { COMPREPLY=($(compgen -c -f -- \"$current\")); return; }\n"
          "    case \" " +
          joined(names) +
-         " \" in *\" $word \"*) command=$word; break ;; esac\n"
+         " \" in *\" $word \"*) [[ $command ]] || command=$word ;; esac\n"
          "  done\n"
          "  case $previous in\n"
          "    -c | --config | --state | --output) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"

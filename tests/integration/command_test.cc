@@ -20,6 +20,7 @@ namespace pulse::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 Ran pulse(const std::vector<std::string>& arguments, const TempDir& dir) {
   std::vector<std::string> argv = {binary("proxysql-pulse")};
@@ -317,6 +318,24 @@ TEST(Command, StatusIsWatchedInATerminal) {
     EXPECT_LE(line.size(), 40 + std::string("\x1b[K\r").size()) << line;
 }
 
+TEST(Command, JobsAreOnTheScreenOfAPlainTerminal) {
+  Server::Options options;
+  options.pulse =
+      "jobs=( { name=\"good\" command=[\"/bin/true\"] }, "
+      "{ name=\"bad\" command=[\"/bin/sh\",\"-c\",\"exit 3\"] } ), leader={ mode=\"lowest\" }, ";
+  Server server(options);
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  ASSERT_EQ(0, server.run({"job", "good"}).exit_code);
+  ASSERT_EQ(3, server.run({"job", "bad"}).exit_code);
+  const std::string output = on_terminal(server.pulse({"status", "--watch"}), 24, 80, [&](const std::string& text) {
+    return text.find("\x1b[J") != std::string::npos;
+  });
+  EXPECT_THAT(output, HasSubstr("jobs          bad: failed "));
+  EXPECT_THAT(output, HasSubstr("exit code 3; 0 of 1 ok"));
+  EXPECT_THAT(output, HasSubstr("              good: ok "));
+  EXPECT_THAT(output, Not(HasSubstr("more lines")));
+}
+
 TEST(Command, WithoutATerminalThereIsNothingToWatch) {
   Server::Options options;
   options.start = false;
@@ -343,6 +362,11 @@ TEST(Command, BashCompletesItsLines) {
   EXPECT_EQ("--config", completed("--conf", 1));
   EXPECT_EQ("/etc/passwd", completed("beat --config /etc/passw", 3).substr(0, 11));
   EXPECT_EQ("", completed("status x", 2));
+  EXPECT_EQ("guard", completed("gua", 1));
+  EXPECT_EQ("--leader-only", completed("guard checker --lea", 3));
+  EXPECT_EQ("on off", completed("maintenance beat ''", 3)) << "the first word is the command";
+  EXPECT_EQ("sha256sum", completed("guard checker --leader-only -- sha256su", 5).substr(0, 9));
+  EXPECT_EQ("/etc/passwd", completed("guard checker -- cat /etc/passw", 5).substr(0, 11));
   EXPECT_THAT(completed("''", 1), ::testing::AllOf(HasSubstr("beat"), HasSubstr("drain"), HasSubstr("dump")));
 }
 
