@@ -28,6 +28,8 @@ bool take_over(JobSlot& slot, uint64_t before, std::string_view name) {
   return mapped && taken;
 }
 
+std::string lock_suffix(std::string_view name) { return ".job." + std::string(name) + ".lock"; }
+
 struct Occupant {
   JobSlot* slot;
   JobState state;
@@ -35,12 +37,10 @@ struct Occupant {
 
 }  // namespace
 
-std::string job_lock_path(const StateAccess& state, std::string_view name) {
-  return state.path() + ".job." + std::string(name) + ".lock";
-}
+std::string job_lock_path(const StateAccess& state, std::string_view name) { return state.path() + lock_suffix(name); }
 
 Result<InstanceLock> try_lock_job(const StateAccess& state, std::string_view name) {
-  return InstanceLock::try_take(state.path() + ".job." + std::string(name), state.group());
+  return InstanceLock::try_take(state.path(), state.group(), true, lock_suffix(name).c_str());
 }
 
 JobSlot* find_job_slot(Layout& layout, std::string_view name) {
