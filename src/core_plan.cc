@@ -199,8 +199,10 @@ class Planner {
         if (!in_time) stamp->settled = 1;
         return;
       }
-      // Whoever loads later has the say; but not so shortly after, when it is an old core's last word.
-      if (own != nullptr && own->epoch > stamp->epoch && (!in_time || stamp->loads >= kMostLoads)) {
+      // Whoever loads later has the say; but not so shortly after, when it is an old core's last word. What no other
+      // core has was loaded here, by somebody who means it.
+      const bool may_undo = in_time && stamp->loads < kMostLoads;
+      if (own != nullptr && own->epoch > stamp->epoch && (!may_undo || !may_be_pulled(*own))) {
         stamp->settled = 1;
         return;
       }
@@ -234,6 +236,16 @@ class Planner {
     load.undo = undo;
     if (!module.tables.empty()) load.needs_rows_in = module.tables.front();
     out_.plan.steps.push_back(std::move(load));
+  }
+
+  // Whether own content may have come from another core: that one has an epoch at least as new, for a pull takes it
+  // over.
+  bool may_be_pulled(const ModuleRow& own) const {
+    return std::any_of(seen().servers.begin(), seen().servers.end(), [&](const ServerRow& row) {
+      if (self_ != nullptr && self_->server == ServerKey{row.hostname, row.port}) return false;
+      const ModuleRow* theirs = find_module(row.modules, own.name);
+      return theirs != nullptr && theirs->version > 1 && theirs->epoch >= own.epoch;
+    });
   }
 
   // Satellites and peers pull nothing that is at version 1. Nobody else may have something newer: a load makes this

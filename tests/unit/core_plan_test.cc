@@ -323,6 +323,7 @@ TEST_F(CorePlanTest, WhoeverLoadsLaterHasTheSayOnceItHasSettled) {
   for (uint32_t i = 1; i < kMostLoads; ++i) {
     pass(3);
     own("mysql_users") = {"mysql_users", 4, seen_.now_s - 1, "0xSomebodys"};
+    theirs(1, "mysql_users") = {"mysql_users", 5, seen_.now_s - 1, "0xSomebodys"};
     EXPECT_EQ(kStampOfUsers, statements()) << i;
     beat();
     own("mysql_users").checksum = "0xOwn";
@@ -335,6 +336,22 @@ TEST_F(CorePlanTest, WhoeverLoadsLaterHasTheSayOnceItHasSettled) {
   pass(9);
   EXPECT_THAT(statements(), IsEmpty());
   EXPECT_EQ(1, made().record.stamps[0].settled);
+}
+
+TEST_F(CorePlanTest, ALoadHereSoonAfterTheStampHasTheSay) {
+  beat();
+  pass(3);
+  own("mysql_users") = {"mysql_users", 4, seen_.now_s - 1, "0xAPersons"};
+  theirs(2, "mysql_users") = own("mysql_users");  // this core's own row
+  const CoreRecord stamped = record_;
+  EXPECT_THAT(statements(), IsEmpty()) << "no other core has it";
+  EXPECT_EQ(1, made().record.stamps[0].settled);
+  record_ = stamped;
+  theirs(3, "mysql_users") = {"mysql_users", 9, seen_.now_s, "0xYetAnother"};
+  EXPECT_EQ(kStampOfUsers, statements()) << "pulled from there before its last load, maybe";
+  own("mysql_users").epoch = record_.stamps[0].epoch;
+  theirs(3, "mysql_users") = {"mysql_users", 2, kNowS - 70, "0xPeer"};
+  EXPECT_EQ(kStampOfUsers, statements()) << "no later load at all";
 }
 
 TEST_F(CorePlanTest, ALoadOfTheSameContentSettlesNothingBeforeTime) {
