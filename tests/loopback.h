@@ -1,4 +1,4 @@
-// TCP on 127.0.0.1, as tests and benchmarks use it.
+// TCP on 127.0.0.1 (or another address of 127.0.0.0/8), as tests and benchmarks use it.
 #pragma once
 
 #include <arpa/inet.h>
@@ -13,20 +13,20 @@
 
 namespace pulse::test {
 
-inline sockaddr_in loopback_address(uint16_t port) {
+inline sockaddr_in loopback_address(uint16_t port, const char* host = "127.0.0.1") {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::inet_pton(AF_INET, host, &address.sin_addr);
   return address;
 }
 
 // A connection whose reads give up after `patience_s`; none if nobody listens.
-inline UniqueFd connect_loopback(uint16_t port, int patience_s = 5) {
+inline UniqueFd connect_loopback(uint16_t port, int patience_s = 5, const char* host = "127.0.0.1") {
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const timeval patience{patience_s, 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  const sockaddr_in address = loopback_address(port);
+  const sockaddr_in address = loopback_address(port, host);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fd.reset();
   return fd;
 }

@@ -121,8 +121,8 @@ Ran run_to_end(const std::vector<std::string>& argv, const TempDir& dir, const s
 
 Server::Server(Options options)
     : options_(std::move(options)),
-      admin_port_(free_port()),
-      mysql_port_(free_port()),
+      admin_port_(options_.admin_port != 0 ? options_.admin_port : free_port()),
+      mysql_port_(options_.mysql_port != 0 ? options_.mysql_port : free_port()),
       config_path_(dir_ / "proxysql.cnf"),
       state_path_(dir_ / "state") {
   write_config();
@@ -140,17 +140,23 @@ void Server::write_config() {
           binary("proxysql-pulse") + "\", arg1=\"beat\", arg2=\"--config=" + config_path_ +
           "\", arg3=\"--state=" + state_path_ + "\" },";
   }
-  dir_.write("proxysql.cnf",
+  const auto group = [](const std::string& name, const std::string& elements) {
+    return elements.empty() ? "" : name + "=( " + elements + " )\n";
+  };
+  // Replaced in one go, as an update of a ConfigMap is.
+  dir_.write("proxysql.cnf.new",
              "datadir=\"" + (dir_ / "data") +
                  "\"\n"
-                 "admin_variables={ admin_credentials=\"admin:admin;radmin:radmin\", mysql_ifaces=\"127.0.0.1:" +
-                 std::to_string(admin_port_) +
+                 "admin_variables={ admin_credentials=\"admin:admin;radmin:radmin\", mysql_ifaces=\"" +
+                 options_.address + ":" + std::to_string(admin_port_) +
                  "\", cluster_username=\"radmin\", cluster_password=\"radmin\", cluster_check_interval_ms=200 }\n"
-                 "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"127.0.0.1:" +
-                 std::to_string(mysql_port_) + "\" }\n" + "mysql_servers=( " + options_.mysql_servers + " )\n" +
-                 "mysql_users=( { username=\"app\", password=\"app\", default_hostgroup=0 }, )\n" +
-                 "proxysql_servers=( " + options_.bootstrap + " )\n" + "scheduler=( " + row + " )\n" +
-                 "pulse={ role=\"" + options_.role + "\", state=\"" + state_path_ + "\", " + options_.pulse + " }\n");
+                 "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"" +
+                 options_.address + ":" + std::to_string(mysql_port_) + "\" }\n" +
+                 group("mysql_servers", options_.mysql_servers) + group("mysql_users", options_.mysql_users) +
+                 group("mysql_query_rules", options_.query_rules) + "proxysql_servers=( " + options_.bootstrap +
+                 " )\n" + "scheduler=( " + row + " )\n" + "pulse={ role=\"" + options_.role + "\", state=\"" +
+                 state_path_ + "\", " + options_.pulse + " }\n");
+  std::filesystem::rename(dir_ / "proxysql.cnf.new", config_path_);
   std::filesystem::create_directories(dir_ / "data");
 }
 
@@ -163,9 +169,10 @@ void Server::start() {
     argv.insert(argv.end(), options_.arguments.begin(), options_.arguments.end());
   }
   process_ = std::make_unique<Process>(argv, dir_, Process::Options{{"PATH=/usr/bin:/bin"}, "server", {}});
+  const auto answers = [&](uint16_t port) { return bool(connect_loopback(port, 5, options_.address.c_str())); };
   const bool up = eventually([&] {
-    return !process_->running() || (connect_loopback(admin_port_) && connect_loopback(mysql_port_) &&
-                                    (!is_double() || connect_control(dir_ / "control")));
+    return !process_->running() ||
+           (answers(admin_port_) && answers(mysql_port_) && (!is_double() || connect_control(dir_ / "control")));
   });
   ASSERT_TRUE(up && process_->running()) << process_->output();
 }
@@ -176,6 +183,16 @@ void Server::kill() {
   ASSERT_TRUE(process_->wait());
 }
 
+void Server::wipe() {
+  std::filesystem::remove_all(dir_ / "data");
+  std::filesystem::create_directories(dir_ / "data");
+}
+
+void Server::rewrite(const std::function<void(Options&)>& change) {
+  change(options_);
+  write_config();
+}
+
 int Server::threads() const {
   const auto stat = read_process_stat(process_->pid());
   return stat ? static_cast<int>(stat->threads) : 0;
@@ -183,7 +200,7 @@ int Server::threads() const {
 
 std::vector<std::vector<std::string>> Server::query(const std::string& statement) {
   const Deadline deadline = Deadline::after(kPatience);
-  auto client = AdminClient::connect({"127.0.0.1", admin_port_, "radmin", "radmin", false}, deadline);
+  auto client = AdminClient::connect({options_.address, admin_port_, "radmin", "radmin", false}, deadline);
   if (!client) {
     ADD_FAILURE() << client.error().text;
     return {};
@@ -234,14 +251,14 @@ void Server::wedge(seconds span) {
     return;
   }
   wedger_ = std::make_unique<Process>(
-      std::vector<std::string>{"/usr/bin/mysql", "-h127.0.0.1", "-P" + std::to_string(admin_port_), "-uradmin",
-                               "-pradmin", "-e",
+      std::vector<std::string>{"/usr/bin/mysql", "-h" + options_.address, "-P" + std::to_string(admin_port_),
+                               "-uradmin", "-pradmin", "-e",
                                "PULL VERSION MYSQL SERVERS 4000000000 " + std::to_string(span.count())},
       dir_, Process::Options{{}, "wedger", {}});
   // It holds from the moment at which a statement gets no answer.
   ASSERT_TRUE(eventually([&] {
     auto client =
-        AdminClient::connect({"127.0.0.1", admin_port_, "radmin", "radmin", false}, Deadline::after(seconds(1)));
+        AdminClient::connect({options_.address, admin_port_, "radmin", "radmin", false}, Deadline::after(seconds(1)));
     return client && !client->query("SELECT 1", Deadline::after(milliseconds(100)));
   }));
 }

@@ -73,9 +73,15 @@ class Server {
     std::string pulse = "";      // more lines of the group pulse
     std::string bootstrap = "";  // elements of proxysql_servers
     std::string mysql_servers = "{ address=\"127.0.0.1\", port=3306, hostgroup=0 },";
+    std::string mysql_users = "{ username=\"app\", password=\"app\", default_hostgroup=0 },";
+    std::string query_rules = "";  // no elements: the file lacks the group
     bool start = true;
     bool double_always = false;               // also where PROXYSQL_BIN names a real one: a backend for it
     std::vector<std::string> arguments = {};  // more, for the double
+    // Both ports' address; ports of 0 are free ones.
+    std::string address = "127.0.0.1";
+    uint16_t admin_port = 0;
+    uint16_t mysql_port = 0;
   };
   explicit Server(Options options);
   ~Server();
@@ -83,7 +89,12 @@ class Server {
   void start();
   // SIGKILL, as a crash does it.
   void kill();
+  // Forgets proxysql.db: the next start() reads the file.
+  void wipe();
+  // Writes the file anew; a running server sees it with the next LOAD ... FROM CONFIG.
+  void rewrite(const std::function<void(Options&)>& change);
 
+  const std::string& address() const { return options_.address; }
   uint16_t admin_port() const { return admin_port_; }
   uint16_t mysql_port() const { return mysql_port_; }
   const std::string& config() const { return config_path_; }
