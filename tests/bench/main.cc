@@ -18,6 +18,7 @@
 #include "src/clock.h"
 #include "src/unique_fd.h"
 #include "tests/bench/http_load.h"
+#include "tests/bench/members.h"
 #include "tests/bench/pile_up.h"
 #include "tests/bench/plot.h"
 #include "tests/bench/process.h"
@@ -149,8 +150,8 @@ class Bench {
     install_programs();
     describe_machine();
     using Part = Result<void> (Bench::*)();
-    for (const Part part : {&Bench::measure_beats, &Bench::measure_busy_beats, &Bench::measure_dump,
-                            &Bench::measure_daemon, &Bench::measure_pile_up}) {
+    for (const Part part : {&Bench::measure_beats, &Bench::measure_busy_beats, &Bench::measure_members,
+                            &Bench::measure_dump, &Bench::measure_daemon, &Bench::measure_pile_up}) {
       if (auto done = (this->*part)(); !done) return done;
     }
     return {};
@@ -375,6 +376,56 @@ class Bench {
     return {};
   }
 
+  // A quiet beat reads the list of members from the segment; what the list costs the API server is the daemon's.
+  Result<void> measure_members() {
+    constexpr int kFew = 3, kMany = 1000;
+    std::vector<std::unique_ptr<MemberCluster>> clusters;
+    std::vector<std::vector<std::string>> rows = {
+        {"pods", "when the daemon starts", "an hour while no pod changes", "each change of a pod", "daemon's memory"}};
+    for (const int members : {kFew, kMany}) {
+      auto cluster = MemberCluster::start(programs_, dir_.path(), members);
+      if (!cluster) return cluster.error();
+      clusters.push_back(std::move(*cluster));
+    }
+    constexpr std::chrono::seconds kWatched{12};
+    std::vector<Result<ApiTraffic>> traffics(clusters.size(), ApiTraffic{});
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < clusters.size(); ++i) {
+      threads.emplace_back([&, i] { traffics[i] = clusters[i]->traffic(kWatched); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (size_t i = 0; i < clusters.size(); ++i) {
+      const auto& traffic = traffics[i];
+      if (!traffic) return traffic.error();
+      const auto kb = [](double bytes) { return number(bytes / 1e3, 1, "kB"); };
+      rows.push_back({number(clusters[i]->members(), 0),
+                      number(traffic->list_requests, 0) + " requests, " + kb(traffic->list_bytes),
+                      number(traffic->hour_requests, 0) + " requests, " + kb(traffic->hour_bytes),
+                      kb(traffic->change_bytes),
+                      number(static_cast<double>(status_value(clusters[i]->daemon_pid(), "VmRSS")) / 1024, 2, "MiB")});
+    }
+    for (const auto& cluster : clusters) {
+      if (auto quiet = wait_until_quiet(cluster->core()); !quiet) return quiet;
+    }
+    auto pair = run_pairs(clusters[1]->core().beat(), 0, clusters[0]->core().beat(), effort_.beat_pairs);
+    if (!pair) return pair.error();
+    report_.heading("1,000 members");
+    std::vector<std::vector<std::string>> beats = {{"", "1,000 members", "3 members", "ratio", "bar", "result"}};
+    add_comparison(beats, "quiet beat of a core, wall", pair->wall_a, pair->wall_b, 2);
+    add_comparison(beats, "quiet beat of a core, CPU", pair->cpu_a, pair->cpu_b, 2);
+    report_.table(beats);
+    report_.paragraph(
+        "Three cores that run and 997 satellites against three cores, both from the Kubernetes API double.");
+    report_.table(rows);
+    report_.paragraph(
+        "Of one daemon, towards the API server: requests, and bytes inside TLS in both directions. Pods have 4 KiB "
+        "here, real ones 5 to 15. The hour is reckoned from " +
+        std::to_string(kWatched.count()) +
+        " s in which watches end after 2 s: bytes of a watch, times the watches of an hour at the default "
+        "(discovery.watch_ms).");
+    return {};
+  }
+
   struct LoadCase {
     std::string what;
     double rate;
@@ -583,6 +634,7 @@ int run(const Options& options) {
   Programs programs;
   programs.pulse = options.release_bin + "/proxysql-pulse";
   programs.pulsed = options.release_bin + "/proxysql-pulsed";
+  programs.kubernetes = options.release_bin + "/kubernetes-double";
   const char* real = std::getenv("PROXYSQL_BIN");
   programs.real = real != nullptr && *real != '\0';
   programs.server = programs.real ? real : options.release_bin + "/proxysql-double";

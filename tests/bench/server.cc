@@ -42,7 +42,8 @@ Server::Server(const Programs& programs, const std::string& dir, const ServerOpt
     : programs_(programs),
       base_(dir + "/" + options.name),
       state_(programs.state_dir + "/" + options.name),
-      admin_port_(test::free_port()),
+      address_(options.address),
+      admin_port_(options.admin_port != 0 ? options.admin_port : test::free_port()),
       mysql_port_(test::free_port()) {
   std::vector<uint16_t> cores = options.cores;
   if (options.own_entry) cores.push_back(admin_port_);
@@ -51,17 +52,19 @@ Server::Server(const Programs& programs, const std::string& dir, const ServerOpt
     entries += (entries.empty() ? "" : ", ") + std::string("{ hostname=\"127.0.0.1\", port=") + std::to_string(port) +
                ", weight=0, comment=\"core\" }";
   }
+  entries += options.entries;
   std::ofstream(config()) << "datadir=\"" << base_ << ".data\"\n"
                           << "admin_variables={ admin_credentials=\"" << kUser << ":" << kPassword
-                          << "\", mysql_ifaces=\"127.0.0.1:" << admin_port_ << "\", cluster_username=\"" << kUser
-                          << "\", cluster_password=\"" << kPassword << "\", cluster_check_interval_ms=200 }\n"
-                          << "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"127.0.0.1:"
+                          << "\", mysql_ifaces=\"" << address_ << ":" << admin_port_ << "\", cluster_username=\""
+                          << kUser << "\", cluster_password=\"" << kPassword << "\", cluster_check_interval_ms=200 }\n"
+                          << "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"" << address_ << ":"
                           << mysql_port_ << "\" }\n"
                           << "mysql_servers=( { address=\"127.0.0.1\", port=3306, hostgroup=0 } )\n"
                           << "mysql_users=( { username=\"app\", password=\"app\", default_hostgroup=0 } )\n"
                           << "proxysql_servers=( " << entries << " )\n"
                           << "scheduler=( " << options.scheduler << " )\n"
                           << "pulse={ role=\"" << options.role << "\", state=\"" << state() << "\", interval_ms=500, "
+                          << options.pulse
                           << (options.timeout_ms > 0 ? "timeout_ms=" + std::to_string(options.timeout_ms) + ", " : "")
                           << "daemon={ listen_address=\"127.0.0.1\" } }\n";
   std::filesystem::create_directories(base_ + ".data");
@@ -71,11 +74,9 @@ Server::Server(const Programs& programs, const std::string& dir, const ServerOpt
 }
 
 Result<void> Server::wait_until_up() {
-  const bool up = eventually(
-      [&] {
-        return !process_.running() || (test::connect_loopback(admin_port_) && test::connect_loopback(mysql_port_));
-      },
-      kPatience);
+  const auto answers = [&](uint16_t port) { return bool(test::connect_loopback(port, 5, address_.c_str())); };
+  const bool up =
+      eventually([&] { return !process_.running() || (answers(admin_port_) && answers(mysql_port_)); }, kPatience);
   if (up && process_.running()) return {};
   return Error{programs_.server + " doesn't start; its log ends with: " + output_of({"tail", "-n", "3", log()})};
 }
@@ -116,11 +117,13 @@ void Server::unwedge() {
   if (!programs_.real) control("unwedge");
 }
 
-std::string Server::control(const std::string& line) const {
+std::string Server::control(const std::string& line) const { return ask_control(base_ + ".control", line); }
+
+std::string ask_control(const std::string& path, const std::string& line) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  (base_ + ".control").copy(address.sun_path, sizeof address.sun_path - 1);
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
   const timeval patience{10, 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return "";
@@ -149,6 +152,16 @@ std::string Daemon::state() const {
   const size_t at = answer.find(key);
   if (at == std::string::npos) return "";
   return answer.substr(at + key.size(), answer.find('"', at + key.size()) - at - key.size());
+}
+
+int Daemon::members() const {
+  const std::string answer = http_get(port_, "/status");
+  int count = 0;
+  for (size_t at = answer.find("\"role\": \"", answer.find("\"members\": [")); at != answer.npos;
+       at = answer.find("\"role\": \"", at + 1)) {
+    ++count;
+  }
+  return count;
 }
 
 }  // namespace pulse::bench

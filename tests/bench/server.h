@@ -15,14 +15,15 @@ namespace pulse::bench {
 
 // What every part of the benchmark needs to know.
 struct Programs {
-  std::string pulse;      // proxysql-pulse
-  std::string pulsed;     // proxysql-pulsed
-  std::string server;     // ProxySQL or its double
-  bool real = false;      // is it ProxySQL?
-  std::string raw_beat;   // of this benchmark
-  std::string noop;       // of this benchmark
-  std::string statement;  // what a beat asks
-  std::string state_dir;  // for state segments: in memory, where they are by default
+  std::string pulse;       // proxysql-pulse
+  std::string pulsed;      // proxysql-pulsed
+  std::string server;      // ProxySQL or its double
+  std::string kubernetes;  // the double of the Kubernetes API
+  bool real = false;       // is it ProxySQL?
+  std::string raw_beat;    // of this benchmark
+  std::string noop;        // of this benchmark
+  std::string statement;   // what a beat asks
+  std::string state_dir;   // for state segments: in memory, where they are by default
 };
 
 inline constexpr const char* kUser = "radmin";
@@ -41,13 +42,20 @@ bool eventually(Condition condition, milliseconds patience) {
 }
 
 struct ServerOptions {
-  std::string name;                  // its files in `dir`
-  std::string role = "core";         // of the group pulse
-  std::string scheduler = "";        // elements of the scheduler's list
-  std::vector<uint16_t> cores = {};  // admin ports for proxysql_servers
-  bool own_entry = false;            // itself in proxysql_servers, as a core has it
-  int timeout_ms = 0;                // of a beat; 0: what follows from the interval
+  std::string name;                   // its files in `dir`
+  std::string role = "core";          // of the group pulse
+  std::string scheduler = "";         // elements of the scheduler's list
+  std::vector<uint16_t> cores = {};   // admin ports for proxysql_servers
+  bool own_entry = false;             // itself in proxysql_servers, as a core has it
+  int timeout_ms = 0;                 // of a beat; 0: what follows from the interval
+  std::string address = "127.0.0.1";  // of both ports
+  uint16_t admin_port = 0;            // 0: a free one
+  std::string entries = "";           // more elements of proxysql_servers
+  std::string pulse = "";             // more lines of the group pulse
 };
+
+// One line to a double's control socket and its answer; "" if there is none.
+std::string ask_control(const std::string& path, const std::string& line);
 
 // One server on ports of its own. Its files are DIR/NAME.cnf, .log and, for the double, .control.
 class Server {
@@ -83,6 +91,7 @@ class Server {
   const Programs& programs_;
   std::string base_;
   std::string state_;
+  std::string address_;
   uint16_t admin_port_;
   uint16_t mysql_port_;
   Child process_;
@@ -97,6 +106,8 @@ class Daemon {
   Result<void> wait_until_ready();
   // The state that it reports now; "" without an answer.
   std::string state() const;
+  // How many members it reports.
+  int members() const;
   uint16_t port() const { return port_; }
   pid_t pid() const { return process_.pid(); }
 
