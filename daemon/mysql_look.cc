@@ -193,7 +193,7 @@ PortSample MysqlLook::sample() const {
   PortSample sample;
   sample.at_ns = boottime_ns();
   if (mode_ == Mode::active) return sample;
-  const auto state = read_listen_state(port_, Deadline::after(kPassiveDeadline));
+  const auto state = read_listen_state(port_, Deadline::after(kPassiveDeadline), SocketSource::automatic, address_);
   if (!state) return sample;
   sample.passive = state->listening ? PortSample::Passive::listening : PortSample::Passive::not_listening;
   sample.accept_queue = state->accept_queue;

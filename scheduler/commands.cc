@@ -74,7 +74,8 @@ int with_segment(const Options& options, Access access) {
 PortView look_at_port(const Config& config, Deadline deadline) {
   PortView port;
   port.how = "socket table";
-  const auto listening = read_listen_state(static_cast<uint16_t>(config.mysql_port), deadline);
+  const auto listening =
+      read_listen_state(static_cast<uint16_t>(config.mysql_port), deadline, SocketSource::automatic, config.mysql_host);
   port.known = static_cast<bool>(listening);
   port.answers = port.ever_answered = port.known && listening->listening;
   port.looked_at_ns = port.since_ns = boottime_ns();

@@ -280,9 +280,12 @@ class Drain {
   // socket alone leaves the other.
   void find_process() {
     const Deadline by = earlier(Deadline::after(kFindWithin), deadline_);
-    const auto mysql = listening_inodes(static_cast<uint16_t>(config().mysql_port), by);
-    const auto admin =
-        is_unix_socket(config().admin_host) ? mysql : listening_inodes(static_cast<uint16_t>(config().admin_port), by);
+    const auto mysql =
+        listening_inodes(static_cast<uint16_t>(config().mysql_port), by, SocketSource::automatic, config().mysql_host);
+    const auto admin = is_unix_socket(config().admin_host)
+                           ? mysql
+                           : listening_inodes(static_cast<uint16_t>(config().admin_port), by, SocketSource::automatic,
+                                              config().admin_host);
     if (mysql && admin) process_ = ProcessHandle::with_sockets(*mysql, *admin, by);
   }
 
@@ -454,10 +457,12 @@ class Drain {
   bool has_ended() const {
     if (process_) return process_->wait_gone(Deadline::after(nanoseconds(0)));
     const Deadline by = earlier(Deadline::after(kSocketTableWithin), deadline_);
-    const auto mysql = read_listen_state(static_cast<uint16_t>(config().mysql_port), by);
+    const auto mysql =
+        read_listen_state(static_cast<uint16_t>(config().mysql_port), by, SocketSource::automatic, config().mysql_host);
     if (!mysql || mysql->listening) return false;
     if (is_unix_socket(config().admin_host)) return !is_served(config().admin_host);
-    const auto admin = read_listen_state(static_cast<uint16_t>(config().admin_port), by);
+    const auto admin =
+        read_listen_state(static_cast<uint16_t>(config().admin_port), by, SocketSource::automatic, config().admin_host);
     return admin && !admin->listening;
   }
 

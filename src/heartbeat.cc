@@ -78,10 +78,12 @@ Phase phase_of(const Marks& marks, uint64_t attempt) {
 
 void fold(BeatRecord& record, const AttemptEnd& end, const BackoffPolicy& policy) {
   record.attempt = end.attempt;
-  const int64_t duration = std::max<int64_t>(0, end.ended_ns - end.began_ns);
+  // Stamps may be anything, if somebody has scribbled over the segment.
+  int64_t duration = 0;
+  if (__builtin_sub_overflow(end.ended_ns, end.began_ns, &duration) || duration < 0) duration = 0;
   const auto* const bound = std::lower_bound(kDurationBoundsNs.begin(), kDurationBoundsNs.end(), duration);
   ++record.durations[static_cast<size_t>(bound - kDurationBoundsNs.begin())];
-  record.duration_ns += duration;
+  if (__builtin_add_overflow(record.duration_ns, duration, &record.duration_ns)) record.duration_ns = duration;
   set_text(record.message, end.message);
   record.next_attempt_ns = 0;
   record.parent_threads_most = 0;
@@ -105,7 +107,8 @@ void fold(BeatRecord& record, const AttemptEnd& end, const BackoffPolicy& policy
   if (record.consecutive_timeouts > 0) {
     int64_t wait = policy.interval_ns;
     for (uint32_t k = 0; k < record.consecutive_timeouts && wait < policy.backoff_max_ns; ++k) wait *= 2;
-    record.next_attempt_ns = end.ended_ns + std::min(wait, policy.backoff_max_ns);
+    wait = std::min(wait, policy.backoff_max_ns);
+    if (__builtin_add_overflow(end.ended_ns, wait, &record.next_attempt_ns)) record.next_attempt_ns = 0;
   }
   record.history[record.history_count++ % kHistory] = Ended{end.ended_ns,
                                                             duration,

@@ -27,11 +27,22 @@ namespace {
 constexpr int kDumpAttempts = 5;
 constexpr size_t kChunk = 16 * 1024;  // the kernel fills at most 8 KiB of it unless the reader asks for more
 
+// A local address as IPv6 has it, IPv4 mapped.
+using Address = std::array<uint8_t, 16>;
+
+Address mapped(const void* ipv4) {
+  Address address{};
+  address[10] = address[11] = 0xFF;
+  std::memcpy(&address[12], ipv4, 4);
+  return address;
+}
+
 // One socket of the wanted port and state. For a listening one the queues are the accept queue and its maximum.
 struct Found {
   uint32_t receive_queue = 0;
   uint32_t send_queue = 0;
   uint32_t inode = 0;
+  Address address{};
 };
 using Visitor = std::function<void(const Found&)>;
 
@@ -83,7 +94,14 @@ Result<void> read_messages(const char* data, size_t size, uint32_t sequence, uin
     if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY || header->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) continue;
     inet_diag_msg found{};
     std::memcpy(&found, NLMSG_DATA(header), sizeof found);
-    if (found.id.idiag_sport == htons(port)) visit({found.idiag_rqueue, found.idiag_wqueue, found.idiag_inode});
+    if (found.id.idiag_sport != htons(port)) continue;
+    Address address{};
+    if (found.idiag_family == AF_INET) {
+      address = mapped(found.id.idiag_src);
+    } else {
+      std::memcpy(address.data(), found.id.idiag_src, address.size());
+    }
+    visit({found.idiag_rqueue, found.idiag_wqueue, found.idiag_inode, address});
   }
   return {};
 }
@@ -152,6 +170,22 @@ bool parse_hex(std::string_view text, uint32_t& value) {
   return failure == std::errc() && end == text.data() + text.size();
 }
 
+// "0100007F", or four of those in a row: numbers as this machine's memory has them.
+bool parse_address(std::string_view text, Address& address) {
+  std::array<uint32_t, 4> words{};
+  const size_t count = text.size() / 8;
+  if (text.size() % 8 != 0 || (count != 1 && count != 4)) return false;
+  for (size_t i = 0; i < count; ++i) {
+    if (!parse_hex(text.substr(8 * i, 8), words[i])) return false;
+  }
+  if (count == 1) {
+    address = mapped(words.data());
+  } else {
+    std::memcpy(address.data(), words.data(), address.size());
+  }
+  return true;
+}
+
 // A line of /proc/net/tcp: "sl: local:port remote:port state tx_queue:rx_queue timer retransmits uid timeout inode
 // ...", hexadecimal as far as the queues.
 void visit_line(std::string_view line, uint8_t state, uint16_t port, const Visitor& visit) {
@@ -170,6 +204,7 @@ void visit_line(std::string_view line, uint8_t state, uint16_t port, const Visit
   if (line_port != port || line_state != state || !parse_hex(queues.substr(queue_colon + 1), found.receive_queue)) {
     return;
   }
+  if (!parse_address(local.substr(0, local_colon), found.address)) return;
   for (int i = 0; i < 4; ++i) take_field(line);
   const std::string_view inode = take_field(line);
   std::from_chars(inode.data(), inode.data() + inode.size(), found.inode);
@@ -217,13 +252,37 @@ Result<void> visit_sockets(SocketSource source, uint8_t state, uint16_t port, De
   return visit_proc(state, port, deadline, restart, visit);
 }
 
+// Which listening sockets somebody who connects to an address may meet.
+class Reached {
+ public:
+  explicit Reached(const std::string& address) {
+    in_addr ipv4{};
+    if (::inet_pton(AF_INET, address.c_str(), &ipv4) == 1) {
+      address_ = mapped(&ipv4);
+    } else {
+      any_ = ::inet_pton(AF_INET6, address.c_str(), address_.data()) != 1;
+    }
+  }
+  bool operator()(const Found& found) const {
+    const in_addr all{};
+    return any_ || found.address == address_ || found.address == Address{} || found.address == mapped(&all);
+  }
+
+ private:
+  Address address_{};
+  bool any_ = false;
+};
+
 }  // namespace
 
-Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSource source) {
+Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSource source,
+                                      const std::string& address) {
   ListenState state;
+  const Reached reached(address);
   const auto visited = visit_sockets(
       source, TCP_LISTEN, port, deadline, [&] { state = ListenState(); },
       [&](const Found& found) {
+        if (!reached(found)) return;
         state.listening = true;
         ++state.sockets;
         state.accept_queue += found.receive_queue;
@@ -241,11 +300,15 @@ Result<uint32_t> count_established(uint16_t port, Deadline deadline, SocketSourc
   return count;
 }
 
-Result<std::vector<uint32_t>> listening_inodes(uint16_t port, Deadline deadline, SocketSource source) {
+Result<std::vector<uint32_t>> listening_inodes(uint16_t port, Deadline deadline, SocketSource source,
+                                               const std::string& address) {
   std::vector<uint32_t> inodes;
+  const Reached reached(address);
   const auto visited = visit_sockets(
       source, TCP_LISTEN, port, deadline, [&] { inodes.clear(); },
-      [&](const Found& found) { inodes.push_back(found.inode); });
+      [&](const Found& found) {
+        if (reached(found)) inodes.push_back(found.inode);
+      });
   if (!visited) return visited.error();
   return inodes;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "src/clock.h"
@@ -24,16 +25,19 @@ enum class SocketSource {
 };
 
 // Both families count, and an IPv4 connection to an IPv6 socket counts once. The error's code is the errno, ETIMEDOUT
-// if the deadline passed.
-Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSource source = SocketSource::automatic);
+// if the deadline passed. With a numeric `address`, only what listens on it or on all addresses counts; any other text
+// means every address.
+Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSource source = SocketSource::automatic,
+                                      const std::string& address = "");
 
 // Established connections whose local port is `port`: those of its clients, accepted or still queued. Not the sockets
 // of clients on this host, whose remote port it is.
 Result<uint32_t> count_established(uint16_t port, Deadline deadline, SocketSource source = SocketSource::automatic);
 
-// The inode numbers of the sockets that listen on `port`, as /proc/PID/fd names them: who has one of them open,
-// listens.
+// The inode numbers of the sockets that listen on `port` (and `address`, as above), as /proc/PID/fd names them: who has
+// one of them open, listens.
 Result<std::vector<uint32_t>> listening_inodes(uint16_t port, Deadline deadline,
-                                               SocketSource source = SocketSource::automatic);
+                                               SocketSource source = SocketSource::automatic,
+                                               const std::string& address = "");
 
 }  // namespace pulse

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <numeric>
 
 namespace pulse {
@@ -48,6 +49,17 @@ TEST(Fold, ManyTimeoutsDoNotOverflow) {
          {100'000'000 * kMs, 3'600'000 * kMs});
   }
   EXPECT_EQ(1 + 3'600'000 * kMs, record.next_attempt_ns);
+}
+
+TEST(Fold, StampsMayBeAnything) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  BeatRecord record{};
+  record.duration_ns = kMost;
+  fold(record, ended(1, Outcome::timed_out, kExitTimeout, 0, kMost), kPolicy);
+  EXPECT_EQ(kMost, record.duration_ns);
+  EXPECT_EQ(0, record.next_attempt_ns) << "rather now than never";
+  fold(record, ended(2, Outcome::ok, kExitOk, -kMost, kMost), kPolicy);
+  EXPECT_EQ(0, record.history[1].duration_ns);
 }
 
 TEST(Fold, SuccessEndsEverything) {

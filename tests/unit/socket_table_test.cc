@@ -179,5 +179,27 @@ TEST_P(SocketTableTest, NamesListeningSocketsAsProcDoes) {
   EXPECT_TRUE(listening_inodes(listener.port(), soon(), GetParam())->empty());
 }
 
+TEST_P(SocketTableTest, KeepsThoseApartThatListenElsewhere) {
+  const auto sockets = [&](uint16_t port, const std::string& address) {
+    const auto state = read_listen_state(port, soon(), GetParam(), address);
+    EXPECT_TRUE(state) << state.error().text;
+    EXPECT_EQ(state ? state->sockets : 0, listening_inodes(port, soon(), GetParam(), address)->size());
+    return state ? state->sockets : 0;
+  };
+  Listener one(AF_INET);
+  EXPECT_EQ(1u, sockets(one.port(), "127.0.0.1"));
+  EXPECT_EQ(0u, sockets(one.port(), "127.0.0.2"));
+  EXPECT_EQ(1u, sockets(one.port(), "localhost"));
+  Listener all(AF_INET, 16, true);
+  EXPECT_EQ(1u, sockets(all.port(), "127.0.0.2"));
+  if (!ipv6_is_here()) return;
+  Listener one6(AF_INET6);
+  EXPECT_EQ(1u, sockets(one6.port(), "::1"));
+  EXPECT_EQ(0u, sockets(one6.port(), "::2"));
+  EXPECT_EQ(0u, sockets(one6.port(), "127.0.0.1"));
+  Listener all6(AF_INET6, 16, true);
+  EXPECT_EQ(1u, sockets(all6.port(), "127.0.0.1"));
+}
+
 }  // namespace
 }  // namespace pulse
