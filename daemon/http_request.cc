@@ -98,14 +98,14 @@ Framing frame_request(std::string_view in, const RequestLimits& limits, RequestF
     head = refused_head(status, reason);
     return Framing::refused;
   };
+  // Another protocol, such as a TLS client: no use in waiting for more.
+  if (!in.empty() && !is_token_char(in.front())) return refuse(400, "malformed request line");
   const size_t from = frame.scanned < 3 ? 0 : frame.scanned - 3;
   const size_t head_end = in.find("\r\n\r\n", from);
   const size_t head_length = head_end == std::string_view::npos ? in.size() : head_end + 4;
   if (head_length > limits.header_bytes) return refuse(431, "header too large");
   if (head_end == std::string_view::npos) {
     frame.scanned = in.size();
-    // Another protocol, such as a TLS client: no use in waiting for more.
-    if (!in.empty() && !is_token_char(in.front())) return refuse(400, "malformed request line");
     return Framing::incomplete;
   }
   head = parse_head(in.substr(0, head_length));

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 
 #include "src/address.h"
 #include "src/unique_fd.h"
@@ -173,6 +175,9 @@ Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline dea
     // ProxySQL may announce caching_sha2_password; its admin interface takes the native method from whoever starts
     // with it, and a static client can't load the other.
     mysql_options(mysql, MYSQL_DEFAULT_AUTH, "mysql_native_password");
+    // The library looks into it when a server begins with an error of code 65535, before it has set it.
+    char* const no_version = ::strdup("");
+    mysql->server_version = no_version;
     const my_bool enforce = target.tls ? 1 : 0;
     const my_bool verify = 0;  // ProxySQL signs its certificate itself
     mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
@@ -188,7 +193,10 @@ Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline dea
         },
         [&](int events) { return mysql_real_connect_cont(&connected, mysql, events); });
     if (!in_time) return timed_out(what);
-    if (connected != nullptr) return client;
+    if (connected != nullptr) {
+      if (mysql->server_version != no_version) std::free(no_version);
+      return client;
+    }
     last = client.failure(what);
   }
   return last;
