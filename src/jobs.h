@@ -35,8 +35,8 @@ struct JobEnd {
   int64_t ended_ns = 0;
   uint64_t output_bytes = 0;
   uint64_t output_not_shown = 0;
-  std::string_view last_line;
-  std::string_view message;
+  std::string_view last_line = "";
+  std::string_view message = "";
 };
 
 // The next run begins. What ran before must have been folded in.

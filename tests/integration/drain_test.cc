@@ -51,6 +51,11 @@ class Client {
                                      Deadline::after(seconds(5)))) {
     EXPECT_TRUE(client_) << client_.error().text;
   }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  ~Client() {
+    if (client_) client_->close(Deadline::after(seconds(5)));
+  }
   bool query(const std::string& statement) { return client_ && client_->query(statement, Deadline::after(seconds(5))); }
 
  private:
