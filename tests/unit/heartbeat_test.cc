@@ -28,6 +28,21 @@ uint64_t measured(const BeatRecord& record) {
   return std::accumulate(record.durations.begin(), record.durations.end(), uint64_t{0});
 }
 
+TEST(Names, AreThoseOfTheDocumentationAndNeverNothing) {
+  const auto names = [](auto last) {
+    std::string all;
+    for (int i = 0; i <= static_cast<int>(last); ++i) all += std::string(i == 0 ? "" : " ") + name(decltype(last)(i));
+    return all;
+  };
+  EXPECT_EQ("none lock config connect observe plan act publish", names(Phase::publish));
+  EXPECT_EQ("none ok failed timed_out killed_overdue", names(Outcome::overdue));
+  EXPECT_EQ("undecided authority aside", names(Standing::aside));
+  EXPECT_EQ("none kubernetes dns static", names(Source::fixed));
+  EXPECT_STREQ("unknown", name(Phase(200)));
+  EXPECT_STREQ("unknown", name(Outcome(200)));
+  EXPECT_STREQ("unknown", name(Standing(200)));
+}
+
 TEST(Fold, BackOffDoublesUpToItsMaximum) {
   BeatRecord record{};
   int64_t now = 1'000 * kMs;
