@@ -38,6 +38,7 @@ UniqueFd open_lock_file(const std::string& path, const std::string& state_path, 
   fd = UniqueFd(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, group ? 0660 : 0600));
   if (fd) give_to_owner_of_segment(fd.get(), state_path);
   if (fd && group) {
+    // Best effort: whoever can't open the file uses the socket, and says so by its error if that fails too.
     if (::fchown(fd.get(), static_cast<uid_t>(-1), *group) != 0 || ::fchmod(fd.get(), 0660) != 0) errno = 0;
   }
   if (!fd && errno == EEXIST) fd = UniqueFd(::open(path.c_str(), kFlags));

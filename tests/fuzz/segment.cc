@@ -13,6 +13,7 @@
 #include "scheduler/reconciliation.h"
 #include "src/clock.h"
 #include "src/core_plan.h"
+#include "src/jobs.h"
 #include "src/satellite_plan.h"
 #include "src/status_json.h"
 #include "tests/fuzz/fuzz.h"
@@ -85,6 +86,15 @@ void fill(Layout& layout) {
     members->members[i].is_core = i < 2;
   }
   layout.members.publish(*members);
+  JobState job{};
+  set_text(job.name, "upload");
+  job.boot_id = kBoot;
+  job.run = 3;
+  job.ended_run = 2;
+  job.began_ns = kNow - 1'000'000'000;
+  job.deadline_ns = kNow + 9'000'000'000;
+  layout.jobs[0].owner = job_key("upload");
+  layout.jobs[0].state.publish(job);
 }
 
 struct File {
@@ -118,6 +128,8 @@ void show(const Segment& segment) {
   const Policy policy = make_policy(config, "host");
   StateView view = read_state(segment, kBoot, policy.backoff(), kNow);
   read_members(segment, kBoot, view);
+  read_hostgroups(segment, kBoot, view);
+  read_jobs(segment, kBoot, kNow, view);
   PortView port;
   port.known = port.answers = true;
   Memory memory;
