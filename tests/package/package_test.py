@@ -37,7 +37,7 @@ class Package(TestCase):
         return re.search(rf"^{key}=(.*)$", self.unit, re.M).group(1)
 
     def test_contents(self):
-        documents = {path.name for path in (SOURCE / "docs").glob("*.md")}
+        documents = {path.name for suffix in ("md", "svg") for path in (SOURCE / "docs").glob(f"*.{suffix}")}
         self.assertGreater(len(documents), 5)
         expected = {"usr/bin/proxysql-pulse", "usr/bin/proxysql-pulsed", UNIT, "usr/share/man/man1/proxysql-pulse.1.gz",
                     "usr/share/man/man8/proxysql-pulsed.8.gz", "usr/share/lintian/overrides/proxysql-pulse"}
