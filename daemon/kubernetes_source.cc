@@ -45,7 +45,9 @@ class Follower {
     ReflectorStep step;
     while (report_->pause(step.wait)) {
       error_.clear();
-      const ApiOutcome outcome = state_.next == ApiRequest::list ? list() : watch();
+      const int64_t began_ns = monotonic_ns();
+      ApiOutcome outcome = state_.next == ApiRequest::list ? list() : watch();
+      outcome.took = nanoseconds(monotonic_ns() - began_ns);
       if (report_->stopping()) return;
       const bool was_watch = state_.next == ApiRequest::watch;
       step = next_step(state_, outcome, chance());

@@ -7,7 +7,7 @@ namespace pulse {
 namespace {
 
 nanoseconds backoff(unsigned failures, double random) {
-  // A third of the wait at most is by chance: 0.8 to 1.2 s, doubling, up to 20 to 30 s.
+  // A third of the wait at most is by chance: 0.8 to 1.2 s, doubling, up to 10 to 15 s.
   const nanoseconds most = kLongestBackoff * 2 / 3;
   nanoseconds wait = kShortestBackoff;
   for (unsigned i = 1; i < failures && wait < most; ++i) wait *= 2;
@@ -43,7 +43,9 @@ ReflectorStep next_step(ReflectorState& state, const ApiOutcome& outcome, double
     if (outcome.unreadable || refused || state.watch_failures >= kWatchFailures) state.next = ApiRequest::list;
   }
   const auto asked = std::clamp(outcome.retry_after, std::chrono::seconds(0), kLongestRetryAfter);
-  return {std::max<nanoseconds>(backoff(state.failures, random), asked), true};
+  // From the failed request's beginning: one that hung has waited already.
+  const nanoseconds left = std::max<nanoseconds>(backoff(state.failures, random) - outcome.took, kShortestBackoff);
+  return {std::max<nanoseconds>(left, asked), true};
 }
 
 void prove(ReflectorState& state) { state.failures = state.watch_failures = 0; }

@@ -22,6 +22,7 @@ struct ApiOutcome {
   int status = 0;                       // of a failure; 0: no HTTP answer
   bool unreadable = false;              // a failure: the answer wasn't what the API says
   std::chrono::seconds retry_after{0};  // of a failure
+  nanoseconds took{0};                  // the request, until it failed
 };
 
 struct ReflectorState {
@@ -31,7 +32,7 @@ struct ReflectorState {
 };
 
 inline constexpr milliseconds kShortestBackoff{800};
-inline constexpr milliseconds kLongestBackoff{30000};
+inline constexpr milliseconds kLongestBackoff{15000};
 inline constexpr std::chrono::seconds kLongestRetryAfter{120};
 
 struct ReflectorStep {

@@ -153,7 +153,8 @@ class Cluster {
   std::vector<Lag> wait_until_all_have(const Contents& contents, const std::string& what);
   // Waits until each node has begun so many more beats.
   void pass_beats(int count);
-  // Waits until this core's file counts as loaded for good: until then it may put back what others load.
+  // Waits until this core's file counts as loaded for good, or isn't the authority: until then it may put back what
+  // others load.
   void wait_until_settled(const Node& core);
   // Waits until all are right, have these contents, and nobody has written anything for `beats` beats.
   void settle(const Contents& contents, int beats = 4);

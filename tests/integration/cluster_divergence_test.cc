@@ -91,7 +91,7 @@ TEST(ClusterDivergence, EqualEpochsAreEndedByOneCore) {
     print_figure(std::string(module.name) + ": loaded again with beat " + std::to_string(beats_to_load) +
                  ", the same everywhere after " + std::to_string(most) + " beats, " +
                  std::to_string((monotonic_ns() - began_ns) / 1'000'000) + " ms");
-    EXPECT_LE(most, 3 + 3);
+    EXPECT_LE(most, 3 + 1) << "within three, and one may have begun until this test saw it";
     cluster.pass_beats(2);
     for (size_t core = 0; core < cores.size(); ++core) {
       EXPECT_EQ(core == 2 ? 1 : 0, loads(*cores[core], module) - loaded[core]) << cores[core]->name();

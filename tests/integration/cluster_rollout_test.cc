@@ -266,14 +266,14 @@ TEST(ClusterRollout, SatellitesFollowWhenAllCoresWereReplacedAtOnce) {
   print_figure("the new cores' file: " + show(cluster.wait_until_all_have(deployments.after, "all were replaced")));
 
   // And what is then changed on one of them.
-  cluster.wait_until_settled(*cores[0]);
+  for (const Node* core : cores) cluster.wait_until_settled(*core);
   Contents changed = deployments.after;
   changed.users["later"] = 3;
   cores[1]->server().query("INSERT INTO mysql_users (username, password, default_hostgroup) VALUES ('later', 'x', 3)");
   cores[1]->server().query("LOAD MYSQL USERS TO RUNTIME");
   const auto lags = cluster.wait_until_all_have(changed, "a change on a new core");
   print_figure("a change on a new core: " + show(lags));
-  EXPECT_LE(most_beats(lags), 3 + 4) << show(lags);
+  EXPECT_LE(most_beats(lags), 3 + 1) << show(lags) << ": within three, and one may have begun until this test saw it";
   cluster.settle(changed);
   traffic.stop();
   EXPECT_EQ(0, traffic.failures()) << traffic.error();

@@ -26,9 +26,9 @@ TEST(ReflectorTest, ListsThenWatchesForEver) {
   }
 }
 
-TEST(ReflectorTest, BacksOffTwiceAsLongEachTimeUpToHalfAMinute) {
+TEST(ReflectorTest, BacksOffTwiceAsLongEachTimeUpToAQuarterOfAMinute) {
   ReflectorState state;
-  const int64_t expected_ms[] = {800, 1600, 3200, 6400, 12800, 20000, 20000};
+  const int64_t expected_ms[] = {800, 1600, 3200, 6400, 10000, 10000};
   for (const int64_t least : expected_ms) {
     ReflectorState other = state;
     EXPECT_EQ(milliseconds(least), next_step(other, failed(), 0).wait);
@@ -39,9 +39,20 @@ TEST(ReflectorTest, BacksOffTwiceAsLongEachTimeUpToHalfAMinute) {
     EXPECT_EQ(ApiRequest::list, state.next);
   }
   EXPECT_FALSE(next_step(state, kDone, 0).is_failure);
-  EXPECT_EQ(milliseconds(20000), next_step(state, failed(), 0).wait) << "a list proves nothing about the watch";
+  EXPECT_EQ(milliseconds(10000), next_step(state, failed(), 0).wait) << "a list proves nothing about the watch";
   prove(state);
   EXPECT_EQ(milliseconds(800), next_step(state, failed(), 0).wait);
+}
+
+TEST(ReflectorTest, ARequestThatHungHasWaitedAlready) {
+  ApiOutcome hung = failed();
+  hung.took = seconds(8);
+  ReflectorState state{ApiRequest::list, 9, 0};
+  EXPECT_EQ(seconds(2), next_step(state, hung, 0).wait);
+  hung.took = seconds(20);
+  EXPECT_EQ(kShortestBackoff, next_step(state, hung, 0).wait) << "but not at once";
+  hung.retry_after = seconds(5);
+  EXPECT_EQ(seconds(5), next_step(state, hung, 0).wait) << "asked for at the end of the answer";
 }
 
 TEST(ReflectorTest, AWatchGoesOnWhereItWasThenListsAgain) {
