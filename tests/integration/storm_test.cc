@@ -47,6 +47,7 @@ class Satellite {
             }};
   }
   void start() { server_.start(); }
+  Server& server() { return server_; }
 
   Drained drain(const Plan& plan) {
     Drained drained;
@@ -90,29 +91,48 @@ struct Outcome {
   uint64_t closed = 0;
 };
 
-Outcome run(const Plan& plan) {
-  std::unique_ptr<Server> backend;
-  std::string row = "{ address=\"127.0.0.1\", port=3306, hostgroup=0 },";
-  if (is_real()) {
+// Both are ready.
+class Pair {
+ public:
+  explicit Pair(const Plan& plan) : backend_(backend()), satellites_{{plan, row()}, {plan, row()}} {
+    EXPECT_TRUE(becomes_ready(0) && becomes_ready(1));
+  }
+  Satellite& operator[](size_t i) { return satellites_[i]; }
+  bool becomes_ready(size_t i) {
+    return eventually([&] { return satellites_[i].is_ready(); });
+  }
+  std::vector<Balancer::Target> targets() { return {satellites_[0].target(), satellites_[1].target()}; }
+
+ private:
+  // The double answers as a backend does.
+  static std::unique_ptr<Server> backend() {
+    if (!is_real()) return nullptr;
     Server::Options options;
     options.double_always = true;
-    backend = std::make_unique<Server>(options);
-    row = "{ address=\"127.0.0.1\", port=" + std::to_string(backend->mysql_port()) + ", hostgroup=0 },";
+    return std::make_unique<Server>(options);
   }
-  Satellite satellites[] = {{plan, row}, {plan, row}};
-  const auto ready = [&](int i) { return eventually([&] { return satellites[i].is_ready(); }); };
-  EXPECT_TRUE(ready(0) && ready(1));
-  const Balancer balancer({satellites[0].target(), satellites[1].target()}, plan.lag);
+  std::string row() const {
+    return "{ address=\"127.0.0.1\", port=" + std::to_string(backend_ ? backend_->mysql_port() : 3306) +
+           ", hostgroup=0 },";
+  }
+
+  std::unique_ptr<Server> backend_;
+  Satellite satellites_[2];
+};
+
+Outcome run(const Plan& plan) {
+  Pair satellites(plan);
+  const Balancer balancer(satellites.targets(), plan.lag);
   Storm storm(balancer.port(), {});
   Outcome outcome;
   for (int i = 0; i < plan.drains; ++i) {
-    const int which = i % 2;
+    const auto which = static_cast<size_t>(i % 2);
     // So that there are some of all kinds on this one, too.
     std::this_thread::sleep_for(seconds(1));
     outcome.drains.push_back(satellites[which].drain(plan));
     satellites[which].start();
-    EXPECT_TRUE(ready(which));
-    EXPECT_TRUE(eventually([&] { return balancer.sends_to(static_cast<size_t>(which)); }));
+    EXPECT_TRUE(satellites.becomes_ready(which));
+    EXPECT_TRUE(eventually([&] { return balancer.sends_to(which); }));
   }
   storm.stop();
   for (int kind = 0; kind < Storm::kKinds; ++kind) {
@@ -215,6 +235,41 @@ TEST(Storm, TenDrainsBehindABalancerThatLagsTwoSeconds) { storm({seconds(2), sec
 
 TEST(Storm, ABalancerThatLagsTwelveSecondsAndSettleOfFifteen) {
   storm({seconds(12), seconds(15), seconds(40), 0}, {2});
+}
+
+// With a hung admin interface nobody can be closed from inside. Who reconnects leaves through the balancer and loses
+// nothing; who stays is counted, and cut.
+TEST(Storm, WithAHungAdminInterfaceWhoReconnectsLosesNothing) {
+  const Plan plan{seconds(2), seconds(4), seconds(10), 1};
+  Pair satellites(plan);
+  const Balancer balancer(satellites.targets(), plan.lag);
+  Storm storm(balancer.port(), {8, 6, 0, 0});
+  const auto has_clients = [&] {
+    const auto clients = count_established(satellites[0].server().mysql_port(), Deadline::after(seconds(5)));
+    return clients && *clients > 2 && storm.counts(Storm::pooled).statements > 6;
+  };
+  EXPECT_TRUE(eventually(has_clients));
+  satellites[0].server().wedge(seconds(60));
+  const Drained drained = satellites[0].drain(plan);
+  std::this_thread::sleep_for(seconds(1));  // whoever was cut has noticed it
+  storm.stop();
+
+  EXPECT_EQ(200, drained.answer.status) << drained.answer.body;
+  EXPECT_EQ(true, drained.answer.body["drain"]["admin_unresponsive"]) << drained.answer.body;
+  EXPECT_LE(drained.took, plan.timeout + kSlack);
+  EXPECT_GE(drained.took, plan.settle) << "they had their time";
+  const auto cut = drained.answer.body["clients"].get<uint64_t>();
+  EXPECT_GT(cut, 0u);
+  EXPECT_LE(cut, 6u) << "only those that stay: " << drained.answer.body;
+  for (const Storm::Failure& failure : storm.failures()) {
+    EXPECT_EQ(Storm::pooled, failure.kind) << describe(failure, {drained});
+  }
+  EXPECT_LE(storm.failures().size(), cut);
+  EXPECT_GT(storm.counts(Storm::short_lived).statements, 100u);
+  std::printf("%llu short queries, none failed; %llu pooled clients cut, %zu of them in a query; %.1f s\n",
+              static_cast<unsigned long long>(storm.counts(Storm::short_lived).statements),
+              static_cast<unsigned long long>(cut), storm.failures().size(),
+              static_cast<double>(drained.took.count()) / 1e3);
 }
 
 }  // namespace
