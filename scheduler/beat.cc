@@ -274,7 +274,9 @@ class Beat {
     }
 
     enter(Phase::plan);
-    const Plan plan = reconciliation.plan(*seen);
+    const auto planned = reconciliation.plan(*seen);
+    if (!planned) return fail(planned.error());
+    const Plan& plan = *planned;
 
     enter(Phase::act);
     // Before anything is done: should this beat die, the next one finds word of what it was about to replace.

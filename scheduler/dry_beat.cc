@@ -80,13 +80,14 @@ int run_dry_beat(const Options& options) {
   Reconciliation reconciliation(*client, config, known, deadline, now_ns);
   auto seen = reconciliation.observe(Look::everything);
   if (!seen) return fail(seen.error());
+  const auto plan = reconciliation.plan(*seen);
+  if (!plan) return fail(plan.error());
   client->close(deadline);
-  const Plan plan = reconciliation.plan(*seen);
   if (config.is_core() && !text(reconciliation.core().reason).empty()) {
     std::printf("configuration authority: %s: %s\n", name(static_cast<Standing>(reconciliation.core().standing)),
                 reconciliation.core().reason.data());
   }
-  print(plan, *seen);
+  print(*plan, *seen);
   return kExitOk;
 }
 

@@ -41,7 +41,16 @@ Result<Seen> Reconciliation::observe(std::optional<Look> wanted) {
   }
 }
 
-Plan Reconciliation::plan(const Seen& seen) {
+Result<Plan> Reconciliation::plan(Seen& seen) {
+  Plan plan = plan_of(seen);
+  if (plan.steps.empty()) return plan;
+  auto again = observe(seen.has_globals ? Look::everything : Look::cluster);
+  if (!again) return again.error();
+  seen = std::move(*again);
+  return plan_of(seen);
+}
+
+Plan Reconciliation::plan_of(const Seen& seen) {
   if (!config_.is_core()) {
     return plan_satellite({seen, config_.bootstrap, config_.peer_timeout, began_ns_, known_.list, known_.resync});
   }

@@ -44,8 +44,10 @@ class Reconciliation {
   // Reads ProxySQL: with `look`, or as much as is due.
   Result<Seen> observe(std::optional<Look> look = std::nullopt);
 
-  // Sets core(), for a core.
-  Plan plan(const Seen& seen);
+  // Sets core(), for a core. A plan that changes something is made of a second look, which replaces `seen`: ProxySQL
+  // refills runtime_proxysql_servers, and memory during a pull, without its statements' mutex, so that a look beside
+  // somebody else's may find them empty.
+  Result<Plan> plan(Seen& seen);
 
   // Runs the plan, logs each step. An error is the conversation's own end; a refusal isn't one, see Acted.
   Result<Acted> act(const Plan& plan);
@@ -54,6 +56,7 @@ class Reconciliation {
   CoreRecord& core() { return core_; }
 
  private:
+  Plan plan_of(const Seen& seen);
   Result<void> run(const Step& step, Acted& acted);
 
   AdminClient& client_;

@@ -119,8 +119,13 @@ void Node::kill() {
 void Node::start() { server_.start(); }
 
 std::set<std::string> Node::table() {
-  std::set<std::string> hosts;
-  for (const auto& row : server_.query("SELECT hostname FROM runtime_proxysql_servers")) hosts.insert(row[0]);
+  // Beside a beat's look it may be empty for a moment, or half full.
+  std::set<std::string> hosts, before;
+  for (int i = 0; i < 5 && (i < 2 || hosts != before); ++i) {
+    before = std::move(hosts);
+    hosts.clear();
+    for (const auto& row : server_.query("SELECT hostname FROM runtime_proxysql_servers")) hosts.insert(row[0]);
+  }
   return hosts;
 }
 

@@ -79,18 +79,20 @@ TEST_F(ClusterMembership, CoresComeAndGoAndTrafficFlows) {
 }
 
 TEST_F(ClusterMembership, TwoChangesWithinOneSecondSixTimes) {
-  for (int burst = 0; burst < 6; ++burst) {
+  int within_one = 0;
+  for (int burst = 0; burst < 12 && within_one < 6; ++burst) {
     Node& joining = cluster_.start_core("core-" + std::to_string(3 + burst), contents_);
     Node& leaving = node("core-" + std::to_string(burst));
     // The beats' phases differ, so that some load once for both changes, and some have to wait for the next second.
-    await_second_plus(milliseconds(50 + 60 * burst));
+    await_second_plus(milliseconds(50 + 60 * (burst % 6)));
     const time_t second = ::time(nullptr);
     cluster_.publish(joining);
     std::this_thread::sleep_for(milliseconds(500));
     cluster_.remove(leaving);
-    ASSERT_EQ(second, ::time(nullptr)) << "a slow machine: not one second";
+    if (second == ::time(nullptr)) ++within_one;  // or the machine was busy
     expect_soon("burst " + std::to_string(burst), cluster_.wait_until_right("burst"));
   }
+  EXPECT_EQ(6, within_one) << "six of two changes within one second";
   cluster_.settle(contents_);
 }
 

@@ -132,6 +132,10 @@ json run(Server& server, const std::vector<std::string>& words) {
     server.generate_digests(std::strtoull(words[1].c_str(), nullptr, 10));
     return success();
   }
+  if (name == "empty_looks" && words.size() == 2) {
+    server.empty_looks = std::atoi(words[1].c_str());
+    return success();
+  }
   if (name == "reset_stats") {
     server.journal.reset();
     return success();

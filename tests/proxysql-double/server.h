@@ -45,7 +45,9 @@ struct Server {
   void generate_digests(uint64_t count) { generated_digests_ = count; }
 
   const Options options;
-  std::mutex statement_mutex;  // ProxySQL's sql_query_global_mutex: around every admin statement
+  std::mutex statement_mutex;         // ProxySQL's sql_query_global_mutex: around every admin statement
+  std::mutex proxysql_servers_mutex;  // around a refill of runtime_proxysql_servers
+  std::atomic<int> empty_looks{0};    // under statement_mutex: so many statements are to find that table emptied
   std::unique_ptr<Database> database;
   Variables variables;
   Modules modules;

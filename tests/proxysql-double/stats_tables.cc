@@ -76,11 +76,20 @@ void refresh_runtime_tables(Server& server, const std::string& text, StatementLo
     if (text.find(std::string("runtime_") + table) != std::string::npos) copy_runtime(*server.database, table);
   }
   if (text.find("runtime_proxysql_servers") != std::string::npos) {
-    // ProxySQL asks its cluster's nodes for this one, without the global mutex.
+    // ProxySQL asks its cluster's nodes for this one, and refills it, without the global mutex: one statement may see
+    // what another one's refill has emptied.
     lock.unlock();
     server.cluster.wait_for_nodes();
+    {
+      const std::lock_guard one_refill(server.proxysql_servers_mutex);
+      server.database->execute("DELETE FROM main.runtime_proxysql_servers");
+      server.database->execute("INSERT INTO main.runtime_proxysql_servers SELECT * FROM rt.proxysql_servers");
+    }
     lock.lock();
-    copy_runtime(*server.database, "proxysql_servers");
+    if (server.empty_looks > 0) {
+      --server.empty_looks;
+      server.database->execute("DELETE FROM main.runtime_proxysql_servers");
+    }
   }
   if (text.find("runtime_global_variables") != std::string::npos) {
     std::vector<Row> rows;
