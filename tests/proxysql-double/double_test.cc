@@ -137,7 +137,8 @@ class Double {
     address.sun_family = AF_UNIX;
     file("control").copy(address.sun_path, sizeof(address.sun_path) - 1);
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT_EQ(0, ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+    // It listens there a moment after it listens for clients.
+    EXPECT_TRUE(eventually([&] { return ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0; }));
     const std::string line = command + "\n";
     EXPECT_EQ(static_cast<ssize_t>(line.size()), ::write(fd, line.data(), line.size()));
     std::string answer;
