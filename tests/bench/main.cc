@@ -19,6 +19,7 @@
 #include "src/unique_fd.h"
 #include "tests/bench/http_load.h"
 #include "tests/bench/members.h"
+#include "tests/bench/peer.h"
 #include "tests/bench/pile_up.h"
 #include "tests/bench/plot.h"
 #include "tests/bench/process.h"
@@ -150,8 +151,9 @@ class Bench {
     install_programs();
     describe_machine();
     using Part = Result<void> (Bench::*)();
-    for (const Part part : {&Bench::measure_beats, &Bench::measure_busy_beats, &Bench::measure_members,
-                            &Bench::measure_dump, &Bench::measure_daemon, &Bench::measure_pile_up}) {
+    for (const Part part :
+         {&Bench::measure_beats, &Bench::measure_busy_beats, &Bench::measure_members, &Bench::measure_dump,
+          &Bench::measure_daemon, &Bench::measure_peer, &Bench::measure_pile_up}) {
       if (auto done = (this->*part)(); !done) return done;
     }
     return {};
@@ -561,6 +563,33 @@ class Bench {
                    {"proxysql-pulsed, without probes", number((after - before) / kIdle * 3.6, 1, "s"),
                     number(static_cast<double>(status_value(daemon.pid(), "VmRSS")) / 1024, 2, "MiB")}});
     report_.paragraph("Reckoned from the median of 50 beats, and from 10 s of the daemon.");
+    return {};
+  }
+
+  // Nothing where it isn't installed.
+  Result<void> measure_peer() {
+    const std::string agent = find_proxysql_agent();
+    if (agent.empty()) return {};
+    auto both = compare_with_agent(programs_, agent, dir_.path(), effort_.load_span);
+    if (!both) return both.error();
+    report_.heading("Beside proxysql-agent");
+    std::vector<std::vector<std::string>> rows = {
+        {"", "p50", "p99", "failed", "memory", "wedged: p50", "wedged: failed", "wedged: threads of ProxySQL"}};
+    const auto ms = [](double us) { return number(us / 1e3, 2, "ms"); };
+    const auto failed = [](const LoadResult& load) {
+      return std::to_string(load.failed) + " of " + std::to_string(load.planned);
+    };
+    for (const Sidecar& each : *both) {
+      rows.push_back({each.what, ms(each.healthy.p50_us), ms(each.healthy.p99_us), failed(each.healthy),
+                      number(each.memory_mb, 1, "MiB"),
+                      each.wedged.failed == each.wedged.planned ? "none" : ms(each.wedged.p50_us), failed(each.wedged),
+                      std::to_string(each.threads_before) + " -> " + std::to_string(each.threads_after)});
+    }
+    report_.table(rows);
+    report_.paragraph("GET /healthz/ready, " + number(kSidecarProbes, 0) + "/s over new connections, then " +
+                      number(kWedgedProbes, 0) + "/s while every statement on the admin interface hangs; " +
+                      std::to_string(effort_.load_span.count() / 1000) + " s each. Failed: no 200 within 5 s. " +
+                      agent + " with its defaults, as a satellite's.");
     return {};
   }
 
