@@ -91,7 +91,6 @@ DrainAction next_drain_action(const DrainPolicy& policy, const DrainSight& sight
 
 milliseconds wait_timeout_at(const DrainPolicy& policy, const DrainSight& sight) {
   const bool settled = sight.elapsed >= policy.settle;
-  if (settled && sight.no_newcomer_for >= kDrainNoNewcomer) return policy.steps.back().wait_timeout;
   // The last step has a quarter of the time, and two seconds at least: a transaction that began under another one has
   // to end, and then ProxySQL, which looks once a second, has to meet the gap before the next.
   constexpr milliseconds kLast{2000};
@@ -106,6 +105,11 @@ milliseconds wait_timeout_at(const DrainPolicy& policy, const DrainSight& sight)
     if (static_cast<double>(sight.elapsed.count()) < begins) break;
     value = step.wait_timeout;
     begins += static_cast<double>(step.lasts.count()) * scale;
+  }
+  if (sight.no_newcomer_for >= kDrainNoNewcomer) {
+    const milliseconds last = policy.steps.back().wait_timeout;
+    const bool resting_went = sight.no_newcomer_for >= kDrainNoNewcomer + kDrainRestingFirst;
+    value = std::min(value, resting_went ? last : std::max(last, kDrainLowestUnsettled));
   }
   return settled ? value : std::max(value, kDrainLowestUnsettled);
 }

@@ -40,9 +40,13 @@ inline constexpr milliseconds kDrainStopReserve{1500};
 // While clients may still come back here, nothing below this: each close has a small chance to meet a request.
 inline constexpr milliseconds kDrainLowestUnsettled{200};
 
-// Settled and without a new connection for that long, the pod is out of the balancer: whoever is closed now doesn't
-// come back, and the last step is the one that closes each client once.
+// Without a new connection for that long, the pod is out of the balancer: whoever is closed now doesn't come back, and
+// the last step is the one that closes each client once.
 inline constexpr milliseconds kDrainNoNewcomer{2000};
+// Before that, who rests for longer than kDrainLowestUnsettled goes: two rounds of ProxySQL's look, once a second. It
+// closes one client after the other, some 50 us each, and a request that comes meanwhile is lost: so the busy ones,
+// which the last step is for, aren't to wait behind all the others.
+inline constexpr milliseconds kDrainRestingFirst{2200};
 
 // What one look at ProxySQL showed.
 struct DrainSight {
@@ -68,8 +72,8 @@ std::optional<milliseconds> pause_at(const DrainPolicy& policy, int64_t mysql_th
 
 DrainAction next_drain_action(const DrainPolicy& policy, const DrainSight& sight);
 
-// The mysql-wait_timeout of this moment: the last step's once the pod is out of the balancer, before that the steps go
-// by the clock. Their spans shrink to what the timeout leaves them.
+// The mysql-wait_timeout of this moment: once the pod is out of the balancer, first for those who rest, then the last
+// step's; before that the steps go by the clock. Their spans shrink to what the timeout leaves them.
 milliseconds wait_timeout_at(const DrainPolicy& policy, const DrainSight& sight);
 
 // What terminationGracePeriodSeconds has to be at least: the drain's timeout, and 2 s for what is around it.

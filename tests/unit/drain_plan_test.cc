@@ -102,22 +102,31 @@ TEST(DrainPlan, WhileClientsMayComeBackTheyAreNotHurried) {
   EXPECT_EQ(milliseconds(0), wait_timeout_at(lagging, sight(seconds(30))));
 }
 
-TEST(DrainPlan, OutOfTheBalancerItIsTheLastStepAtOnce) {
+TEST(DrainPlan, OutOfTheBalancerRestingClientsGoFirstThenAll) {
   const DrainPolicy usual = policy();
   DrainSight out = sight(seconds(5));
   EXPECT_EQ(milliseconds(1000), wait_timeout_at(usual, out)) << "by the clock";
   out.no_newcomer_for = kDrainNoNewcomer;
+  EXPECT_EQ(kDrainLowestUnsettled, wait_timeout_at(usual, out));
+  out.no_newcomer_for = kDrainNoNewcomer + kDrainRestingFirst - milliseconds(1);
+  EXPECT_EQ(kDrainLowestUnsettled, wait_timeout_at(usual, out));
+  out.no_newcomer_for = kDrainNoNewcomer + kDrainRestingFirst;
   EXPECT_EQ(milliseconds(0), wait_timeout_at(usual, out));
   out.no_newcomer_for = kDrainNoNewcomer - milliseconds(1);
   EXPECT_EQ(milliseconds(1000), wait_timeout_at(usual, out)) << "one has come: it may still be sent clients";
   out = sight(milliseconds(4999));
   out.no_newcomer_for = seconds(4);
-  EXPECT_EQ(milliseconds(1000), wait_timeout_at(usual, out)) << "nobody knows before it is settled";
+  EXPECT_EQ(kDrainLowestUnsettled, wait_timeout_at(usual, out)) << "nobody knows before it is settled";
+  DrainSight late = sight(seconds(22));
+  late.no_newcomer_for = kDrainNoNewcomer;
+  EXPECT_EQ(milliseconds(0), wait_timeout_at(usual, late)) << "by the clock it is time";
   DrainPolicy gentle = policy(seconds(2));
   gentle.steps = *parse_drain_steps({"2000:4000", "500"});
   out = sight(seconds(2));
-  out.no_newcomer_for = seconds(2);
-  EXPECT_EQ(milliseconds(500), wait_timeout_at(gentle, out)) << "never below what is configured";
+  for (const seconds since : {seconds(2), seconds(5)}) {
+    out.no_newcomer_for = since;
+    EXPECT_EQ(milliseconds(500), wait_timeout_at(gentle, out)) << "never below what is configured";
+  }
 }
 
 TEST(DrainPlan, TheGraceMustHoldTheDrain) {
