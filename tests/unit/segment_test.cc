@@ -201,6 +201,23 @@ TEST_F(SegmentTest, AGroupThatCantBeGivenIsSaidAndLeavesNothing) {
   EXPECT_EQ(0u, files());
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they map memory themselves
+TEST_F(SegmentTest, WithoutRoomForTheMappingItIsSaid) {
+  ASSERT_TRUE(Segment::open(at(path_)));
+  rlimit before{};
+  ASSERT_EQ(0, ::getrlimit(RLIMIT_AS, &before));
+  size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlimit full{pages * static_cast<size_t>(::sysconf(_SC_PAGESIZE)), before.rlim_max};
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_AS, &full));
+  const auto opened = Segment::open(at(path_));
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_AS, &before));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(ENOMEM, opened.error().code);
+  EXPECT_NE(std::string::npos, opened.error().text.find("map the state segment " + path_)) << opened.error().text;
+}
+#endif
+
 TEST_F(SegmentTest, OneForReadingOnlyIsMappedSo) {
   SegmentOptions options = at(path_);
   options.create = options.writable = false;
