@@ -117,7 +117,7 @@ class Schedule {
 TEST(Convergence, HoweverItWent) {
   const uint64_t only = number_from("MODEL_SEED", 0);
   const uint64_t first = only != 0 ? only : 1;
-  const uint64_t count = only != 0 ? 1 : number_from("MODEL_SCHEDULES", 2000);
+  const uint64_t count = only != 0 ? 1 : number_from("MODEL_SCHEDULES", 5000);
   for (uint64_t seed = first; seed < first + count; ++seed) {
     const std::string problem = Schedule(seed).run();
     ASSERT_EQ("", problem) << "MODEL_SEED=" << seed;
