@@ -125,7 +125,7 @@ TEST_F(LowestTest, NeedsAListThatMayBeActedOn) {
   EXPECT_EQ("no list of members yet: API down", of(true).unusable);
   discovery_.boot_id = kBoot;
   EXPECT_TRUE(of(true).is_self);
-  members_->count = kMembers + 1;
+  members_->count = 0xFFFFFFFF;
   EXPECT_TRUE(of(true).is_self) << "somebody has scribbled over it";
   members_->count = 1;
   discovery_.ok_ns = 0;

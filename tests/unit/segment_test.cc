@@ -64,6 +64,10 @@ TEST_F(SegmentTest, TwoOpenersShareOneMapping) {
   EXPECT_TRUE(second->is_current(path_));
   ASSERT_EQ(0, ::unlink(path_.c_str()));
   EXPECT_FALSE(second->is_current(path_));
+  const auto third = Segment::open(at(path_));
+  ASSERT_TRUE(third);
+  EXPECT_TRUE(third->is_current(path_));
+  EXPECT_FALSE(second->is_current(path_)) << "another file of that name";
 }
 
 TEST_F(SegmentTest, WithAGroupTheFileIsTheGroups) {
@@ -134,6 +138,8 @@ TEST_F(SegmentTest, RefusesAForeignOwnerUnlessTheGroupIsRight) {
   ASSERT_EQ(0, ::chown(path_.c_str(), kOther, kShared));
   expect_refused("belongs to user 4711, group 4712", EACCES);
   SegmentOptions options = at(path_);
+  options.group = kShared + 1;
+  EXPECT_FALSE(Segment::open(options)) << "another group";
   options.group = kShared;
   EXPECT_TRUE(Segment::open(options));
   options = at(path_);
@@ -183,6 +189,17 @@ TEST_F(SegmentTest, WhoMayNotOpenItLearnsWhoseItIs) {
   const OtherUser other;
   ASSERT_TRUE(other.became());
   expect_refused("it belongs to user 0: remove it, or set pulse.group to a group that both users share", EACCES);
+}
+
+TEST_F(SegmentTest, RootsSegmentIsTrustedByEverybodyWhoMayOpenIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to be somebody else";
+  ASSERT_TRUE(Segment::open(at(path_)));
+  ASSERT_EQ(0, ::chmod(dir_.path().c_str(), 0755));
+  ASSERT_EQ(0, ::chmod(path_.c_str(), 0666));
+  const OtherUser other;
+  ASSERT_TRUE(other.became());
+  const auto opened = Segment::open(at(path_));
+  EXPECT_TRUE(opened) << opened.error().text;
 }
 
 TEST_F(SegmentTest, AGroupThatCantBeGivenIsSaidAndLeavesNothing) {
