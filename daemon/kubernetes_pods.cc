@@ -209,8 +209,8 @@ class StatusWalker : public Walker {
  private:
   bool wants(const std::string& path) const override { return path.empty(); }
   void on_text(const std::string& path, std::string& value) override {
-    if (path == "/kind") kind = std::move(value);
-    if (path == "/message") message = std::move(value);
+    if (path == "/kind") kind = value;
+    if (path == "/message") message = value;
   }
 };
 
@@ -288,7 +288,7 @@ std::optional<int64_t> parse_kubernetes_time(const std::string& time) {
   return ::timegm(&parts);
 }
 
-void PodSet::replace(std::vector<Pod> pods) {
+void PodSet::replace(const std::vector<Pod>& pods) {
   pods_.clear();
   for (const Pod& pod : pods) {
     if (pod.is_member()) pods_[pod.name] = to_member(pod);

@@ -58,7 +58,7 @@ std::optional<int64_t> parse_kubernetes_time(const std::string& time);
 // The pods of one selector that are members.
 class PodSet {
  public:
-  void replace(std::vector<Pod> pods);
+  void replace(const std::vector<Pod>& pods);
   // Takes in what a watch said. True if the set of members, or what is known of one, has changed.
   bool apply(const WatchEvent& event);
   std::vector<Found> members(uint16_t port, bool is_core) const;

@@ -15,7 +15,7 @@ struct AddressKey {
   int family = 0;
   std::array<unsigned char, 16> bytes{};
 
-  auto operator<=>(const AddressKey&) const = default;
+  auto operator<=>(const AddressKey&) const = default;  // NOLINT(modernize-use-nullptr): a false alarm
 };
 
 AddressKey key_of(const std::string& address) {
@@ -84,6 +84,7 @@ std::vector<Found> in_order(std::vector<Found> found) {
 std::vector<size_t> find_self(const std::vector<Found>& members, const OwnAddresses& own) {
   const auto at = [&](const std::vector<std::string>& addresses) {
     std::vector<AddressKey> keys;
+    keys.reserve(addresses.size());
     for (const std::string& address : addresses) keys.push_back(key_of(address));
     std::vector<size_t> found;
     for (size_t i = 0; i < members.size(); ++i) {

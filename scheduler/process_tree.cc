@@ -13,6 +13,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <set>
+#include <utility>
 
 #include "src/unique_fd.h"
 
@@ -180,7 +182,7 @@ bool kill_descendants(int64_t until_monotonic_ns) {
 }
 
 size_t kill_marked(const std::string& variable, Deadline deadline) {
-  size_t killed = 0;
+  std::set<std::pair<pid_t, uint64_t>> killed;  // some are still there at the next look
   for (bool found = true; found && !deadline.passed();) {
     found = false;
     const size_t count = read_entries();
@@ -188,11 +190,11 @@ size_t kill_marked(const std::string& variable, Deadline deadline) {
       const Entry& entry = g_entries[i];
       if (entry.ended || entry.pid == ::getpid() || !has_variable(entry.pid, variable)) continue;
       found = true;
-      if (send(entry, SIGKILL) == 0) ++killed;
+      if (send(entry, SIGKILL) == 0) killed.insert({entry.pid, entry.started});
     }
     if (found) ::poll(nullptr, 0, 1);  // the kernel needs a moment to take them away
   }
-  return killed;
+  return killed.size();
 }
 
 }  // namespace pulse

@@ -244,7 +244,7 @@ class Loader {
           "mysql_group_replication_hostgroups", "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups",
           "mysql_servers_ssl_params", "mysql_users", "mysql_query_rules"}) {
       const config_setting_t* found = config_setting_get_member(root, group);
-      if (found != nullptr && config_setting_length(found) > 0) config.file_groups.push_back(group);
+      if (found != nullptr && config_setting_length(found) > 0) config.file_groups.emplace_back(group);
     }
     if (config_setting_t* admin = config_setting_get_member(root, "admin_variables")) {
       if (auto* found = take_text(admin, "admin_credentials")) {
@@ -527,7 +527,7 @@ class Loader {
     if (auto drain = finish_drain(); !drain) return drain;
     if (auto leader = finish_leader(); !leader) return leader;
     if (config.timeout >= config.interval) {
-      loaded_.warnings.push_back(
+      loaded_.warnings.emplace_back(
           "pulse.timeout_ms is not below pulse.interval_ms: while the admin interface hangs, beats "
           "meet the one before them and are skipped");
     }
@@ -794,8 +794,8 @@ std::optional<gid_t> find_group(const std::string& name) {
     const std::string_view line = std::string_view(*groups).substr(begin, end - begin);
     begin = end + 1;
     const size_t password = line.find(':');
-    const size_t id = password == line.npos ? line.npos : line.find(':', password + 1);
-    if (id == line.npos || line.substr(0, password) != name) continue;
+    const size_t id = password == std::string_view::npos ? std::string_view::npos : line.find(':', password + 1);
+    if (id == std::string_view::npos || line.substr(0, password) != name) continue;
     if (std::from_chars(line.data() + id + 1, line.data() + line.size(), number).ec == std::errc{}) return number;
   }
   return std::nullopt;

@@ -57,7 +57,7 @@ void append_csv(std::string& out, std::string_view text) {
     return;
   }
   out += '"';
-  for (size_t quote; (quote = text.find('"')) != text.npos; text.remove_prefix(quote + 1)) {
+  for (size_t quote; (quote = text.find('"')) != std::string_view::npos; text.remove_prefix(quote + 1)) {
     out.append(text.substr(0, quote + 1)) += '"';
   }
   out.append(text) += '"';

@@ -49,7 +49,12 @@ bool is_real() {
   return path != nullptr && *path != '\0';
 }
 
-std::string binary(const std::string& name) { return std::string(PULSE_BIN_DIR) + "/" + name; }
+std::string binary(const std::string& name) {
+  // Another build's daemon, for example under the thread sanitizer.
+  const char* const daemon = std::getenv("PULSED_BIN");
+  if (daemon != nullptr && name == "proxysql-pulsed") return daemon;
+  return std::string(PULSE_BIN_DIR) + "/" + name;
+}
 
 bool eventually(const std::function<bool()>& condition, milliseconds patience) {
   const Deadline deadline = Deadline::after(patience);

@@ -260,17 +260,34 @@ void Simulation::beat(Node& node) {
   }
   Outcomes outcomes;
   if (node.is_core && !made.plan.steps.empty()) node.record = made.record;
+  std::set<std::string> refused_parts;
+  const auto refused = [&](const Step& step) {
+    if ((step.needs_rows_in == "proxysql_servers" && node.table_memory.empty()) ||
+        (step.needs_rows_in == "mysql_users" && node.users_memory.empty())) {
+      return true;
+    }
+    if (!beats_fail_ || !chance(options_.statement_refused)) return false;
+    note(node.address + " REFUSED " + step.statement);
+    return true;
+  };
   for (const Step& step : made.plan.steps) {
-    if (beats_die_ && chance(options_.beat_killed)) return;
-    if (step.needs_rows_in == "proxysql_servers" && node.table_memory.empty()) return;
-    if (step.needs_rows_in == "mysql_users" && node.users_memory.empty()) continue;
+    if (beats_fail_ && chance(options_.beat_killed)) return;
+    if (refused_parts.count(step.part) != 0) continue;
+    if (refused(step)) {
+      refused_parts.insert(step.part);
+      if (step.undo.empty() || (beats_fail_ && chance(options_.statement_refused))) continue;
+      note(node.address + " undo " + step.undo);
+      apply(node, step.undo);
+      outcomes.restored.push_back(step.part);
+      continue;
+    }
     note(node.address + " " + step.statement + ": " + step.reason);
     apply(node, step.statement);
     if (step.loads) outcomes.loaded.push_back(step.part);
     if (step.restores) outcomes.restored.push_back(step.part);
   }
   if (!node.is_core) return;
-  if (beats_die_ && !made.plan.steps.empty() && chance(options_.beat_killed)) return;
+  if (beats_fail_ && !made.plan.steps.empty() && chance(options_.beat_killed)) return;
   if (!made.plan.steps.empty()) settle_core(made.record, made.plan, outcomes, before, seen_by(node), now_ns());
   node.record = made.record;
 }

@@ -72,6 +72,7 @@ struct Options {
   int check_ms = 200;
   int longest_pull_ms = 2000;
   double beat_killed = 0.05;  // between two statements
+  double statement_refused = 0.05;
 };
 
 class Simulation {
@@ -83,7 +84,7 @@ class Simulation {
   void remove(const std::string& address);
   void restart(const std::string& address);  // ProxySQL alone: the agent's segment stays
   void empty_table(const std::string& address);
-  void beats_die(bool die) { beats_die_ = die; }  // some, between two statements
+  void beats_fail(bool fail) { beats_fail_ = fail; }  // some: killed between two statements, or refused one
   void discovery_fails(bool fails) { discovery_fails_ = fails; }
 
   // Advances by that much. False and problem() once an invariant was broken.
@@ -123,7 +124,7 @@ class Simulation {
   int64_t now_ms_ = 0;
   int next_number_ = 1;
   bool discovery_fails_ = false;
-  bool beats_die_ = true;
+  bool beats_fail_ = true;
   std::string problem_;
   std::deque<std::string> trace_;
 };

@@ -27,7 +27,7 @@ using nlohmann::json;
 
 constexpr int kIntervalMs = 500;
 constexpr milliseconds kTimeout{400};
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef PULSE_SANITIZED
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

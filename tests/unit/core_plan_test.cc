@@ -398,6 +398,13 @@ TEST_F(CorePlanTest, VersionOneIsUnlockedWhenNobodyHasANewerOne) {
   EXPECT_THAT(statements(), Not(::testing::Contains("LOAD MYSQL USERS TO RUNTIME"))) << "not even asked yet";
 }
 
+TEST_F(CorePlanTest, WhatIsUnlockedIsNotLoadedAgain) {
+  config_.core_authority = "never";
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  own("mysql_users").version = 2;
+  EXPECT_THAT(statements(), IsEmpty()) << "also while the others haven't pulled it yet";
+}
+
 TEST_F(CorePlanTest, UnlockingNeedsAModuleOfTheFileAndAList) {
   config_.core_authority = "never";
   for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;

@@ -42,9 +42,52 @@ TEST(DrainPlan, StepsAreRead) {
                                               {"5:5"},
                                               {"-1"},
                                               {"0 "},
+                                              {"5:5x", "0"},
+                                              {"3600001"},
+                                              {"5:5", "5"},
+                                              {"5:3600001", "0"},
                                               {""}}) {
     EXPECT_FALSE(parse_drain_steps(bad)) << (bad.empty() ? "none" : bad.front());
   }
+}
+
+TEST(DrainPlan, StepsThatAreRefusedAreExplained) {
+  EXPECT_THAT(parse_drain_steps({"50:1000", "50"}).error().text, HasSubstr("\"50\": each step's wait timeout must be"));
+  EXPECT_THAT(parse_drain_steps({"50", "0"}).error().text, HasSubstr("\"50\": allowed are WAIT_TIMEOUT_MS:SPAN_MS"));
+  EXPECT_EQ("a list without any step", parse_drain_steps({}).error().text);
+  EXPECT_TRUE(parse_drain_steps({"3600000:3600000", "0"})) << "an hour";
+}
+
+TEST(DrainPlan, ThePolicyIsTheConfigurations) {
+  Config config;
+  config.role = "satellite";
+  config.drain_settle = milliseconds(7);
+  config.drain_timeout = milliseconds(8000);
+  config.drain_steps = {"9:1000", "3"};
+  const DrainPolicy satellite = drain_policy(config);
+  EXPECT_EQ(milliseconds(7), satellite.settle);
+  EXPECT_EQ(milliseconds(8000), satellite.timeout);
+  EXPECT_TRUE(satellite.lowers);
+  EXPECT_TRUE(satellite.stops);
+  ASSERT_EQ(2U, satellite.steps.size());
+  EXPECT_EQ(milliseconds(9), satellite.steps[0].wait_timeout);
+  config.role = "core";
+  EXPECT_FALSE(drain_policy(config).lowers) << "it would spread";
+}
+
+// They are values of /status and of metrics' labels.
+TEST(DrainPlan, PhasesAndOutcomesHaveNames) {
+  const std::pair<DrainPhase, const char*> phases[] = {
+      {DrainPhase::none, "none"},     {DrainPhase::lock, "lock"},
+      {DrainPhase::settle, "settle"}, {DrainPhase::close, "close"},
+      {DrainPhase::pause, "pause"},   {DrainPhase::stop, "stop"},
+      {DrainPhase::ended, "ended"},   {static_cast<DrainPhase>(250), "unknown"}};
+  for (const auto& [phase, expected] : phases) EXPECT_STREQ(expected, name(phase));
+  const std::pair<DrainOutcome, const char*> outcomes[] = {
+      {DrainOutcome::none, "none"},       {DrainOutcome::stopped, "stopped"},
+      {DrainOutcome::drained, "drained"}, {DrainOutcome::failed, "failed"},
+      {DrainOutcome::undone, "undone"},   {static_cast<DrainOutcome>(250), "unknown"}};
+  for (const auto& [outcome, expected] : outcomes) EXPECT_STREQ(expected, name(outcome));
 }
 
 TEST(DrainPlan, NobodyIsLeftOnceSettled) {
@@ -157,6 +200,8 @@ TEST(DrainPlan, ADrainIsInEffectUntilAnotherProxysqlAnswers) {
   EXPECT_TRUE(is_draining(s(200), record(200, 0, DrainOutcome::none), s(1)));
   EXPECT_TRUE(is_draining(s(200), record(200, 210, DrainOutcome::stopped), 0)) << "nothing answers";
   EXPECT_TRUE(is_draining(s(200), record(200, 210, DrainOutcome::stopped), s(100))) << "not seen to end yet";
+  EXPECT_TRUE(is_draining(s(200), record(200, 210, DrainOutcome::stopped), s(210))) << "the last look at the old one";
+  EXPECT_FALSE(is_draining(s(200), record(150, 200, DrainOutcome::stopped), s(201)));
   EXPECT_FALSE(is_draining(s(200), record(200, 210, DrainOutcome::stopped), s(211)));
   EXPECT_TRUE(is_draining(s(200), record(200, 210, DrainOutcome::drained), s(211))) << "until undrain";
   EXPECT_TRUE(is_draining(s(200), record(200, 210, DrainOutcome::failed), s(211)));

@@ -48,6 +48,24 @@ TEST(Leadership, HoldsUntilItsInstantAndIsExplained) {
   }
 }
 
+TEST(Leadership, SaysWhenAnotherNodeMayLead) {
+  LeaderState state{};
+  state.boot_id = kBoot;
+  state.mode = static_cast<uint8_t>(LeaderMode::lease);
+  state.valid_until_ns = 200;
+  state.handover_ns = 300;
+  EXPECT_EQ(300, leadership(state, kBoot, 100).handover_ns);
+  EXPECT_EQ(300, leadership(state, kBoot, 250).handover_ns) << "also when it is over";
+  EXPECT_EQ(0, leadership(state, kBoot + 1, 100).handover_ns) << "of another boot of the machine";
+}
+
+TEST(Leadership, ModesHaveNames) {
+  EXPECT_STREQ("none", name(LeaderMode::none));
+  EXPECT_STREQ("lease", name(LeaderMode::lease));
+  EXPECT_STREQ("lowest", name(LeaderMode::lowest));
+  EXPECT_STREQ("unknown", name(static_cast<LeaderMode>(250)));
+}
+
 class LowestTest : public ::testing::Test {
  protected:
   LowestTest() {
@@ -103,6 +121,13 @@ TEST_F(LowestTest, NeedsAListThatMayBeActedOn) {
   members_->boot_id = kBoot + 1;
   EXPECT_EQ("no list of members yet: API down", of(true).unusable);
   members_->boot_id = kBoot;
+  discovery_.boot_id = kBoot + 1;
+  EXPECT_EQ("no list of members yet: API down", of(true).unusable);
+  discovery_.boot_id = kBoot;
+  EXPECT_TRUE(of(true).is_self);
+  members_->count = 0xFFFFFFFF;
+  EXPECT_TRUE(of(true).is_self) << "somebody has scribbled over it";
+  members_->count = 1;
   discovery_.ok_ns = 0;
   EXPECT_FALSE(of(true).is_self);
   EXPECT_EQ("", of(true).holder);

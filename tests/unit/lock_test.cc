@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "tests/temp_dir.h"
 
@@ -98,6 +101,42 @@ TEST(Lock, DoesNotFollowASymbolicLink) {
   const auto lock = InstanceLock::try_take(dir / "state", std::nullopt);
   ASSERT_TRUE(lock);
   EXPECT_TRUE(lock->taken()) << "by the socket";
+}
+
+TEST(Lock, WithAGroupTheFileIsTheGroups) {
+  const test::TempDir dir;
+  const gid_t group = ::geteuid() == 0 ? 4712 : ::getegid();
+  ASSERT_TRUE(InstanceLock::try_take(dir / "state", group));
+  struct stat file {};
+  ASSERT_EQ(0, ::stat((dir / "state.lock").c_str(), &file));
+  EXPECT_EQ(group, file.st_gid);
+  EXPECT_EQ(0660U, file.st_mode & 07777) << "whatever the umask";
+  ASSERT_TRUE(InstanceLock::try_take(dir / "private", std::nullopt));
+  ASSERT_EQ(0, ::stat((dir / "private.lock").c_str(), &file));
+  EXPECT_EQ(0600U, file.st_mode & 07777);
+}
+
+TEST(Lock, WithoutCreateNoFileIsMade) {
+  const test::TempDir dir;
+  const auto lock = InstanceLock::try_take(dir / "state", std::nullopt, false);
+  ASSERT_TRUE(lock);
+  EXPECT_TRUE(lock->taken()) << "by the socket";
+  struct stat file {};
+  EXPECT_NE(0, ::stat((dir / "state.lock").c_str(), &file));
+}
+
+TEST(Lock, SaysWhenNeitherKindCanBeHad) {
+  const test::TempDir dir;
+  rlimit before{};
+  ASSERT_EQ(0, ::getrlimit(RLIMIT_NOFILE, &before));
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_NOFILE, &none));
+  const auto lock = InstanceLock::try_take(dir / "state", std::nullopt);
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_NOFILE, &before));
+  ASSERT_FALSE(lock);
+  EXPECT_EQ(EMFILE, lock.error().code);
+  EXPECT_NE(std::string::npos, lock.error().text.find("lock " + (dir / "state.lock") + ", or a socket in its place"))
+      << lock.error().text;
 }
 
 TEST(Lock, AnotherSuffixIsAnotherLock) {

@@ -135,6 +135,13 @@ TEST_F(SatellitePlan, OnceItHasLoadedItsOwnTableItFollowsTheListOfMembers) {
     seen_.modules = {{"proxysql_servers", 5, kNowS - 10, "0xA"}};
     EXPECT_EQ(followed, statements({with_table(live("10.0.0.1"), epoch, checksum), dead("core.example")})) << epoch;
   }
+  seen_.modules = {{"proxysql_servers", 5, kNowS, "0xA"}};
+  EXPECT_EQ(followed, statements({with_table(live("10.0.0.1"), kNowS - 20, "0xB"), dead("core.example")}))
+      << "twice within a second: nobody pulls from a satellite";
+  seen_.modules = {{"proxysql_servers", 1, kNowS - 10, "0xA"}};
+  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kNowS - 20, "0xB"), dead("core.example")}), IsEmpty())
+      << "at version 1 it pulls, however new its own epoch is";
+  seen_.modules = {{"proxysql_servers", 5, kNowS - 10, "0xA"}};
   list_.unusable = "too old";
   EXPECT_THAT(statements({with_table(live("10.0.0.1"), kNowS - 20, "0xB"), dead("core.example")}), IsEmpty());
 }

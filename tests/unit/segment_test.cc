@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <fstream>
 
 #include "tests/temp_dir.h"
 
@@ -62,6 +64,10 @@ TEST_F(SegmentTest, TwoOpenersShareOneMapping) {
   EXPECT_TRUE(second->is_current(path_));
   ASSERT_EQ(0, ::unlink(path_.c_str()));
   EXPECT_FALSE(second->is_current(path_));
+  const auto third = Segment::open(at(path_));
+  ASSERT_TRUE(third);
+  EXPECT_TRUE(third->is_current(path_));
+  EXPECT_FALSE(second->is_current(path_)) << "another file of that name";
 }
 
 TEST_F(SegmentTest, WithAGroupTheFileIsTheGroups) {
@@ -132,6 +138,8 @@ TEST_F(SegmentTest, RefusesAForeignOwnerUnlessTheGroupIsRight) {
   ASSERT_EQ(0, ::chown(path_.c_str(), kOther, kShared));
   expect_refused("belongs to user 4711, group 4712", EACCES);
   SegmentOptions options = at(path_);
+  options.group = kShared + 1;
+  EXPECT_FALSE(Segment::open(options)) << "another group";
   options.group = kShared;
   EXPECT_TRUE(Segment::open(options));
   options = at(path_);
@@ -147,21 +155,104 @@ TEST_F(SegmentTest, AnUnwritableDirectoryIsSaid) {
 
 TEST_F(SegmentTest, AFullDiskIsSaidAndLeavesNothing) {
   // RLIMIT_FSIZE makes the allocation fail like a full disk does, before the file has a name.
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{4096, 4096};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    const auto opened = Segment::open(at(path_));
-    ::_exit(!opened && opened.error().code == EFBIG ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(child, ::waitpid(child, &status, 0));
-  EXPECT_EQ(0, status);
+  rlimit before{};
+  ASSERT_EQ(0, ::getrlimit(RLIMIT_FSIZE, &before));
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit{4096, before.rlim_max};
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_FSIZE, &limit));
+  const auto opened = Segment::open(at(path_));
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_FSIZE, &before));
+  ::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(EFBIG, opened.error().code);
+  EXPECT_NE(std::string::npos, opened.error().text.find("create the state segment " + path_)) << opened.error().text;
   EXPECT_EQ(0u, files());
 }
 
+// Runs as another user while it lives.
+class OtherUser {
+ public:
+  OtherUser() : became_(::geteuid() == 0 && ::seteuid(4711) == 0) {}
+  ~OtherUser() {
+    if (became_ && ::seteuid(0) != 0) std::abort();
+  }
+  bool became() const { return became_; }
+
+ private:
+  const bool became_;
+};
+
+TEST_F(SegmentTest, WhoMayNotOpenItLearnsWhoseItIs) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to be somebody else";
+  ASSERT_TRUE(Segment::open(at(path_)));
+  ASSERT_EQ(0, ::chmod(dir_.path().c_str(), 0755));
+  const OtherUser other;
+  ASSERT_TRUE(other.became());
+  expect_refused("it belongs to user 0: remove it, or set pulse.group to a group that both users share", EACCES);
+}
+
+TEST_F(SegmentTest, RootsSegmentIsTrustedByEverybodyWhoMayOpenIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to be somebody else";
+  ASSERT_TRUE(Segment::open(at(path_)));
+  ASSERT_EQ(0, ::chmod(dir_.path().c_str(), 0755));
+  ASSERT_EQ(0, ::chmod(path_.c_str(), 0666));
+  const OtherUser other;
+  ASSERT_TRUE(other.became());
+  const auto opened = Segment::open(at(path_));
+  EXPECT_TRUE(opened) << opened.error().text;
+}
+
+TEST_F(SegmentTest, AGroupThatCantBeGivenIsSaidAndLeavesNothing) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to be somebody else";
+  ASSERT_EQ(0, ::chmod(dir_.path().c_str(), 0777));
+  SegmentOptions options = at(path_);
+  options.group = 4712;
+  {
+    const OtherUser other;
+    ASSERT_TRUE(other.became());
+    const auto opened = Segment::open(options);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(EPERM, opened.error().code);
+    EXPECT_NE(std::string::npos, opened.error().text.find("give it to group 4712")) << opened.error().text;
+  }
+  EXPECT_EQ(0u, files());
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they map memory themselves
+TEST_F(SegmentTest, WithoutRoomForTheMappingItIsSaid) {
+  ASSERT_TRUE(Segment::open(at(path_)));
+  rlimit before{};
+  ASSERT_EQ(0, ::getrlimit(RLIMIT_AS, &before));
+  size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlimit full{pages * static_cast<size_t>(::sysconf(_SC_PAGESIZE)), before.rlim_max};
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_AS, &full));
+  const auto opened = Segment::open(at(path_));
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_AS, &before));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(ENOMEM, opened.error().code);
+  EXPECT_NE(std::string::npos, opened.error().text.find("map the state segment " + path_)) << opened.error().text;
+}
+#endif
+
+TEST_F(SegmentTest, OneForReadingOnlyIsMappedSo) {
+  SegmentOptions options = at(path_);
+  options.create = options.writable = false;
+  ASSERT_TRUE(Segment::open(at(path_)));
+  auto opened = Segment::open(options);
+  ASSERT_TRUE(opened) << opened.error().text;
+  EXPECT_EQ(kMagic, opened->layout().magic);
+  std::ifstream maps("/proc/self/maps");
+  std::string line;
+  while (std::getline(maps, line) && line.find(path_) == std::string::npos) {
+  }
+  EXPECT_NE(std::string::npos, line.find(" r--s ")) << line;
+}
+
 TEST_F(SegmentTest, AFileCutShortUnderTheMappingIsNoCrash) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the thread sanitizer takes SIGBUS for itself";
+#endif
   install_bus_guard();
   auto opened = Segment::open(at(path_));
   ASSERT_TRUE(opened);

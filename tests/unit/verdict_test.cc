@@ -159,6 +159,8 @@ TEST_F(VerdictTest, ADeadPort) {
   port_.since_ns = kNow - 5 * kS;
   EXPECT_FALSE(now().ready.passes) << "at once";
   EXPECT_TRUE(now().live.passes) << "not yet";
+  port_.since_ns = kNow - 10 * kS;
+  EXPECT_TRUE(now().live.passes) << "for longer than that, not as long";
   port_.since_ns = kNow - 11 * kS;
   EXPECT_FALSE(now().live.passes);
   view_.observation.listener_paused = 1;
