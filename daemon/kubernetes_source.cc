@@ -129,7 +129,7 @@ class Follower {
       return unreadable(begin + "an empty list, where " + std::to_string(pods_.size()) + " were: not believed");
     }
     empty_lists_ = 0;
-    pods_.replace(std::move(pods));
+    pods_.replace(pods);
     publish();
     report_->hold();
     ::malloc_trim(0);  // pages are large and seldom

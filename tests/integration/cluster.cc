@@ -327,6 +327,8 @@ std::vector<Lag> Cluster::wait_for_all(const std::string& what, Condition condit
     Node* node;
     int64_t known_ns = 0;  // when its daemon had the list
     int64_t known_beats = 0;
+    int64_t undone_beats = 0;
+    int64_t held_until = 0;
     std::optional<Lag> lag = std::nullopt;  // of the present row of good looks
   };
   std::vector<Wait> waits;
@@ -339,21 +341,23 @@ std::vector<Lag> Cluster::wait_for_all(const std::string& what, Condition condit
     all = true;
     for (Wait& wait : waits) {
       Node& node = *wait.node;
+      const int64_t beats = node.beats();
       if (wait.known_ns == 0) {
-        wait.known_beats = node.beats();
+        wait.known_beats = wait.undone_beats = beats;
         if (node.discovered_cores() == expected) wait.known_ns = monotonic_ns();
       }
       if (wait.known_ns == 0 || !condition(node)) {
+        wait.undone_beats = beats;
         wait.lag.reset();
         all = false;
         continue;
       }
-      const int64_t beats = node.beats();
       if (!wait.lag) {
-        wait.lag = Lag{node.name(), beats - wait.known_beats, beats, ms_since(wait.known_ns),
+        wait.held_until = node.beats() + kHeldBeats;
+        wait.lag = Lag{node.name(), wait.undone_beats - wait.known_beats, wait.undone_beats, ms_since(wait.known_ns),
                        (wait.known_ns - began_ns) / 1'000'000};
       }
-      all = all && beats >= wait.lag->beats_ever + kHeldBeats;
+      all = all && beats >= wait.held_until;
     }
     std::this_thread::sleep_for(kPoll);
   }

@@ -99,7 +99,9 @@ class Node {
   int64_t writes_of_this_start();
 };
 
-// How long a node took for something: from the moment at which its own daemon had published the cores.
+// How long a node took for something: from the moment at which its own daemon had published the cores. Beats are those
+// that had begun before the last look that found it undone, so that a test which looks late on a busy machine doesn't
+// count the ones since.
 struct Lag {
   std::string node;
   int64_t beats = 0;       // begun in between

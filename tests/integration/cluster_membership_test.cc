@@ -8,7 +8,8 @@
 namespace pulse::test {
 namespace {
 
-// Within two beats after its daemon knows, a node's table is right. A third may have begun until this test sees that.
+// Within two beats after its daemon knows, a node's table is right. A third may have begun when a change within the
+// same second had to wait for the next.
 constexpr int64_t kMostBeats = 2 + 1;
 
 void expect_soon(const std::string& what, const std::vector<Lag>& lags, int64_t most = kMostBeats) {
