@@ -320,6 +320,32 @@ class Manifests(TestCase):
             for part in ("roleRef", "subjects"):
                 self.assertEqual(documented["RoleBinding"][part], binding[part], where)
 
+    def test_the_component_for_a_lease(self):
+        folder = KUBERNETES / "components/lease"
+        (component,) = load(folder / "kustomization.yaml")
+        self.assertEqual("Component", component["kind"])
+        role, binding = (one for name in component["resources"] for one in load(folder / name))
+        rule = re.search(r"^    - ({ apiGroups: \[coordination.*})$", (SOURCE / "docs/jobs.md").read_text(), re.M).group(1)
+        self.assertEqual([yaml.safe_load(rule)], role["rules"])
+        self.assertEqual(role["metadata"]["name"], binding["roleRef"]["name"])
+        ours = next(one for _, one, _ in self.all_of("RoleBinding"))
+        self.assertEqual([(one["kind"], one["name"]) for one in ours["subjects"]],
+                         [(one["kind"], one["name"]) for one in binding["subjects"]])
+        self.assertNotEqual(ours["metadata"]["name"], binding["metadata"]["name"], "one would replace the other")
+        if not kubectl_renders():
+            return
+        tree = self.temp_dir() / "kubernetes"
+        shutil.copytree(KUBERNETES, tree)
+        mine = tree / "overlays/mine"
+        mine.mkdir()
+        (mine / "kustomization.yaml").write_text("namespace: proxysql\nresources: [../exec-hook]\n"
+                                                 "components: [../../components/lease]\n")
+        rendered = list(yaml.safe_load_all(run("kubectl", "kustomize", mine)))
+        bound = [one for one in rendered if one["kind"] == "RoleBinding"]
+        self.assertEqual(2, len(bound))
+        for one in bound:
+            self.assertEqual((NAMESPACE, NAMESPACE), (one["metadata"]["namespace"], one["subjects"][0]["namespace"]))
+
     def test_ports(self):
         for where, deployment, _, known, _ in self.pods():
             ports = {name: [port["containerPort"] for port in container(deployment, name)["ports"]]
