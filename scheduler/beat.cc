@@ -273,8 +273,7 @@ class Beat {
       if (auto ended = end_drain(*seen, deadline); !ended) return fail(ended.error());
     }
 
-    enter(Phase::plan);
-    const auto planned = reconciliation.plan(*seen);
+    const auto planned = reconciliation.plan(*seen, [this](Phase phase) { enter(phase); });
     if (!planned) return fail(planned.error());
     const Plan& plan = *planned;
 

@@ -80,7 +80,7 @@ int run_dry_beat(const Options& options) {
   Reconciliation reconciliation(*client, config, known, deadline, now_ns);
   auto seen = reconciliation.observe(Look::everything);
   if (!seen) return fail(seen.error());
-  const auto plan = reconciliation.plan(*seen);
+  const auto plan = reconciliation.plan(*seen, [&phase](Phase now) { phase = now; });
   if (!plan) return fail(plan.error());
   client->close(deadline);
   if (config.is_core() && !text(reconciliation.core().reason).empty()) {

@@ -41,12 +41,15 @@ Result<Seen> Reconciliation::observe(std::optional<Look> wanted) {
   }
 }
 
-Result<Plan> Reconciliation::plan(Seen& seen) {
+Result<Plan> Reconciliation::plan(Seen& seen, const std::function<void(Phase)>& enter) {
+  enter(Phase::plan);
   Plan plan = plan_of(seen);
   if (plan.steps.empty()) return plan;
+  enter(Phase::observe);
   auto again = observe(seen.has_globals ? Look::everything : Look::cluster);
   if (!again) return again.error();
   seen = std::move(*again);
+  enter(Phase::plan);
   return plan_of(seen);
 }
 

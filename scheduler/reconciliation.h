@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,8 +47,8 @@ class Reconciliation {
 
   // Sets core(), for a core. A plan that changes something is made of a second look, which replaces `seen`: ProxySQL
   // refills runtime_proxysql_servers, and memory during a pull, without its statements' mutex, so that a look beside
-  // somebody else's may find them empty.
-  Result<Plan> plan(Seen& seen);
+  // somebody else's may find them empty. `enter` is told each phase as it begins.
+  Result<Plan> plan(Seen& seen, const std::function<void(Phase)>& enter);
 
   // Runs the plan, logs each step. An error is the conversation's own end; a refusal isn't one, see Acted.
   Result<Acted> act(const Plan& plan);
