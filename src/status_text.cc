@@ -1,6 +1,7 @@
 #include "src/status_text.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 
 #include "src/drain_plan.h"
@@ -59,12 +60,16 @@ class Blocks {
 
   void health() {
     const Verdict& verdict = input_.verdict;
-    const auto probe = [](const Probe& from) { return from.passes ? std::string("yes") : "NO: " + from.message; };
     Block& state = add("state", {std::string(name(verdict.state)) + " (" + input_.config.role + ")"});
     if (!verdict.message.empty()) state.lines.push_back(verdict.message);
-    add("ready", {probe(verdict.ready)});
-    add("live", {probe(verdict.live)});
-    add("started", {probe(verdict.started)});
+    const auto probe = [&](const char* name, const Probe& from) {
+      // What the state says already isn't said again.
+      return name + std::string(from.passes                       ? " yes"
+                                : from.message == verdict.message ? " NO"
+                                                                  : " NO: " + from.message);
+    };
+    add("probes", {probe("ready", verdict.ready) + "; " + probe("live", verdict.live) + "; " +
+                   probe("started", verdict.started)});
   }
 
   void drain() {
@@ -75,17 +80,19 @@ class Blocks {
     }
     Block& block = add("drain", {std::string(name(static_cast<DrainPhase>(last.phase))) + ", outcome " +
                                  name(static_cast<DrainOutcome>(last.outcome)) + ", began " + age(last.began_ns)});
-    if (!text(last.message).empty()) block.lines.emplace_back(text(last.message));
+    if (!text(last.message).empty() && text(last.message) != input_.verdict.message) {
+      block.lines.emplace_back(text(last.message));
+    }
   }
 
   void beats() {
     const BeatRecord& record = view_.record;
     add("heartbeat", {age(view_.last_beat_ns) + "; went through " + age(record.last_ok_ns)});
     if (!text(record.message).empty()) add("last error", {std::string(text(record.message))});
-    add("attempts", {number(std::max(record.attempt, view_.attempt.id)) + ": " + number(record.ok) + " ok, " +
-                     number(record.failed) + " failed, " + number(record.timed_out) + " timed out (" +
-                     number(record.killed_overdue) + " killed); skipped " + number(view_.skipped_busy) + " busy, " +
-                     number(view_.skipped_backoff) + " backing off"});
+    add("attempts",
+        {number(record.ok) + " ok, " + number(record.failed) + " failed, " + number(record.timed_out) + " timed out" +
+         (record.killed_overdue == 0 ? "" : " (" + number(record.killed_overdue) + " of them killed)") +
+         "; skipped: " + number(view_.skipped_busy) + " busy, " + number(view_.skipped_backoff) + " backing off"});
   }
 
   void proxysql() {
@@ -267,29 +274,48 @@ std::string status_text(const StatusInput& input) {
 std::string status_screen(const StatusInput& input, size_t columns, size_t rows, const std::string& end) {
   std::vector<Block> blocks = Blocks(input).take();
   std::vector<size_t> shown;
+  std::vector<std::vector<std::string>> lines;  // of each block
+  size_t count = 0;
+  const auto lay_out = [&](size_t i) {
+    count -= lines[i].size();
+    lines[i] = lines_of(blocks[i], shown[i], columns);
+    count += lines[i].size();
+  };
   for (Block& block : blocks) {
     std::stable_partition(block.list.begin(), block.list.end(), [](const Item& item) { return item.attention; });
     shown.push_back(std::min(block.list.size(), rows));
+    lines.emplace_back();
+    lay_out(lines.size() - 1);
   }
-  std::vector<std::string> lines;
-  for (;;) {
-    lines.clear();
+  // The longest list gives way, as often as need be.
+  while (count > rows) {
+    const auto longest = static_cast<size_t>(std::max_element(shown.begin(), shown.end()) - shown.begin());
+    if (shown[longest] <= 1) break;
+    --shown[longest];
+    lay_out(longest);
+  }
+  // Then the longest text.
+  while (count > rows) {
+    size_t longest = 0;
     for (size_t i = 0; i < blocks.size(); ++i) {
-      for (std::string& line : lines_of(blocks[i], shown[i], columns)) lines.push_back(std::move(line));
+      if (blocks[i].list.empty() && lines[i].size() > lines[longest].size()) longest = i;
     }
-    const auto longest = std::max_element(shown.begin(), shown.end());
-    if (lines.size() <= rows || *longest <= 1) break;
-    // Two give way to the line that says so.
-    const size_t all = blocks[static_cast<size_t>(longest - shown.begin())].list.size();
-    *longest -= *longest == all ? std::min<size_t>(2, all - 1) : 1;
+    if (lines[longest].size() < 3) break;
+    lines[longest].pop_back();
+    std::string& last = lines[longest].back();
+    last = wrap(last, std::max<size_t>(5, columns) - 4).front() + " ...";
+    --count;
   }
-  if (lines.size() > rows && rows > 0) {
-    std::string last = "... and " + number(lines.size() - rows + 1) + " more lines: status without --watch shows all";
-    lines.resize(rows);
-    lines.back() = wrap(last, std::max<size_t>(1, columns)).front();
+  std::vector<std::string> screen;
+  for (std::vector<std::string>& block : lines) std::move(block.begin(), block.end(), std::back_inserter(screen));
+  if (screen.size() > rows && rows > 0) {
+    const std::string more =
+        "... and " + number(screen.size() - rows + 1) + " more lines: status without --watch shows all";
+    screen.resize(rows);
+    screen.back() = wrap(more, std::max<size_t>(1, columns)).front();
   }
   std::string out;
-  for (const std::string& line : lines) out += line + end;
+  for (const std::string& line : screen) out += line + end;
   return out;
 }
 

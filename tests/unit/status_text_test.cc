@@ -120,8 +120,8 @@ TEST_F(StatusTextTest, ListsGiveWayAndWhatIsWellGoesFirst) {
   ASSERT_EQ(23u, lines.size());
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
-  for (const char* label : {"state ", "ready ", "live ", "started ", "drain ", "heartbeat ", "attempts ", "mysql port ",
-                            "backends ", "proxysql ", "cores ", "jobs ", "members "}) {
+  for (const char* label : {"state ", "probes ", "drain ", "heartbeat ", "attempts ", "mysql port ", "backends ",
+                            "proxysql ", "cores ", "jobs ", "members "}) {
     EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.find(label) == 0; }))
         << label << text;
   }
