@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 
 #include "scheduler/hard_timer.h"
 #include "scheduler/state_access.h"
@@ -13,7 +14,7 @@
 #include "src/heartbeat.h"
 #include "src/log.h"
 #include "src/socket_table.h"
-#include "src/status_json.h"
+#include "src/status_text.h"
 
 namespace pulse {
 
@@ -87,12 +88,15 @@ PortView look_at_port(const Config& config, Deadline deadline) {
 
 namespace {
 
+// What to make of the status.
+using Show = std::function<std::string(const StatusInput&)>;
+
 struct StatusShown {
   std::string text;
   bool usable = false;  // the segment is
 };
 
-StatusShown show_status(const Options& options) {
+StatusShown show_status(const Options& options, const Show& show) {
   arm_hard_timer(Deadline::after(options.timeout.value_or(kCommandTimeout)));
   Opened opened = open_segment(options, false);
   const Config& config = opened.config;
@@ -115,7 +119,7 @@ StatusShown show_status(const Options& options) {
   const int64_t age = std::max<int64_t>(0, clock_ns(CLOCK_REALTIME) - view.created_realtime_ns);
   const Verdict verdict = decide(view, port, policy, memory, now - age, now);
   const StatusInput input{view, verdict, port, config, clients ? static_cast<int64_t>(*clients) : -1, now};
-  return {options.json ? status_json(input) : status_text(input), view.problem.empty()};
+  return {show(input), view.problem.empty()};
 }
 
 // The terminal's size; 80x24 where it doesn't say.
@@ -136,11 +140,12 @@ int watch_status(const Options& options) {
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   constexpr timespec kEvery{1, 0};
   for (;;) {
-    const StatusShown shown = show_status(options);
     const winsize size = terminal_size();
     // Home, the lines each cleared to their end, then what is below: no flicker.
-    const std::string screen = "\x1b[H" + fit(shown.text, size.ws_col, size.ws_row - 1U, "\x1b[K\n") + "\x1b[J";
-    std::fputs(screen.c_str(), stdout);
+    const StatusShown shown = show_status(options, [&size](const StatusInput& input) {
+      return "\x1b[H" + status_screen(input, size.ws_col, size.ws_row - 1U, "\x1b[K\n") + "\x1b[J";
+    });
+    std::fputs(shown.text.c_str(), stdout);
     std::fflush(stdout);
     const int number = ::sigtimedwait(&signals, nullptr, &kEvery);
     if (number > 0 && number != SIGWINCH) break;
@@ -153,7 +158,7 @@ int watch_status(const Options& options) {
 
 int run_status(const Options& options) {
   if (options.watch) return watch_status(options);
-  const StatusShown shown = show_status(options);
+  const StatusShown shown = show_status(options, options.json ? status_json : status_text);
   std::fputs(shown.text.c_str(), stdout);
   return shown.usable ? kExitOk : kExitUnavailable;
 }

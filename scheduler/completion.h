@@ -1,15 +1,12 @@
-// What a shell needs to complete command lines of proxysql-pulse.
+// The scripts that complete command lines in a shell.
 #pragma once
 
-#include <map>
 #include <string>
-#include <vector>
 
 namespace pulse {
 
-// A script for bash, or for zsh through its emulation of bash's completion: `source <(proxysql-pulse completion bash)`.
-// `commands` are names with the arguments that they take, `options` are words such as "--config".
-std::string completion_script(bool zsh, const std::map<std::string, std::vector<std::string>>& commands,
-                              const std::vector<std::string>& options);
+// For bash, or for zsh by way of its bashcompinit. Names of jobs are those that check-config finds in the file that the
+// line names. Pure.
+std::string completion_script(bool zsh);
 
 }  // namespace pulse

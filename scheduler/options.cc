@@ -7,55 +7,14 @@
 #define CXXOPTS_NO_REGEX  // its regular expressions are slow to set up
 #include <charconv>
 #include <cxxopts.hpp>
-#include <map>
 #include <string_view>
 
 #include "scheduler/completion.h"
+#include "scheduler/help.h"
 
 namespace pulse {
 
 namespace {
-
-constexpr const char* kCommands =
-    "Commands:\n"
-    "  beat            one reconciliation, then exit: what ProxySQL's scheduler runs\n"
-    "  beat --dry-run  print what a beat would do and why; change nothing\n"
-    "  job NAME        run a job of the file's list pulse.jobs: one of a name at a time, gone by its timeout\n"
-    "  guard NAME -- COMMAND ARGUMENT...\n"
-    "                  the same for the command given here; --leader-only\n"
-    "  status          what the state segment says, for a person; --watch, --json\n"
-    "  maintenance on  readiness is 503 until \"maintenance off\"\n"
-    "  resync          the next beat puts proxysql_servers back to the file's entries and loads it\n"
-    "  drain           lets clients leave, then shuts ProxySQL down: for a preStop hook; --no-shutdown leaves it up\n"
-    "  undrain         puts a ProxySQL that was drained and runs on back into service\n"
-    "  dump [TABLE]    writes a stats_ table, by default stats_mysql_query_digest, into a new file\n"
-    "  check-config    print the effective configuration and where each value comes from\n"
-    "  completion bash print a script that completes command lines: source <(proxysql-pulse completion bash); or zsh\n"
-    "\n"
-    "Exit codes: 0 done; 64 usage; 69 admin interface unreachable or refused; 70 a statement failed; 74 a dump that\n"
-    "can't be written; 75 skipped (another one runs, or backing off); 78 bad configuration; 124 hard timeout. job and\n"
-    "guard: the command's own; 75 skipped (it runs already, or this node isn't the leader); 126, 127 it can't be run;\n"
-    "128+N ended by signal N.\n";
-
-// Arguments that each command takes after its name.
-const std::map<std::string, std::vector<std::string>>& commands() {
-  static const std::map<std::string, std::vector<std::string>> table = {
-      {"beat", {}},   {"status", {}},       {"maintenance", {"on", "off"}},
-      {"resync", {}}, {"drain", {}},        {"undrain", {}},
-      {"dump", {}},   {"check-config", {}}, {"completion", {"bash", "zsh"}},
-      {"job", {}},    {"guard", {}}};
-  return table;
-}
-
-// The long options in a help text.
-std::vector<std::string> options_in(const std::string& help) {
-  std::vector<std::string> options;
-  for (size_t at = 0; (at = help.find("--", at)) != std::string::npos; at += 2) {
-    const size_t end = help.find_first_not_of("abcdefghijklmnopqrstuvwxyz-", at);
-    options.push_back(help.substr(at, end - at));
-  }
-  return options;
-}
 
 Error usage(const std::string& text) { return Error{text + "; see proxysql-pulse --help"}; }
 
@@ -99,14 +58,14 @@ Result<Options> check_dump(Options options) {
 }
 
 Result<Options> check(Options options) {
-  const auto command = commands().find(options.command);
+  const Command* const command = find_command(options.command);
   if (options.command.empty()) return usage("no command given");
-  if (command == commands().end()) return usage("unknown command \"" + options.command + "\"");
+  if (command == nullptr) return usage("unknown command \"" + options.command + "\"");
   std::string allowed;
   const bool dump = options.command == "dump";
   const bool job = runs_a_job(options);
-  bool known = dump || job || (command->second.empty() && options.arguments.empty());
-  for (const std::string& argument : command->second) {
+  bool known = dump || job || (command->takes.empty() && options.arguments.empty());
+  for (const std::string& argument : command->takes) {
     known |= options.arguments.size() == 1 && options.arguments.front() == argument;
     allowed += (allowed.empty() ? "" : " or ") + argument;
   }
@@ -119,11 +78,10 @@ Result<Options> check(Options options) {
   if (options.watch && options.command != "status") return usage("--watch goes with status");
   if (options.watch && options.json) return usage("--watch is for people, --json for programs: one of them");
   if (options.json && options.command != "status") return usage("--json goes with status");
-  if (dump) return check_dump(std::move(options));
   if (job) return check_job(std::move(options));
   if (!options.program.empty()) return usage("only guard takes a command after --");
   if (options.leader_only) return usage("--leader-only goes with guard");
-  return options;
+  return dump ? check_dump(std::move(options)) : options;
 }
 
 // Reads the plain line that a scheduler row has, "beat [--config FILE] [--state FILE] [--group NAME]" and the like with
@@ -197,34 +155,24 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     argc = i;
   }
   if (take_plain_line(argc, argv, options)) return runs_a_job(options) ? check_job(std::move(options)) : options;
-  cxxopts::Options parser("proxysql-pulse",
-                          "Keeps one ProxySQL of a cluster healed; started by ProxySQL's scheduler.\n");
-  parser.positional_help("COMMAND");
+  cxxopts::Options parser("proxysql-pulse");  // what it says for help is in help.cc
   auto add = parser.add_options();
-  add("c,config", "the proxysql.cnf with the group pulse",
-      cxxopts::value<std::string>()->default_value(kDefaultConfigPath), "FILE");
-  add("state", "the state segment's file; also spares a skipped beat the reading of the configuration",
-      cxxopts::value<std::string>(), "FILE");
-  add("group", "the group that shares the state segment", cxxopts::value<std::string>(), "NAME|GID");
-  add("timeout-ms", "the hard timeout of this run", cxxopts::value<int64_t>(), "N");
-  add("leader-only", "with guard: only on the leader, and no longer than this node is the leader");
-  add("dry-run", "with beat: print the plan, change nothing");
-  add("json", "with status: print JSON");
-  add("watch", "with status: every second, until Ctrl-C");
-  add("no-shutdown", "with drain: ProxySQL runs on, drained");
-  add("output", "with dump: the directory of the file, or - for standard output",
-      cxxopts::value<std::string>()->default_value(options.output), "DIR|-");
-  add("format", "with dump: csv or jsonl", cxxopts::value<std::string>()->default_value("csv"), "FORMAT");
-  add("reset", "with dump: read the table's _reset twin, which ProxySQL empties as it is read");
-  add("h,help", "this text");
-  add("V,version", "the version");
-  add("command", "", cxxopts::value<std::string>());
-  add("argument", "", cxxopts::value<std::string>());
+  add("c,config", "", cxxopts::value<std::string>()->default_value(kDefaultConfigPath));
+  for (const char* name : {"state", "group"}) add(name, "", cxxopts::value<std::string>());
+  add("timeout-ms", "", cxxopts::value<int64_t>());
+  for (const char* name : {"leader-only", "dry-run", "json", "watch", "no-shutdown", "reset"}) add(name, "");
+  add("output", "", cxxopts::value<std::string>()->default_value(options.output));
+  add("format", "", cxxopts::value<std::string>()->default_value("csv"));
+  for (const char* name : {"h,help", "V,version"}) add(name, "");
+  for (const char* name : {"command", "argument"}) add(name, "", cxxopts::value<std::string>());
   parser.parse_positional({"command", "argument"});
   try {
     const cxxopts::ParseResult parsed = parser.parse(argc, argv);
+    if (parsed.count("command") != 0) options.command = parsed["command"].as<std::string>();
     if (parsed.count("help") != 0) {
-      options.text = parser.help({""}) + "\n" + kCommands;
+      const Command* const command = find_command(options.command);
+      if (command == nullptr && !options.command.empty()) return check(std::move(options));
+      options.text = command == nullptr ? program_help() : command_help(*command);
       return options;
     }
     if (parsed.count("version") != 0) {
@@ -246,7 +194,6 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     options.json = parsed.count("json") != 0;
     options.watch = parsed.count("watch") != 0;
     options.no_shutdown = parsed.count("no-shutdown") != 0;
-    if (parsed.count("command") != 0) options.command = parsed["command"].as<std::string>();
     if (parsed.count("argument") != 0) options.arguments.push_back(parsed["argument"].as<std::string>());
     for (const char* flag : {"output", "format", "reset"}) {
       if (parsed.count(flag) == 0 || options.command == "dump") continue;
@@ -263,7 +210,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   }
   auto checked = check(std::move(options));
   if (checked && checked->command == "completion") {
-    checked->text = completion_script(checked->arguments.front() == "zsh", commands(), options_in(parser.help({""})));
+    checked->text = completion_script(checked->arguments.front() == "zsh");
   }
   return checked;
 }

@@ -3,6 +3,7 @@
 #include <libconfig.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <variant>
 
@@ -186,7 +187,22 @@ class JobsReader {
   const std::string& path_;
 };
 
-std::string quoted(const std::string& text) { return "\"" + text + "\""; }
+// As libconfig reads it, on one line.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') out += '\\';
+    if (byte >= ' ' && byte != 0x7F) {
+      out += c;
+    } else {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\x%02X", byte);
+      out += escaped;
+    }
+  }
+  return out + "\"";
+}
 
 }  // namespace
 

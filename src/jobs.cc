@@ -39,6 +39,10 @@ const char* name(JobOutcome outcome) {
   return "unknown";
 }
 
+JobOutcome outcome_of(const JobState& state) {
+  return state.outcome < kJobOutcomes ? static_cast<JobOutcome>(state.outcome) : JobOutcome::none;
+}
+
 bool is_job_name(std::string_view text) {
   return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';

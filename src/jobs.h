@@ -11,6 +11,8 @@
 namespace pulse {
 
 const char* name(JobOutcome outcome);
+// Of the last run that ended, whatever is in the segment.
+JobOutcome outcome_of(const JobState& state);
 
 // A job's name: [a-z0-9_-], 1 to 32 of them. It is part of a file's name.
 bool is_job_name(std::string_view text);

@@ -23,13 +23,6 @@ std::string probe_json(const StatusInput& input, const Probe& probe, const char*
 // Everything known, indented for people.
 std::string status_json(const StatusInput& input);
 
-// The same as status_json for a terminal, as text.
-std::string status_text(const StatusInput& input);
-
-// As much of a text as fits a screen: at most `rows` lines of at most `columns` characters (UTF-8), each followed by
-// `end`. Control characters are shown as "?"; a cut line ends in "~", and the last line says how many are left out.
-std::string fit(const std::string& text, size_t columns, size_t rows, const std::string& end);
-
 // The answer to /shutdown: {"status","message","draining","clients","drain":{...}}. `message` is for a drain that left
 // no word of its own.
 std::string drain_json(const StatusInput& input, bool good, const std::string& message);

@@ -1,6 +1,8 @@
 // Any text as ProxySQL's configuration file: accepted with values in their ranges, or refused with file and reason.
 #include "src/config.h"
 
+#include <set>
+
 #include "tests/fuzz/fuzz.h"
 
 using pulse::fuzz::expect;
@@ -11,6 +13,24 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!loaded) {
     expect(loaded.error().text.find("/fuzzed.cnf") != std::string::npos, "an error names the file");
     return 0;
+  }
+  if (!loaded->jobs) {
+    const std::string& error = loaded->jobs.error().text;
+    expect(error.find("/fuzzed.cnf:") == 0 && error.find("pulse.jobs") != std::string::npos, "so does one in a job");
+  } else {
+    std::set<std::string> names;
+    for (const pulse::Job& job : *loaded->jobs) {
+      expect(pulse::is_job_name(job.name) && names.insert(job.name).second, "a job has a name of its own");
+      expect(!job.command.empty() && !job.command.front().empty(), "a job has a command");
+      expect(job.timeout >= pulse::kShortestJob && job.timeout <= pulse::kLongestJob, "a job has an end");
+      expect(job.grace.count() >= 0 && job.grace * 2 <= job.timeout, "its grace is in its time");
+      expect(!job.directory.empty() && job.directory.front() == '/', "its directory is absolute");
+      expect(job.nice >= 0 && job.memory_mb >= 0 && job.cpu_s >= 0, "its limits are in their ranges");
+      for (const std::string& variable : job.environment) {
+        expect(variable.find('=') != std::string::npos && variable.front() != '=', "a variable has a name");
+      }
+      expect(pulse::describe(job).find('\n') == std::string::npos, "it is shown on one line");
+    }
   }
   const pulse::Config& config = loaded->config;
   using std::chrono::milliseconds;

@@ -15,7 +15,7 @@
 #include "src/core_plan.h"
 #include "src/jobs.h"
 #include "src/satellite_plan.h"
-#include "src/status_json.h"
+#include "src/status_text.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/temp_dir.h"
 

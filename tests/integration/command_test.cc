@@ -233,7 +233,7 @@ TEST(Command, StatusIsForPeopleToo) {
   const Ran after = server.run({"status"});
   EXPECT_EQ(kExitOk, after.exit_code);
   EXPECT_THAT(after.output, HasSubstr("state         beating (satellite)"));
-  EXPECT_THAT(after.output, HasSubstr("ready         yes"));
+  EXPECT_THAT(after.output, HasSubstr("probes        ready yes; live yes; started yes"));
 }
 
 TEST(Command, HostNamesIPv6AndSocketsReachTheAdminInterface) {

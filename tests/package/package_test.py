@@ -87,11 +87,12 @@ class Package(TestCase):
             text = run("mandoc", "-Tascii", source)
             text = re.sub(".\b", "", text)
             usage = run(BUILD / "bin" / program, "--help")
-            options = set(re.findall(r"--[a-z][a-z-]*", usage))
-            self.assertGreater(len(options), 5)
             # The part between "Commands:" and the empty line after it.
             commands = re.search(r"Commands:\n(.*?)\n\n", usage, re.S)
             words = re.findall(r"^  ([a-z][a-z-]*)", commands.group(1), re.M) if commands else []
+            usage += "".join(run(BUILD / "bin" / program, word, "--help") for word in words)
+            options = set(re.findall(r"--[a-z][a-z-]*", usage))
+            self.assertGreater(len(options), 5)
             for word in sorted(options | set(words)):
                 self.assertTrue(re.search(rf"(?<![\w-]){word}(?![\w-])", text), f"{page} doesn't tell of {word}")
             for code in re.findall(r"(?:codes:|;)\s+(\d+) ", usage):

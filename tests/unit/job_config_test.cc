@@ -55,6 +55,20 @@ TEST(JobConfig, ReadsJobsAndDefaults) {
   EXPECT_EQ(250, default_grace(std::chrono::milliseconds(1000)).count());
 }
 
+TEST(JobConfig, WhatIsShownReadsAsTheSame) {
+  const LoadedConfig loaded =
+      load("( { name=\"a\"; command=[\"/bin/sh\", \"-c\", \"echo \\\"x\\\" \\\\ \\n y \\x07\"]; } )");
+  ASSERT_TRUE(loaded.jobs) << loaded.jobs.error().text;
+  const Job& job = loaded.jobs->at(0);
+  EXPECT_EQ("echo \"x\" \\ \n y \x07", job.command.at(2));
+  const std::string shown = describe(job);
+  EXPECT_EQ(std::string::npos, shown.find('\n')) << shown;
+  const LoadedConfig again = load("( " + shown + " )");
+  ASSERT_TRUE(again.jobs) << again.jobs.error().text;
+  EXPECT_EQ(job.command, again.jobs->at(0).command);
+  EXPECT_EQ(job.timeout, again.jobs->at(0).timeout);
+}
+
 TEST(JobConfig, ErrorsNameTheLineTheKeyAndWhatIsAllowed) {
   const std::string job = "( { name=\"a\"; command=[\"/x\"];\n ";
   EXPECT_EQ("/p.cnf:4: pulse.jobs: expected a list of groups, jobs = ( { name = \"a\" ... }, ... )",

@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "scheduler/help.h"
+
 namespace pulse {
 namespace {
 
@@ -142,6 +148,64 @@ TEST(Options, OfADumpThatAreWrong) {
     const auto options = parse(line);
     ASSERT_FALSE(options) << line[1];
     EXPECT_NE(std::string::npos, options.error().text.find("see proxysql-pulse --help"));
+  }
+}
+
+TEST(Help, OfACommandSaysWhatTheCommandTakes) {
+  const std::map<std::string, std::string> values = {
+      {"--config", "/a"}, {"--state", "/s"},   {"--group", "7"},      {"--timeout-ms", "5000"},
+      {"--output", "-"},  {"--format", "csv"}, {"--leader-only", ""}, {"--dry-run", ""},
+      {"--json", ""},     {"--watch", ""},     {"--no-shutdown", ""}, {"--reset", ""}};
+  const std::vector<std::string> common = options_in(program_help());
+  std::set<std::string> said;
+  for (const Command& command : commands()) {
+    const std::string help = command_help(command);
+    EXPECT_EQ(0u, help.find("Usage: proxysql-pulse " + std::string(command.name))) << help;
+    EXPECT_EQ(help, parse({command.name, "--help"})->text.value_or(""));
+    EXPECT_NE(std::string::npos, program_help().find("\n  " + std::string(command.name) + " "));
+    for (const auto& [option, value] : values) {
+      std::vector<const char*> line = {command.name};
+      if (!command.takes.empty()) line.push_back(command.takes.front().c_str());
+      const bool runs_a_job = command.name == std::string("job") || command.name == std::string("guard");
+      if (runs_a_job) line.push_back("name");
+      line.push_back(option.c_str());
+      if (!value.empty()) line.push_back(value.c_str());
+      if (command.name == std::string("guard")) line.insert(line.end(), {"--", "/bin/true"});
+      // completion needs none of them, and doesn't refuse what all others take.
+      if (command.name == std::string("completion") && option == "--timeout-ms") continue;
+      const std::vector<std::string> named = options_in(help);
+      const bool told = std::find(named.begin(), named.end(), option) != named.end();
+      EXPECT_EQ(told, static_cast<bool>(parse(line))) << command.name << " " << option;
+      if (told) said.insert(option);
+    }
+  }
+  EXPECT_EQ(values.size(), said.size());
+  EXPECT_EQ(program_help(), parse({"--help"})->text.value_or(""));
+  EXPECT_EQ("unknown command \"bet\"; see proxysql-pulse --help", parse({"bet", "--help"}).error().text);
+  EXPECT_FALSE(parse({"guard", "name", "--", "/bin/program", "--help"})->text) << "the program's own";
+}
+
+TEST(Help, SaysWhatTimeoutsAreTaken) {
+  for (const Command& command : commands()) {
+    const std::string help = command_help(command);
+    const size_t at = help.find("--timeout-ms N  ");
+    if (at == std::string::npos) continue;
+    const size_t least_at = help.find_first_of("0123456789", at);
+    const std::string least = std::to_string(std::stoll(help.substr(least_at)));
+    const std::string most = std::to_string(std::stoll(help.substr(help.find(" to ", least_at) + 4)));
+    std::vector<const char*> line = {command.name};
+    if (!command.takes.empty()) line.push_back(command.takes.front().c_str());
+    if (command.name == std::string("job")) line.push_back("name");
+    if (command.name == std::string("guard")) line.insert(line.end(), {"name"});
+    line.insert(line.end(), {"--timeout-ms", "0"});
+    const size_t value = line.size() - 1;
+    if (command.name == std::string("guard")) line.insert(line.end(), {"--", "/bin/true"});
+    const std::string below = std::to_string(std::stoll(least) - 1), above = std::to_string(std::stoll(most) + 1);
+    for (const auto& [span, taken] :
+         std::map<std::string, bool>{{least, true}, {most, true}, {below, false}, {above, false}}) {
+      line[value] = span.c_str();
+      EXPECT_EQ(taken, static_cast<bool>(parse(line))) << command.name << " " << span;
+    }
   }
 }
 

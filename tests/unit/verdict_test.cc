@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "src/status_json.h"
+#include "src/status_text.h"
 
 namespace pulse {
 namespace {
