@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -142,6 +143,9 @@ void show(const Segment& segment) {
   const auto probe = nlohmann::json::parse(probe_json(input, verdict.ready, "ready"), nullptr, false);
   expect(probe.is_object(), "a probe's answer is JSON");
   expect(!status_text(input).empty(), "there is something for people");
+  const std::string screen = status_screen(input, 80, 23, "\n");
+  expect(std::count(screen.begin(), screen.end(), '\n') <= 23, "it fits a terminal");
+  for (const char c : screen) expect(c == '\n' || static_cast<unsigned char>(c) >= ' ', "and controls none");
 }
 
 // What a beat makes of what it finds: no statement that isn't about a server or a module.

@@ -88,16 +88,18 @@ TEST(Terminal, TheLiveViewShowsAllOfANodeAndCutsNothing) {
 
 TEST(Terminal, HelpIsReadableOnIt) {
   if (!Terminal::available()) GTEST_SKIP() << "tmux isn't installed";
-  for (const char* command : {"", "beat", "status", "maintenance", "resync", "drain", "undrain", "dump", "job", "guard",
-                              "check-config", "completion"}) {
-    std::vector<std::string> argv = {binary("proxysql-pulse"), "--help"};
-    if (*command != '\0') argv.insert(argv.begin() + 1, command);
+  const auto reads = [](const std::vector<std::string>& argv, const std::string& first, const std::string& last) {
     Terminal terminal(argv, 80, 60);
-    const char* const last = *command == '\0' ? "ended by signal N." : "this text";
     EXPECT_TRUE(eventually([&] { return terminal.text().find(last) != std::string::npos; })) << terminal.text();
-    EXPECT_THAT(terminal.text(), HasSubstr(std::string("Usage: proxysql-pulse ") + command));
+    EXPECT_THAT(terminal.text(), HasSubstr(first));
     EXPECT_EQ(terminal.lines().size(), terminal.lines(true).size()) << "no line is longer: " << terminal.text();
+  };
+  for (const char* command : {"beat", "status", "maintenance", "resync", "drain", "undrain", "dump", "job", "guard",
+                              "check-config", "completion"}) {
+    reads({binary("proxysql-pulse"), command, "--help"}, std::string("Usage: proxysql-pulse ") + command, "this text");
   }
+  reads({binary("proxysql-pulse"), "--help"}, "Usage: proxysql-pulse [OPTION...] COMMAND", "ended by signal N.");
+  reads({binary("proxysql-pulsed"), "--help"}, "Usage: proxysql-pulsed [OPTION...]", "78 bad\nconfiguration.");
 }
 
 // Bash and zsh, as they are typed in.
