@@ -89,7 +89,8 @@ TEST_F(HealTest, AnEmptiedTableIsHealedByTheNextBeat) {
 
 TEST_F(HealTest, ATableThatSomebodyElsesLookEmptiesForAnInstantIsLeftAlone) {
   if (is_real()) GTEST_SKIP() << "one look in thousands meets that there; the double does it on request";
-  ASSERT_TRUE(beats_until(core_port()));
+  ASSERT_TRUE(eventually(
+      [&] { return satellite_.beat().exit_code == kExitOk && satellite_.status()["proxysql"]["live_cores"] == 1; }));
   const std::string versions = "SELECT name || version FROM runtime_checksums_values ORDER BY name";
   const std::string before = satellite_.column(versions);
   satellite_.control("empty_looks 1");
