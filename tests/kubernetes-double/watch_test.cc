@@ -114,6 +114,8 @@ TEST(KubernetesDoubleWatch, IsToldWhenItsVersionIsTooOld) {
   const std::string version = api.version();
   Watcher open(api, "&resourceVersion=" + version);
   ASSERT_EQ(200, open.status());
+  api.pod("first");
+  EXPECT_EQ("ADDED first", open.next()) << "it has begun";
   api.control("compact");
   Watcher late(api, "&resourceVersion=" + version);
   EXPECT_EQ(200, late.status());
