@@ -44,8 +44,8 @@ inline constexpr milliseconds kDrainLowestUnsettled{200};
 // the last step is the one that closes each client once.
 inline constexpr milliseconds kDrainNoNewcomer{2000};
 // Before that, who rests for longer than kDrainLowestUnsettled goes: two rounds of ProxySQL's look, once a second. It
-// closes one client after the other, some 50 us each, and a request that comes meanwhile is lost: so the busy ones,
-// which the last step is for, aren't to wait behind all the others.
+// closes one client after the other, and a request that comes meanwhile is lost: so the busy ones, which the last step
+// is for, aren't to wait behind all the others.
 inline constexpr milliseconds kDrainRestingFirst{2200};
 
 // What one look at ProxySQL showed.

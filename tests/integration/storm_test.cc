@@ -253,14 +253,14 @@ TEST(Storm, WithAHungAdminInterfaceWhoReconnectsLosesNothing) {
   EXPECT_TRUE(eventually(has_clients));
   satellites[0].server().wedge(seconds(60));
   const Drained drained = satellites[0].drain(plan);
-  std::this_thread::sleep_for(seconds(1));  // whoever was cut has noticed it
-  storm.stop();
-
   EXPECT_EQ(200, drained.answer.status) << drained.answer.body;
   EXPECT_EQ(true, drained.answer.body["drain"]["admin_unresponsive"]) << drained.answer.body;
   EXPECT_LE(drained.took, plan.timeout + kSlack);
   EXPECT_GE(drained.took, plan.settle) << "they had their time";
   const auto cut = drained.answer.body["clients"].get<uint64_t>();
+  const auto noticed = [&] { return storm.counts(Storm::pooled).closed + storm.failures().size() >= cut; };
+  EXPECT_TRUE(eventually(noticed)) << "whoever was cut notices it";
+  storm.stop();
   EXPECT_GT(cut, 0u);
   EXPECT_LE(cut, 6u) << "only those that stay: " << drained.answer.body;
   for (const Storm::Failure& failure : storm.failures()) {

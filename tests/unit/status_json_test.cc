@@ -5,13 +5,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/unit/status_fixture.h"
+
 namespace pulse {
 namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-class StatusJsonTest : public ::testing::Test {
+class StatusJsonTest : public StatusFixture {
  protected:
   StatusJsonTest() {
     view_.discovery.source = static_cast<uint8_t>(Source::kubernetes);
@@ -20,23 +22,7 @@ class StatusJsonTest : public ::testing::Test {
     view_.discovery.failures = 4;
     set_text(view_.discovery.error, "list pods: \"no\"");
   }
-  void add(const std::string& address, bool core, const std::string& name = "") {
-    Member& member = members_->members[members_->count++];
-    set_text(member.address, address);
-    set_text(member.name, name);
-    member.port = 6032;
-    member.is_core = core;
-    view_.members = members_;
-  }
   json status() const { return json::parse(status_json(input_)); }
-
-  static constexpr int64_t kNow = 100'000'000'000;
-  StateView view_;
-  std::shared_ptr<Members> members_ = std::make_shared<Members>();
-  Verdict verdict_;
-  PortView port_;
-  Config config_;
-  StatusInput input_{view_, verdict_, port_, config_, 0, kNow};
 };
 
 TEST_F(StatusJsonTest, Discovery) {
@@ -53,9 +39,9 @@ TEST_F(StatusJsonTest, Discovery) {
 }
 
 TEST_F(StatusJsonTest, Members) {
-  add("10.0.0.1", true, "core \"\xff\\");
-  add("10.0.0.2", true);
-  add("fd00::1", false);
+  add_member("10.0.0.1", true, "core \"\xff\\");
+  add_member("10.0.0.2", true);
+  add_member("fd00::1", false);
   members_->members[0].created_at = 1769860800;
   members_->members[0].ready = 1;
   members_->members[1].is_self = 1;
@@ -84,7 +70,7 @@ TEST_F(StatusJsonTest, Members) {
 }
 
 TEST_F(StatusJsonTest, ACountIsBounded) {
-  add("10.0.0.1", true);
+  add_member("10.0.0.1", true);
   members_->count = 4'000'000'000;
   EXPECT_EQ(kMembers, status()["members"].size()) << "whatever is in the segment";
 }

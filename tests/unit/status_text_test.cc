@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "tests/unit/status_fixture.h"
+
 namespace pulse {
 namespace {
 
@@ -15,16 +17,10 @@ using ::testing::Not;
 
 using Lines = std::vector<std::string>;
 
-class StatusTextTest : public ::testing::Test {
+class StatusTextTest : public StatusFixture {
  protected:
-  void add_member(const std::string& address, bool core, const std::string& name = "", bool ready = true) {
-    Member& member = members_->members[members_->count++];
-    set_text(member.address, address);
-    set_text(member.name, name);
-    member.port = 6032;
-    member.is_core = core;
-    member.ready = ready;
-    view_.members = members_;
+  void add_ready(const std::string& address, bool core, const std::string& name = "") {
+    add_member(address, core, name, true);
   }
   void add_core(const std::string& hostname, bool live) {
     Peer& peer = view_.observation.peers[view_.observation.peers_count++];
@@ -45,14 +41,6 @@ class StatusTextTest : public ::testing::Test {
     for (std::string line; std::getline(text, line);) lines.push_back(line);
     return lines;
   }
-
-  static constexpr int64_t kNow = 100'000'000'000;
-  StateView view_;
-  std::shared_ptr<Members> members_ = std::make_shared<Members>();
-  Verdict verdict_;
-  PortView port_;
-  Config config_;
-  StatusInput input_{view_, verdict_, port_, config_, 0, kNow};
 };
 
 TEST_F(StatusTextTest, Discovery) {
@@ -66,9 +54,9 @@ TEST_F(StatusTextTest, Discovery) {
 }
 
 TEST_F(StatusTextTest, Members) {
-  add_member("10.0.0.1", true, "core-0");
-  add_member("10.0.0.2", true, "", false);
-  add_member("fd00::1", false);
+  add_ready("10.0.0.1", true, "core-0");
+  add_member("10.0.0.2", true, "");
+  add_ready("fd00::1", false);
   members_->members[1].is_self = 1;
   add_core("10.0.0.1", true);
   const std::string text = status_text(input_);
@@ -80,7 +68,7 @@ TEST_F(StatusTextTest, Members) {
 }
 
 TEST_F(StatusTextTest, ShowsTwentyOfAList) {
-  for (int i = 0; i < 25; ++i) add_member("10.0.0." + std::to_string(i), true);
+  for (int i = 0; i < 25; ++i) add_ready("10.0.0." + std::to_string(i), true);
   EXPECT_THAT(status_text(input_), HasSubstr("25 cores, 0 satellites\n"));
   EXPECT_THAT(status_text(input_), HasSubstr("and 5 more\n"));
   members_->count = 4'000'000'000;
