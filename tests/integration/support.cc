@@ -50,11 +50,14 @@ bool is_real() {
 }
 
 std::string binary(const std::string& name) {
-  // Another build's daemon, for example under the thread sanitizer.
-  const char* const daemon = std::getenv("PULSED_BIN");
-  if (daemon != nullptr && name == "proxysql-pulsed") return daemon;
+  const char* const programs = std::getenv("PULSE_SANITIZED_PROGRAMS");
+  if (programs != nullptr && (name == "proxysql-pulse" || name == "proxysql-pulsed")) {
+    return std::string(programs) + "/" + name;
+  }
   return std::string(PULSE_BIN_DIR) + "/" + name;
 }
+
+bool is_sanitized() { return std::getenv("PULSE_SANITIZED_PROGRAMS") != nullptr; }
 
 bool eventually(const std::function<bool()>& condition, milliseconds patience) {
   const Deadline deadline = Deadline::after(patience);

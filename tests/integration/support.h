@@ -29,6 +29,10 @@ inline constexpr seconds kPatience{30};
 // Is the server the real one?
 bool is_real();
 
+// Are proxysql-pulse and proxysql-pulsed those of the sanitized build in the folder that PULSE_SANITIZED_PROGRAMS
+// names? They take more memory and time then.
+bool is_sanitized();
+
 // Polls `condition` every few milliseconds until it holds. False if it didn't within `patience`.
 bool eventually(const std::function<bool()>& condition, milliseconds patience = kPatience);
 

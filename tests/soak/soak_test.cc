@@ -27,11 +27,6 @@ using nlohmann::json;
 
 constexpr int kIntervalMs = 500;
 constexpr milliseconds kTimeout{400};
-#ifdef PULSE_SANITIZED
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 uint64_t number_from(const char* variable, uint64_t otherwise) {
   const char* text = std::getenv(variable);
@@ -356,7 +351,7 @@ TEST(Soak, NothingIsLeftOfAllThatGoesWrong) {
     const Holdings fresh = holdings_of(node->daemon()->process().pid());
     std::printf("daemon: %ld KB anonymous, %zu descriptors, %zu threads; a fresh one %ld KB, %zu, %zu\n",
                 after.anonymous, after.descriptors, after.threads, fresh.anonymous, fresh.descriptors, fresh.threads);
-    if (!kSanitized) {
+    if (!is_sanitized()) {
       EXPECT_LE(after.anonymous, fresh.anonymous + 512);
     }
     EXPECT_LE(after.descriptors, fresh.descriptors + 2) << "a connection that is just being served may differ";
