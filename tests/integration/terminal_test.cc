@@ -89,7 +89,10 @@ TEST(Terminal, TheLiveViewShowsAllOfANodeAndCutsNothing) {
 TEST(Terminal, HelpIsReadableOnIt) {
   if (!Terminal::available()) GTEST_SKIP() << "tmux isn't installed";
   const auto reads = [](const std::vector<std::string>& argv, const std::string& first, const std::string& last) {
-    Terminal terminal(argv, 80, 60);
+    // In a shell that stays: what a pane's program has written may be lost when it ends at once.
+    std::vector<std::string> in_shell = {"/bin/sh", "-c", "\"$@\"; read -r _", "sh"};
+    in_shell.insert(in_shell.end(), argv.begin(), argv.end());
+    Terminal terminal(in_shell, 80, 60);
     EXPECT_TRUE(eventually([&] { return terminal.text().find(last) != std::string::npos; })) << terminal.text();
     EXPECT_THAT(terminal.text(), HasSubstr(first));
     EXPECT_EQ(terminal.lines().size(), terminal.lines(true).size()) << "no line is longer: " << terminal.text();
