@@ -65,7 +65,7 @@ uint64_t StateAccess::stored(std::atomic<uint64_t> Layout::*word) {
 bool StateAccess::load() {
   if (!tried_load_) {
     tried_load_ = true;
-    auto loaded = load_config(options_.config, options_.overrides());
+    auto loaded = load_config(options_.config, options_.overrides(), Rows::first);
     if (loaded) {
       loaded_ = std::move(*loaded);
     } else {

@@ -1,4 +1,4 @@
-// Text of a proxysql.cnf on its way to libconfig.
+// Text of a proxysql.cnf on its way to libconfig. Line numbers stay as they are.
 #pragma once
 
 #include <string>
@@ -7,8 +7,13 @@
 namespace pulse {
 
 // Returns `text` with the comma before a closing ')' , ']' or '}' replaced by a space, outside of strings and
-// comments. ProxySQL's libconfig 1.7 accepts such trailing commas, bookworm's 1.5 doesn't; line and column numbers
-// stay.
+// comments. ProxySQL's libconfig 1.7 accepts such trailing commas, bookworm's 1.5 doesn't; column numbers stay, too.
 std::string without_trailing_commas(std::string_view text);
+
+// Returns `text` with nothing but the first row of each list at the top level, other than `scheduler` and
+// `proxysql_servers`: a file may have thousands of servers, users and rules, and reading them costs libconfig more than
+// all else. What isn't read isn't checked either. A text with brackets that don't match or with an @include in such a
+// list comes back as it is.
+std::string with_first_rows(std::string_view text);
 
 }  // namespace pulse

@@ -546,9 +546,11 @@ class Loader {
     // A second without clients, and what comes after it.
     const milliseconds most = config.drain_timeout - kDrainQuiet - kDrainStopReserve;
     if (config.drain_settle > most) {
-      return Error{source(place_of("drain.settle_ms")) + ": pulse.drain.settle_ms = " +
-                   std::to_string(config.drain_settle.count()) + ": allowed is at most " +
-                   std::to_string(most.count()) + ", which is pulse.drain.timeout_ms less what comes after settling"};
+      const bool said = set_[place_of("drain.settle_ms")];
+      return Error{source(said ? place_of("drain.settle_ms") : place_of("drain.timeout_ms")) +
+                   ": pulse.drain.settle_ms = " + std::to_string(config.drain_settle.count()) +
+                   (said ? "" : ", the default") + ": allowed is at most " + std::to_string(most.count()) +
+                   ", which is pulse.drain.timeout_ms less what comes after settling"};
     }
     for (const auto& [place, path] : {std::pair(place_of("daemon.program"), config.pulse_program),
                                       std::pair(place_of("daemon.token_file"), config.token_file)}) {
@@ -672,14 +674,15 @@ std::vector<Override> overrides_from_environment(const char* const* environment)
 }
 
 Result<LoadedConfig> parse_config(const std::string& text, const std::string& path,
-                                  const std::vector<Override>& overrides) {
+                                  const std::vector<Override>& overrides, Rows rows) {
   config_t file;
   config_init(&file);
   const std::unique_ptr<config_t, void (*)(config_t*)> owner(&file, config_destroy);
   const std::string directory = path.substr(0, path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
   if (!directory.empty()) config_set_include_dir(&file, directory.c_str());
   if (text.find('\0') != std::string::npos) return Error{path + ": holds a zero byte: not a configuration file"};
-  if (config_read_string(&file, without_trailing_commas(text).c_str()) != CONFIG_TRUE) {
+  const std::string wanted = without_trailing_commas(rows == Rows::first ? with_first_rows(text) : text);
+  if (config_read_string(&file, wanted.c_str()) != CONFIG_TRUE) {
     const char* name = config_error_file(&file);
     return Error{(name == nullptr ? path : std::string(name)) + ":" + std::to_string(config_error_line(&file)) + ": " +
                  config_error_text(&file)};
@@ -687,7 +690,7 @@ Result<LoadedConfig> parse_config(const std::string& text, const std::string& pa
   return Loader(path).run(file, overrides);
 }
 
-Result<LoadedConfig> load_config(const std::string& path, const std::vector<Override>& overrides) {
+Result<LoadedConfig> load_config(const std::string& path, const std::vector<Override>& overrides, Rows rows) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat file {};
   if (!fd || ::fstat(fd.get(), &file) != 0) return system_error(path, errno);
@@ -698,7 +701,7 @@ Result<LoadedConfig> load_config(const std::string& path, const std::vector<Over
   const ssize_t length = fill(fd.get(), text, 0);
   if (length < 0) return system_error(path, errno);
   text.resize(static_cast<size_t>(length));
-  auto loaded = parse_config(text, path, overrides);
+  auto loaded = parse_config(text, path, overrides, rows);
   if (loaded) loaded->identity = identity_of(file, path);
   return loaded;
 }

@@ -127,13 +127,19 @@ struct Override {
 // Kubernetes puts variables for its services there. `environment` as in environ(7), may be null.
 std::vector<Override> overrides_from_environment(const char* const* environment);
 
+// How much of ProxySQL's own tables is read: nothing here depends on more than whether they have a row, and which rows
+// `scheduler` and `proxysql_servers` have. `first` spares a beat the time for the others, and doesn't see a mistake in
+// them.
+enum class Rows { all, first };
+
 // Reads `path`, lays the overrides over it in order, and checks everything. error().text names file, line, key and
 // what is allowed; nothing is written anywhere.
-Result<LoadedConfig> load_config(const std::string& path, const std::vector<Override>& overrides);
+Result<LoadedConfig> load_config(const std::string& path, const std::vector<Override>& overrides,
+                                 Rows rows = Rows::all);
 
 // The same from a text, for tests; `path` stands in the messages.
 Result<LoadedConfig> parse_config(const std::string& text, const std::string& path,
-                                  const std::vector<Override>& overrides);
+                                  const std::vector<Override>& overrides, Rows rows = Rows::all);
 
 // All keys with their values, for people: a beat never asks.
 std::vector<Setting> list_settings(const LoadedConfig& loaded);

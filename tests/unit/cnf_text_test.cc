@@ -31,5 +31,31 @@ TEST(TrailingCommas, LengthAndLinesStay) {
   EXPECT_EQ("a=(\n 1,\n 2 \n);\nb=\"\n,)\";", out);
 }
 
+TEST(FirstRows, OfEachListAtTheTop) {
+  EXPECT_EQ("a=( { x=1 }          ); b : ( 1      )\n", with_first_rows("a=( { x=1 }, { x=2 } ); b : ( 1, 2, 3)\n"));
+  EXPECT_EQ("a=( { x=( 1, 2 ) }                  )", with_first_rows("a=( { x=( 1, 2 ) }, { x=( 1, 2 ) }, )"));
+}
+
+TEST(FirstRows, LinesStay) {
+  EXPECT_EQ("a=\n( 1 \n   \n) b=2", with_first_rows("a=\n( 1,\n 2,\n) b=2"));
+  EXPECT_EQ("a=( \"x\"         \n   )", with_first_rows("a=( \"x\", # ) , (\n 2 )"));
+  EXPECT_EQ("a=( 1                )", with_first_rows("a=( 1, \"\\\")\", /*)*/ 2)"));
+}
+
+TEST(FirstRows, AllOfWhatIsNeeded) {
+  for (const char* text :
+       {"scheduler=( 1, 2 )", "proxysql_servers : ( { a=1 }, { a=2 } )", "scheduler\n=\n# (a\n( 1, 2 )",
+        "pulse={ jobs=( 1, 2 ) }", "a=[ 1, 2 ]", "a=( 1 )", "a=()", "a=1, b=2", ""}) {
+    EXPECT_EQ(text, with_first_rows(text));
+  }
+}
+
+TEST(FirstRows, NothingIsTakenFromWhatIsNotUnderstood) {
+  for (const char* text : {"a=( 1, 2", "a=( 1, 2 } b=( 3, 4 )", "a=( 1, 2 ) )", "a=( 1, \"2 )", "a=( 1, 2 ) /* b",
+                           "a=( 1,\n@include \"more\"\n)", "( 1, 2 )"}) {
+    EXPECT_EQ(text, with_first_rows(text));
+  }
+}
+
 }  // namespace
 }  // namespace pulse

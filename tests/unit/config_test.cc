@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "src/drain_plan.h"
 #include "tests/temp_dir.h"
 
 namespace pulse {
@@ -87,6 +88,47 @@ TEST(Config, TheFilesGroupsOfConfigurationAreThoseWithRows) {
                             std::string(kRole));
   ASSERT_TRUE(loaded);
   EXPECT_EQ((std::vector<std::string>{"mysql_variables", "mysql_servers"}), loaded->config.file_groups);
+}
+
+TEST(Config, TheFirstRowsOfProxySQLsTablesAreEnough) {
+  const std::string text =
+      "mysql_servers=( { address=\"a\" },\n { address=\"b\" } )\nmysql_users=()\n"
+      "proxysql_servers=( { hostname=\"10.0.0.1\" port=1 }, { hostname=\"10.0.0.2\" port=2 } )\n"
+      "scheduler=( { arg1=\"x\" }, { arg1=\"beat\" interval_ms=700 } )\n" +
+      std::string(kRole);
+  for (const Rows rows : {Rows::all, Rows::first}) {
+    const auto loaded = parse_config(text, "/etc/p.cnf", {}, rows);
+    ASSERT_TRUE(loaded) << loaded.error().text;
+    EXPECT_EQ(std::vector<std::string>{"mysql_servers"}, loaded->config.file_groups);
+    EXPECT_EQ(2u, loaded->config.bootstrap.size());
+    EXPECT_EQ(700, loaded->config.interval.count());
+    EXPECT_EQ("/etc/p.cnf:6", source_of(*loaded, "pulse.role"));
+  }
+  const std::string mistaken = "mysql_users=( { a=1 },\n { nonsense } )\n" + std::string(kRole);
+  EXPECT_EQ("/etc/p.cnf:2: syntax error", parse_config(mistaken, "/etc/p.cnf", {}, Rows::all).error().text);
+  EXPECT_TRUE(parse_config(mistaken, "/etc/p.cnf", {}, Rows::first));
+}
+
+// What a drain does after settling has to fit into its time; the error says what was set, and where.
+TEST(Config, ADrainHasTimeToSettle) {
+  const auto of = [](const std::string& drain) {
+    return error_of("pulse = { role=\"core\",\n drain={ " + drain + " } }");
+  };
+  const auto loaded = parse(kRole);
+  ASSERT_TRUE(loaded);
+  const milliseconds after = kDrainQuiet + kDrainStopReserve;
+  const auto at_most = [](milliseconds most) {
+    return ": allowed is at most " + std::to_string(most.count()) +
+           ", which is pulse.drain.timeout_ms less what comes after settling";
+  };
+  const std::string ten = std::to_string((milliseconds(10'000) - after).count());
+  EXPECT_EQ("no error", of("timeout_ms=10000, settle_ms=" + ten));
+  EXPECT_EQ("/etc/p.cnf:2: pulse.drain.settle_ms = 9999" + at_most(milliseconds(10'000) - after),
+            of("timeout_ms=10000, settle_ms=9999"));
+  EXPECT_EQ("/etc/p.cnf:2: pulse.drain.settle_ms = 5000, the default" + at_most(milliseconds(5'000) - after),
+            of("timeout_ms=5000"));
+  EXPECT_EQ("/etc/p.cnf:2: pulse.drain.settle_ms = 25000" + at_most(loaded->config.drain_timeout - after),
+            of("settle_ms=25000"));
 }
 
 TEST(Config, DiscoveryFollowsFromTheBootstrapEntries) {
