@@ -1,5 +1,7 @@
 #include "src/cnf_text.h"
 
+#include <algorithm>
+
 namespace pulse {
 
 namespace {
@@ -57,13 +59,14 @@ std::string without_trailing_commas(std::string_view text) {
 }
 
 std::string with_first_rows(std::string_view text) {
-  std::string out(text);
+  std::string out;
+  size_t taken = 0;       // of the text
   std::string closing;    // of the brackets that are open
   size_t name_begin = 0;  // of the name that was read last, at the top level
   size_t name_end = 0;
   size_t comma = kNone;  // the first one in a list of which the first row is enough
   bool shortens = false;
-  bool sound = each_token(text, [&](size_t at) {
+  const bool sound = each_token(text, [&](size_t at) {
     const char c = text[at];
     if (closing == "?") return;
     if (opens(c)) {
@@ -80,9 +83,9 @@ std::string with_first_rows(std::string_view text) {
       }
       closing.pop_back();
       if (closing.empty() && shortens && comma != kNone && text.substr(comma, at - comma).find("@include") == kNone) {
-        for (size_t i = comma; i < at; ++i) {
-          if (out[i] != '\n') out[i] = ' ';
-        }
+        out.append(text.substr(taken, comma - taken));
+        out.append(static_cast<size_t>(std::count(text.begin() + comma, text.begin() + at, '\n')), '\n');
+        taken = at;
       }
       if (closing.empty()) name_begin = name_end = 0;
     } else if (closing.empty() && in_name(c)) {
@@ -92,8 +95,8 @@ std::string with_first_rows(std::string_view text) {
       comma = at;
     }
   });
-  sound = sound && closing.empty();
-  return sound ? out : std::string(text);
+  if (!sound || !closing.empty()) return std::string(text);
+  return out.append(text.substr(taken));
 }
 
 }  // namespace pulse

@@ -88,18 +88,6 @@ std::string first_line_with(const std::string& path, const std::string& key) {
   return "unknown";
 }
 
-// The CPU time that a process has used, in milliseconds, by the scheduler's own clock.
-double cpu_ms(pid_t pid) {
-  double ns = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    std::ifstream file(task.path() / "schedstat");
-    double own = 0;
-    file >> own;
-    ns += own;
-  }
-  return ns / 1e6;
-}
-
 // The share of all cores that is busy now, in percent, over one second.
 double busy_percent() {
   const auto read = [](double& busy, double& all) {
@@ -380,11 +368,10 @@ class Bench {
 
   // A quiet beat reads the list of members from the segment; what the list costs the API server is the daemon's.
   Result<void> measure_members() {
-    constexpr int kFew = 3, kMany = 1000;
     std::vector<std::unique_ptr<MemberCluster>> clusters;
     std::vector<std::vector<std::string>> rows = {
         {"pods", "when the daemon starts", "an hour while no pod changes", "each change of a pod", "daemon's memory"}};
-    for (const int members : {kFew, kMany}) {
+    for (const int members : {3, 10, 100, 1000}) {
       auto cluster = MemberCluster::start(programs_, dir_.path(), members);
       if (!cluster) return cluster.error();
       clusters.push_back(std::move(*cluster));
@@ -409,15 +396,20 @@ class Bench {
     for (const auto& cluster : clusters) {
       if (auto quiet = wait_until_quiet(cluster->core()); !quiet) return quiet;
     }
-    auto pair = run_pairs(clusters[1]->core().beat(), 0, clusters[0]->core().beat(), effort_.beat_pairs);
-    if (!pair) return pair.error();
-    report_.heading("1,000 members");
-    std::vector<std::vector<std::string>> beats = {{"", "1,000 members", "3 members", "ratio", "bar", "result"}};
-    add_comparison(beats, "quiet beat of a core, wall", pair->wall_a, pair->wall_b, 2);
-    add_comparison(beats, "quiet beat of a core, CPU", pair->cpu_a, pair->cpu_b, 2);
+    report_.heading("10, 100 and 1,000 members and backends");
+    std::vector<std::vector<std::string>> beats = {
+        {"quiet beat of a core", "so many", "3 members, 3 backends", "ratio", "bar", "result"}};
+    for (size_t i = 1; i < clusters.size(); ++i) {
+      auto pair = run_pairs(clusters[i]->core().beat(), 0, clusters[0]->core().beat(), effort_.beat_pairs);
+      if (!pair) return pair.error();
+      const std::string many = number(clusters[i]->members(), 0);
+      add_comparison(beats, many + ", wall", pair->wall_a, pair->wall_b, 2);
+      add_comparison(beats, many + ", CPU", pair->cpu_a, pair->cpu_b, 2);
+    }
     report_.table(beats);
     report_.paragraph(
-        "Three cores that run and 997 satellites against three cores, both from the Kubernetes API double.");
+        "Three cores that run, all other members satellites, from the Kubernetes API double; as many rows of "
+        "mysql_servers as there are members.");
     report_.table(rows);
     report_.paragraph(
         "Of one daemon, towards the API server: requests, and bytes inside TLS in both directions. Pods have 4 KiB "
@@ -573,23 +565,44 @@ class Bench {
     auto both = compare_with_agent(programs_, agent, dir_.path(), effort_.load_span);
     if (!both) return both.error();
     report_.heading("Beside proxysql-agent");
-    std::vector<std::vector<std::string>> rows = {
-        {"", "p50", "p99", "failed", "memory", "wedged: p50", "wedged: failed", "wedged: threads of ProxySQL"}};
     const auto ms = [](double us) { return number(us / 1e3, 2, "ms"); };
     const auto failed = [](const LoadResult& load) {
       return std::to_string(load.failed) + " of " + std::to_string(load.planned);
     };
-    for (const Sidecar& each : *both) {
-      rows.push_back({each.what, ms(each.healthy.p50_us), ms(each.healthy.p99_us), failed(each.healthy),
-                      number(each.memory_mb, 1, "MiB"),
-                      each.wedged.failed == each.wedged.planned ? "none" : ms(each.wedged.p50_us), failed(each.wedged),
-                      std::to_string(each.threads_before) + " -> " + std::to_string(each.threads_after)});
-    }
+    const auto after = [](const std::optional<double>& s, std::chrono::seconds patience) {
+      return s ? number(*s, 1, "s") : "not within " + std::to_string(patience.count()) + " s";
+    };
+    std::vector<std::vector<std::string>> rows = {{"", "proxysql-agent", "ProxySQL Pulse"}};
+    const auto add = [&](const std::string& what, const std::function<std::string(const Sidecar&)>& of) {
+      rows.push_back({what, of(both->agent), of(both->pulse)});
+    };
+    add("programs on disk", [&](const Sidecar& of) { return number(of.files_mb, 1, "MiB"); });
+    add("ready, from the start of ProxySQL", [&](const Sidecar& of) { return after(of.ready_s, kReadyPatience); });
+    add("memory", [&](const Sidecar& of) { return number(of.memory_mb, 1, "MiB"); });
+    add("CPU of an hour without probes (looks an hour: 360; 7,200)",
+        [&](const Sidecar& of) { return number(of.hour_cpu_s, 1, "s"); });
+    add("/healthz/ready: p50", [&](const Sidecar& of) { return ms(of.healthy.p50_us); });
+    add("/healthz/ready: p99", [&](const Sidecar& of) { return ms(of.healthy.p99_us); });
+    add("/healthz/ready: failed", [&](const Sidecar& of) { return failed(of.healthy); });
+    add("proxysql_servers was emptied: healed after",
+        [&](const Sidecar& of) { return after(of.emptied_s, kHealPatience); });
+    add("the only core that it knew died: healed after",
+        [&](const Sidecar& of) { return after(of.moved_s, kHealPatience); });
+    add("admin interface hangs: /healthz/ready failed", [&](const Sidecar& of) { return failed(of.wedged); });
+    add("admin interface hangs: p50",
+        [&](const Sidecar& of) { return of.wedged.failed == of.wedged.planned ? "none" : ms(of.wedged.p50_us); });
+    add("admin interface hangs: threads of ProxySQL", [&](const Sidecar& of) {
+      return std::to_string(of.threads_before) + " -> " + std::to_string(of.threads_after);
+    });
     report_.table(rows);
-    report_.paragraph("GET /healthz/ready, " + number(kSidecarProbes, 0) + "/s over new connections, then " +
-                      number(kWedgedProbes, 0) + "/s while every statement on the admin interface hangs; " +
-                      std::to_string(effort_.load_span.count() / 1000) + " s each. Failed: no 200 within 5 s. " +
-                      agent + " with its defaults, as a satellite's.");
+    report_.paragraph(
+        "Each beside a satellite of its own, both of the same core: proxysql-agent with its defaults, with which it "
+        "looks "
+        "every 10 s; a beat every 500 ms, and a look at the MySQL port as often. Memory is of what answers probes. The "
+        "CPU of an hour is reckoned from 20 s, and from 20 beats. Probes: GET /healthz/ready, " +
+        number(kSidecarProbes, 0) + "/s over new connections, then " + number(kWedgedProbes, 0) +
+        "/s while every statement on the admin interface hangs; " + std::to_string(effort_.load_span.count() / 1000) +
+        " s each. Failed: no 200 within 5 s. Healed: the satellite has the core of its configuration file again.");
     return {};
   }
 

@@ -69,6 +69,7 @@ Result<void> MemberCluster::set_up() {
       ", kubernetes={ api=\"https://127.0.0.1:" + std::to_string(api_port) + "\", service_account=\"" + base +
       ".account\" } }, ";
   options.timeout_ms = 5000;
+  options.backends = members_;
   for (int i = 0; i < kCores; ++i) {
     options.name = name_ + "-core-" + std::to_string(i);
     options.address = core_address(i);

@@ -1,4 +1,5 @@
-// A cluster of three cores and so many satellites, as the Kubernetes API double says: what the number of members costs.
+// A cluster of three cores and so many satellites, as the Kubernetes API double says, with as many backends: what their
+// number costs.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,7 @@ struct ApiTraffic {
 class MemberCluster {
  public:
   // Three cores at the same port of three loopback addresses: `core`, with a daemon, and `peers`. All other pods are
-  // satellites, which nobody runs. Ready when the daemon has published all members.
+  // satellites, which nobody runs. mysql_servers has `members` rows. Ready when the daemon has published all members.
   static Result<std::unique_ptr<MemberCluster>> start(const Programs& programs, const std::string& dir, int members);
 
   const Server& core() const { return *core_; }

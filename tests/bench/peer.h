@@ -1,7 +1,9 @@
-// proxysql-agent, where it is installed, beside proxysql-pulse: each looks after a server of its own.
+// proxysql-agent, where it is installed, beside ProxySQL Pulse: each looks after a satellite of its own, of the same
+// core.
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,13 +13,23 @@
 
 namespace pulse::bench {
 
-// One of the two: what its probes are like before its server's admin interface hangs, and while it does.
+// What one of the two costs, what its probes are like before its server's admin interface hangs and while it does, and
+// when it heals. Seconds and an hour's CPU are reckoned from this one run.
 struct Sidecar {
-  std::string what;
-  double memory_mb = 0;  // resident, after the probes
+  double files_mb = 0;            // its programs on disk
+  std::optional<double> ready_s;  // from the start of both programs to readiness; none: not within kReadyPatience
+  double memory_mb = 0;           // resident, after the probes
+  double hour_cpu_s = 0;          // without probes
   LoadResult healthy, wedged;
   int64_t threads_before = 0;  // of ProxySQL
   int64_t threads_after = 0;   // the same after the probes of the wedge
+  // Until the satellite has the entry of its configuration file again; none: not within kHealPatience.
+  std::optional<double> emptied_s;  // after proxysql_servers was emptied
+  std::optional<double> moved_s;    // after the only core that it knew died, while the file names another
+};
+
+struct Comparison {
+  Sidecar agent, pulse;
 };
 
 // Where PATH has proxysql-agent; "" if it doesn't.
@@ -25,10 +37,13 @@ std::string find_proxysql_agent();
 
 inline constexpr double kSidecarProbes = 100;  // per second, each over a new connection
 inline constexpr double kWedgedProbes = 20;
+inline constexpr std::chrono::seconds kReadyPatience{
+    90};  // proxysql-agent needs a sample that ProxySQL takes each minute
+inline constexpr std::chrono::seconds kHealPatience{60};  // it looks every 10 s for cores that are silent for 30
 
-// proxysql-agent as a satellite's with its default interval, proxysql-pulsed with a beat every 500 ms. Probes last for
-// `span`, twice. Both servers hang at the same time.
-Result<std::vector<Sidecar>> compare_with_agent(const Programs& programs, const std::string& agent,
-                                                const std::string& dir, std::chrono::milliseconds span);
+// proxysql-agent with its defaults, a beat every 500 ms. Probes last for `span`, twice. Fails if one of the two can't
+// be started, and if the agent doesn't get ready.
+Result<Comparison> compare_with_agent(const Programs& programs, const std::string& agent, const std::string& dir,
+                                      std::chrono::milliseconds span);
 
 }  // namespace pulse::bench

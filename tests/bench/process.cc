@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -175,6 +176,17 @@ void Child::end() {
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
+}
+
+double cpu_ms(pid_t pid) {
+  double ns = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::ifstream file(task.path() / "schedstat");
+    double own = 0;
+    file >> own;
+    ns += own;
+  }
+  return ns / 1e6;
 }
 
 int64_t status_value(pid_t pid, const std::string& key) {

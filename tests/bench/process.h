@@ -50,6 +50,9 @@ class Child {
 // A value of /proc/PID/status such as "VmRSS" (KiB) or "Threads"; -1 if there is none.
 int64_t status_value(pid_t pid, const std::string& key);
 
+// The CPU time that a process has used, in milliseconds, by the scheduler's own clock.
+double cpu_ms(pid_t pid);
+
 // All that PID has started, and what they have started.
 std::vector<pid_t> descendants(pid_t pid);
 

@@ -53,13 +53,18 @@ Server::Server(const Programs& programs, const std::string& dir, const ServerOpt
                ", weight=0, comment=\"core\" }";
   }
   entries += options.entries;
+  std::string backends;
+  for (int i = 0; i < options.backends; ++i) {
+    backends += (i == 0 ? "" : ", ") + std::string("{ address=\"127.0.0.1\", port=") + std::to_string(3306 + i) +
+                ", hostgroup=0 }";
+  }
   std::ofstream(config()) << "datadir=\"" << base_ << ".data\"\n"
                           << "admin_variables={ admin_credentials=\"" << kUser << ":" << kPassword
                           << "\", mysql_ifaces=\"" << address_ << ":" << admin_port_ << "\", cluster_username=\""
                           << kUser << "\", cluster_password=\"" << kPassword << "\", cluster_check_interval_ms=200 }\n"
                           << "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"" << address_ << ":"
                           << mysql_port_ << "\" }\n"
-                          << "mysql_servers=( { address=\"127.0.0.1\", port=3306, hostgroup=0 } )\n"
+                          << "mysql_servers=( " << backends << " )\n"
                           << "mysql_users=( { username=\"app\", password=\"app\", default_hostgroup=0 } )\n"
                           << "proxysql_servers=( " << entries << " )\n"
                           << "scheduler=( " << options.scheduler << " )\n"

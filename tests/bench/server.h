@@ -51,6 +51,7 @@ struct ServerOptions {
   std::string address = "127.0.0.1";  // of both ports
   uint16_t admin_port = 0;            // 0: a free one
   std::string entries = "";           // more elements of proxysql_servers
+  int backends = 1;                   // rows of mysql_servers
   std::string pulse = "";             // more lines of the group pulse
 };
 

@@ -32,14 +32,14 @@ TEST(TrailingCommas, LengthAndLinesStay) {
 }
 
 TEST(FirstRows, OfEachListAtTheTop) {
-  EXPECT_EQ("a=( { x=1 }          ); b : ( 1      )\n", with_first_rows("a=( { x=1 }, { x=2 } ); b : ( 1, 2, 3)\n"));
-  EXPECT_EQ("a=( { x=( 1, 2 ) }                  )", with_first_rows("a=( { x=( 1, 2 ) }, { x=( 1, 2 ) }, )"));
+  EXPECT_EQ("a=( { x=1 }); b : ( 1)\n", with_first_rows("a=( { x=1 }, { x=2 } ); b : ( 1, 2, 3)\n"));
+  EXPECT_EQ("a=( { x=( 1, 2 ) })", with_first_rows("a=( { x=( 1, 2 ) }, { x=( 1, 2 ) }, )"));
 }
 
 TEST(FirstRows, LinesStay) {
-  EXPECT_EQ("a=\n( 1 \n   \n) b=2", with_first_rows("a=\n( 1,\n 2,\n) b=2"));
-  EXPECT_EQ("a=( \"x\"         \n   )", with_first_rows("a=( \"x\", # ) , (\n 2 )"));
-  EXPECT_EQ("a=( 1                )", with_first_rows("a=( 1, \"\\\")\", /*)*/ 2)"));
+  EXPECT_EQ("a=\n( 1\n\n) b=2", with_first_rows("a=\n( 1,\n 2,\n) b=2"));
+  EXPECT_EQ("a=( \"x\"\n)", with_first_rows("a=( \"x\", # ) , (\n 2 )"));
+  EXPECT_EQ("a=( 1)", with_first_rows("a=( 1, \"\\\")\", /*)*/ 2)"));
 }
 
 TEST(FirstRows, AllOfWhatIsNeeded) {
