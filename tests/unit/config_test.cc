@@ -241,11 +241,13 @@ TEST(Config, SecretsAreNeverShown) {
 
 TEST(Config, APasswordFileWinsAndLosesItsNewline) {
   const test::TempDir dir;
-  const std::string file = dir.write("password", "from-file\n");
-  const auto loaded = parse("pulse={ role=\"core\"; admin={ password_file=\"" + file + "\"; }; };");
-  ASSERT_TRUE(loaded) << loaded.error().text;
-  EXPECT_EQ("from-file", loaded->config.admin_password);
-  EXPECT_EQ(file, source_of(*loaded, "pulse.admin.password"));
+  for (const char* text : {"from-file\n", "from-file", "from-file\r\n", "from-file\nnext\n"}) {
+    const std::string file = dir.write("password", text);
+    const auto loaded = parse("pulse={ role=\"core\"; admin={ password_file=\"" + file + "\"; }; };");
+    ASSERT_TRUE(loaded) << loaded.error().text;
+    EXPECT_EQ("from-file", loaded->config.admin_password);
+    EXPECT_EQ(file, source_of(*loaded, "pulse.admin.password"));
+  }
 }
 
 struct BadCase {
@@ -285,6 +287,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"PulseIsNone", "\npulse=7;", "/etc/p.cnf:2: pulse: expected a group"},
         BadCase{"ListForText", "pulse={ role=(1); };",
                 "/etc/p.cnf:1: pulse.role: allowed is \"core\" or \"satellite\""},
+        BadCase{"MostOutOfRange", "pulse={ role=\"core\"; timeout_ms=60001; };",
+                "/etc/p.cnf:1: pulse.timeout_ms = 60001: allowed is a whole number from 50 to 60000"},
+        BadCase{"EmptyState", "pulse={ role=\"core\"; state=\"\"; };",
+                "/etc/p.cnf:1: pulse.state = \"\": allowed is an absolute path"},
+        BadCase{"EmptyTextInAList", "pulse={ role=\"core\"; discovery={ names=[\"a.example\", \"\"] } };",
+                "/etc/p.cnf:1: pulse.discovery.names = [\"a.example\", \"\"]: allowed is "},
+        BadCase{"BootstrapPortZero", "proxysql_servers=( { hostname=\"a\", port=0 } )\npulse={ role=\"core\"; };",
+                "/etc/p.cnf:1: proxysql_servers: port 0 is not from 1 to 65535"},
         BadCase{"RelativeState", "pulse={ role=\"core\";\n state=\"x\"; };",
                 "/etc/p.cnf:2: pulse.state = \"x\": allowed is an absolute path"},
         BadCase{"NoSuchUnixGroup", "pulse={ role=\"core\"; group=\"no-such-group\"; };",
@@ -299,6 +309,82 @@ INSTANTIATE_TEST_SUITE_P(
                 "/etc/p.cnf:1: pulse.daemon.mysql_host = \"db\": allowed is an IPv4 or IPv6 address"},
         BadCase{"Duplicate", "pulse={ role=\"core\"; role=\"core\"; };", "/etc/p.cnf:1: duplicate setting name"}),
     [](const auto& each) { return each.param.name; });
+
+// The limits that are themselves allowed.
+TEST(Config, FromTheLeastToTheMost) {
+  for (const char* timeout : {"50", "60000"}) {
+    const auto loaded = parse("pulse={ role=\"core\"; timeout_ms=" + std::string(timeout) + "; };");
+    ASSERT_TRUE(loaded) << loaded.error().text;
+    EXPECT_EQ(timeout, std::to_string(loaded->config.timeout.count()));
+  }
+}
+
+TEST(Config, ATimeoutFollowsTheIntervalWithinLimits) {
+  const auto timeout_of = [](int interval_ms) {
+    return parse("pulse={ role=\"core\"; interval_ms=" + std::to_string(interval_ms) + "; };")->config.timeout.count();
+  };
+  EXPECT_EQ(200, timeout_of(200));
+  EXPECT_EQ(400, timeout_of(500));
+  EXPECT_EQ(2000, timeout_of(2500));
+  EXPECT_EQ(2000, timeout_of(10'000));
+}
+
+TEST(Config, ATimeoutThatIsNotBelowTheIntervalIsWarnedOf) {
+  const auto warned = [](const char* timeout) {
+    const auto loaded = parse("pulse={ role=\"core\"; interval_ms=1000; timeout_ms=" + std::string(timeout) + "; };");
+    EXPECT_TRUE(loaded);
+    return loaded && !loaded->warnings.empty() &&
+           loaded->warnings.front().find("timeout_ms is not below") != std::string::npos;
+  };
+  EXPECT_FALSE(warned("999"));
+  EXPECT_TRUE(warned("1000"));
+}
+
+TEST(Config, AFileWithoutAGroupPulseIsSaid) {
+  const auto loaded = parse("a=1", {{"role", "core", "PULSE_ROLE"}});
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  ASSERT_EQ(1u, loaded->warnings.size());
+  EXPECT_EQ("/etc/p.cnf has no group pulse: all defaults", loaded->warnings.front());
+}
+
+// ProxySQL's own limits of the interval in which cores are checked.
+TEST(Config, APeerIsGivenFiveChecks) {
+  const auto of = [](const char* check_interval_ms) {
+    const auto loaded =
+        parse("admin_variables={ cluster_check_interval_ms=" + std::string(check_interval_ms) + " }\n" + kRole);
+    return loaded ? loaded->config.peer_timeout.count() : 0;
+  };
+  EXPECT_EQ(5000, of("0"));
+  EXPECT_EQ(7500, of("1500"));
+  EXPECT_EQ(1'500'000, of("900000"));
+}
+
+TEST(Config, ASocketIsNoPort) {
+  const auto loaded = parse("admin_variables={ mysql_ifaces=\"/tmp/admin.sock\" }\n" + std::string(kRole));
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ("/tmp/admin.sock", loaded->config.admin_host);
+  EXPECT_EQ(6032, loaded->config.admin_port);
+  EXPECT_EQ("default", source_of(*loaded, "pulse.admin.port"));
+}
+
+TEST(Config, LocalhostIsNoNameToLookUp) {
+  const auto loaded = parse("proxysql_servers=( { hostname=\"localhost\" port=1 } )\n" + std::string(kRole));
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ("none", loaded->config.discovery_source);
+}
+
+TEST(Config, TextsOfTheEnvironmentAreReadAsTheirKeysAre) {
+  for (const auto& [text, value] :
+       {std::pair("1", true), std::pair("true", true), std::pair("0", false), std::pair("false", false)}) {
+    const auto loaded = parse(kRole, {{"admin.tls", text, "PULSE_ADMIN_TLS"}});
+    ASSERT_TRUE(loaded) << loaded.error().text;
+    EXPECT_EQ(value, loaded->config.admin_tls) << text;
+  }
+  EXPECT_EQ("PULSE_ADMIN_TLS: pulse.admin.tls = \"yes\": allowed is true or false",
+            error_of(kRole, {{"admin.tls", "yes", "PULSE_ADMIN_TLS"}}));
+  EXPECT_EQ("PULSE_TIMEOUT_MS: pulse.timeout_ms = \"100ms\": allowed is a whole number from 50 to 60000",
+            error_of(kRole, {{"timeout_ms", "100ms", "PULSE_TIMEOUT_MS"}}));
+}
 
 TEST(Config, OverridesAreCheckedTheSameWay) {
   EXPECT_EQ("--timeout-ms: pulse.timeout_ms = \"abc\": allowed is a whole number from 50 to 60000",

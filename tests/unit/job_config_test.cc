@@ -53,20 +53,38 @@ TEST(JobConfig, ReadsJobsAndDefaults) {
   EXPECT_NE(std::string::npos, describe(second).find("timeout_ms=3000"));
   EXPECT_TRUE(load("()").jobs->empty());
   EXPECT_EQ(250, default_grace(std::chrono::milliseconds(1000)).count());
+  EXPECT_EQ(2000, default_grace(std::chrono::milliseconds(10'000)).count());
 }
 
 TEST(JobConfig, WhatIsShownReadsAsTheSame) {
   const LoadedConfig loaded =
-      load("( { name=\"a\"; command=[\"/bin/sh\", \"-c\", \"echo \\\"x\\\" \\\\ \\n y \\x07\"]; } )");
+      load("( { name=\"a\"; command=[\"/bin/sh\", \"-c\", \"echo \\\"x\\\" \\\\ \\n y \\x07\", \"\\x7F\\\\\"]; } )");
   ASSERT_TRUE(loaded.jobs) << loaded.jobs.error().text;
   const Job& job = loaded.jobs->at(0);
   EXPECT_EQ("echo \"x\" \\ \n y \x07", job.command.at(2));
+  EXPECT_EQ("\x7F\\", job.command.at(3));
   const std::string shown = describe(job);
-  EXPECT_EQ(std::string::npos, shown.find('\n')) << shown;
+  EXPECT_EQ(std::string::npos, shown.find_first_of("\n\x07\x7F")) << shown;
   const LoadedConfig again = load("( " + shown + " )");
   ASSERT_TRUE(again.jobs) << again.jobs.error().text;
   EXPECT_EQ(job.command, again.jobs->at(0).command);
   EXPECT_EQ(job.timeout, again.jobs->at(0).timeout);
+}
+
+TEST(JobConfig, UpToTheLimits) {
+  const auto jobs = [](int count) {
+    std::string list;
+    for (int i = 0; i < count; ++i) {
+      list += (i == 0 ? "" : ", ") + std::string("{ name=\"j") + std::to_string(i) + "\"; command=[\"/x\"]; }";
+    }
+    return "( " + list + " )";
+  };
+  EXPECT_EQ("no error", error_of(jobs(100)));
+  EXPECT_EQ("/p.cnf:4: pulse.jobs has 101 jobs: allowed are 100", error_of(jobs(101)));
+  const std::string job = "( { name=\"a\"; command=[\"/x\"]; ";
+  EXPECT_EQ("no error", error_of(job + "timeout_ms=1000; grace_ms=500 } )"));
+  EXPECT_EQ("no error", error_of(job + "nice=19 } )"));
+  EXPECT_EQ("/p.cnf:4: pulse.jobs.nice: allowed is a whole number from 0 to 19", error_of(job + "nice=20 } )"));
 }
 
 TEST(JobConfig, ErrorsNameTheLineTheKeyAndWhatIsAllowed) {
@@ -91,7 +109,16 @@ TEST(JobConfig, ErrorsNameTheLineTheKeyAndWhatIsAllowed) {
   EXPECT_EQ("/p.cnf:5: pulse.jobs.leader_only: allowed is true or false", error_of(job + "leader_only=1 } )"));
   EXPECT_EQ("/p.cnf:5: pulse.jobs.environment: allowed is a list of NAME=VALUE, like [\"TZ=UTC\"]",
             error_of(job + "environment=[\"=x\"] } )"));
-  EXPECT_EQ("/p.cnf:5: pulse.jobs.directory: allowed is an absolute path", error_of(job + "directory=\"\" } )"));
+  for (const char* directory : {"", "relative"}) {
+    EXPECT_EQ("/p.cnf:5: pulse.jobs.directory: allowed is an absolute path",
+              error_of(job + "directory=\"" + directory + "\" } )"));
+  }
+  for (const char* command : {"[]", "[\"\"]", "(\"/x\", 1)", "\"/x\""}) {
+    EXPECT_EQ(
+        "/p.cnf:4: pulse.jobs.command: allowed is a list of texts, the program first, with its path: "
+        "[\"/usr/bin/program\", \"argument\"]",
+        error_of(std::string("( { name=\"a\"; command=") + command + " } )"));
+  }
   EXPECT_EQ("/p.cnf:5: pulse.jobs.nice: allowed is a whole number from 0 to 19", error_of(job + "nice=-5 } )"));
   EXPECT_EQ(
       "/p.cnf:5: unknown key pulse.jobs.colour; allowed here: name, command, timeout_ms, grace_ms, leader_only, "

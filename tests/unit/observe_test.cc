@@ -67,7 +67,40 @@ TEST(ParseSeen, TakesAllParts) {
   EXPECT_EQ(3, seen->modules[0].version);
 }
 
+TEST(ParseSeen, KeepsServersOfOneHostApartByTheirPorts) {
+  const auto seen = parse_everything(answer({{"memory", "a", "6032", "", ""}, {"runtime", "a", "7032", "", ""}}));
+  ASSERT_TRUE(seen);
+  ASSERT_EQ(2u, seen->servers.size());
+  EXPECT_FALSE(seen->servers[0].in_runtime);
+  EXPECT_FALSE(seen->servers[1].in_memory);
+  EXPECT_EQ(7032, seen->servers[1].port);
+}
+
+// One row for each module of a peer, and some may be older.
+TEST(ParseSeen, APeerWasHeardWhenItsLatestRowSays) {
+  for (const char* later : {"first", "last"}) {
+    const bool first = later[0] == 'f';
+    const auto seen = parse_everything(answer({{"memory", "a", "1", "", ""},
+                                               {"peer", "a", "1", first ? "900" : "800", "mysql_users 2 1 0xA"},
+                                               {"peer", "a", "1", first ? "800" : "900", "mysql_servers 2 1 0xB"}}));
+    ASSERT_TRUE(seen);
+    EXPECT_EQ(900, seen->servers[0].updated_at) << later;
+    EXPECT_EQ(2u, seen->servers[0].modules.size());
+  }
+}
+
+TEST(ParseSeen, AListenerIsPausedIfItSaysSo) {
+  for (const auto& [text, paused] :
+       {std::pair("1", true), std::pair("true", true), std::pair("0", false), std::pair("false", false)}) {
+    const auto seen = parse_everything(answer({{"global", "mysql_listener_paused", text, "", ""}}));
+    ASSERT_TRUE(seen);
+    EXPECT_EQ(paused, seen->listener_paused) << text;
+  }
+}
+
 TEST(ParseSeen, RefusesWhatItDidNotAskFor) {
+  EXPECT_EQ("ProxySQL's answer is incomplete: no time",
+            parse_everything({{{"global", "ProxySQL_Uptime", "100", "", ""}}, 0}).error().text);
   EXPECT_FALSE(parse_everything({}));
   EXPECT_FALSE(parse_everything({{{"now", "1000000", "", "", ""}}, 0})) << "no uptime";
   EXPECT_FALSE(parse_everything(answer({{"memory", "a", "6032"}})));
@@ -119,6 +152,14 @@ TEST(CarryFirstSeen, KeepsTheOldStamp) {
   EXPECT_EQ(7, seen.servers[0].first_seen_ns);
   EXPECT_EQ(100, seen.servers[1].first_seen_ns);
   EXPECT_EQ(0, seen.servers[2].first_seen_ns);
+  last.peers[0].first_seen_ns = 101;
+  carry_first_seen(seen, last, 100);
+  EXPECT_EQ(100, seen.servers[0].first_seen_ns) << "never later than now";
+  last.peers[0].first_seen_ns = 7;
+  last.proxysql_started_ns = -9'000'000'000;
+  carry_first_seen(seen, last, 100);
+  EXPECT_EQ(7, seen.servers[0].first_seen_ns) << "without a look at the uptime it is the same boot";
+  last.proxysql_started_ns = 0;
   last.peers_count = 4'000'000'000;  // bounded, whatever stands there
   carry_first_seen(seen, last, 100);
   seen.has_globals = true;
@@ -191,6 +232,9 @@ TEST_F(ToObservation, SaysWhichModulesDifferAndSinceWhen) {
   EXPECT_EQ(0, last_.modules[1].differs_since_ns);
   last_.modules[0].differs_since_ns = 77;
   EXPECT_EQ(77, now().modules[0].differs_since_ns);
+  // Each module has a time of its own.
+  seen_.servers[0].modules[1].checksum = "0xD";
+  EXPECT_EQ(1'000'000'000'000, now().modules[1].differs_since_ns);
 }
 
 TEST_F(ToObservation, ConfiguredByAPullByBackendsOrFromBefore) {
@@ -198,6 +242,8 @@ TEST_F(ToObservation, ConfiguredByAPullByBackendsOrFromBefore) {
   seen_.modules = {{"mysql_servers", 1, 0, ""}, {"proxysql_servers", 9, 0, ""}};
   EXPECT_EQ(0, now().configured) << "version 1 is the file's own; proxysql_servers carries no traffic";
   seen_.modules = {{"mysql_users", 2, 0, ""}};
+  EXPECT_EQ(1, now().configured);
+  seen_.modules = {{"mysql_servers_v2", 2, 0, ""}};
   EXPECT_EQ(1, now().configured);
   seen_.modules.clear();
   seen_.backends_shunned = 1;
@@ -210,6 +256,15 @@ TEST_F(ToObservation, ConfiguredByAPullByBackendsOrFromBefore) {
   EXPECT_EQ(1, now().configured) << "once in a boot is enough";
   last_.proxysql_started_ns -= 5'000'000'000;
   EXPECT_EQ(0, now().configured) << "that was another boot";
+  last_.proxysql_started_ns += 5'000'000'000;
+  last_.at_ns = 0;
+  EXPECT_EQ(0, now().configured) << "nothing was looked at before";
+}
+
+TEST_F(ToObservation, HoldsSoManyModules) {
+  for (size_t i = 0; i < kModules + 2; ++i) seen_.modules.push_back({std::to_string(i), 1, 0, ""});
+  EXPECT_EQ(kModules, now().modules_count);
+  EXPECT_EQ(std::to_string(kModules - 1), text(now().modules[kModules - 1].name));
 }
 
 TEST_F(ToObservation, HoldsSoManyPeersAndCountsAll) {
