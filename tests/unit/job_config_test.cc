@@ -146,6 +146,7 @@ TEST(JobConfig, AJobOfALeaderThatThereIsNeverIsWarnedOf) {
   };
   EXPECT_TRUE(warned(load(jobs)));
   EXPECT_FALSE(warned(load(jobs, "leader={ mode=\"lowest\" }")));
+  EXPECT_FALSE(warned(load("( { name=\"a\"; command=[\"/x\"] } )")));
 }
 
 TEST(LeaderConfig, DefaultsAreClientGosAndDurationsMustFit) {
@@ -165,6 +166,12 @@ TEST(LeaderConfig, DefaultsAreClientGosAndDurationsMustFit) {
       parse("renew_ms=15000").error().text);
   EXPECT_FALSE(parse("retry_ms=9000"));
   EXPECT_TRUE(parse("duration_ms=3000 renew_ms=2000 retry_ms=300"));
+  EXPECT_TRUE(parse("renew_ms=2400")) << "1.2 times retry_ms, which is the least";
+  EXPECT_EQ(
+      "/p.cnf:2: pulse.leader.duration_ms = 15000, renew_ms = 2399, retry_ms = 2000: duration_ms must be more than "
+      "renew_ms, and renew_ms at least 1.2 times retry_ms",
+      parse("\n renew_ms=2399").error().text)
+      << "the key that was set";
   EXPECT_FALSE(parse("mode=\"always\""));
   EXPECT_FALSE(parse("lease_name=\"\""));
 }
