@@ -132,6 +132,7 @@ TEST(Liveness, Table) {
         Case{"at the limit", row(true, 995, kNowNs), true, false}, Case{"over it", row(true, 994, kNowNs), false, true},
         Case{"clock went back", row(true, 1100, kNowNs), true, false},
         Case{"never checked, new", row(true, 0, kNowNs), false, false},
+        Case{"never checked, at the limit", row(true, 0, kNowNs - 5'000'000'000), false, false},
         Case{"never checked, old", row(true, 0, kNowNs - 6'000'000'000), false, true},
         Case{"in memory alone", row(false, 0, 0), false, false},
         Case{"left runtime, checked", row(false, 1000, 0), false, false}}) {
