@@ -62,13 +62,13 @@ std::string with_first_rows(std::string_view text) {
   std::string out;
   size_t taken = 0;       // of the text
   std::string closing;    // of the brackets that are open
+  bool sound = true;      // all that were closed were open
   size_t name_begin = 0;  // of the name that was read last, at the top level
   size_t name_end = 0;
-  size_t comma = kNone;  // the first one in a list of which the first row is enough
-  bool shortens = false;
-  const bool sound = each_token(text, [&](size_t at) {
+  bool shortens = false;  // the list of that name
+  size_t comma = kNone;   // its first one
+  const bool ends = each_token(text, [&](size_t at) {
     const char c = text[at];
-    if (closing == "?") return;
     if (opens(c)) {
       if (closing.empty()) {
         const std::string_view name = text.substr(name_begin, name_end - name_begin);
@@ -78,16 +78,16 @@ std::string with_first_rows(std::string_view text) {
       closing += partner_of(c);
     } else if (closes(c)) {
       if (closing.empty() || closing.back() != c) {
-        closing = "?";
+        sound = false;
         return;
       }
       closing.pop_back();
-      if (closing.empty() && shortens && comma != kNone && text.substr(comma, at - comma).find("@include") == kNone) {
-        out.append(text.substr(taken, comma - taken));
-        out.append(static_cast<size_t>(std::count(text.begin() + comma, text.begin() + at, '\n')), '\n');
-        taken = at;
-      }
-      if (closing.empty()) name_begin = name_end = 0;
+      if (!closing.empty()) return;
+      name_begin = name_end = 0;
+      if (!shortens || comma == kNone || text.substr(comma, at - comma).find("@include") != kNone) return;
+      out.append(text.substr(taken, comma - taken));
+      out.append(static_cast<size_t>(std::count(text.begin() + comma, text.begin() + at, '\n')), '\n');
+      taken = at;
     } else if (closing.empty() && in_name(c)) {
       if (name_end != at) name_begin = at;
       name_end = at + 1;
@@ -95,7 +95,7 @@ std::string with_first_rows(std::string_view text) {
       comma = at;
     }
   });
-  if (!sound || !closing.empty()) return std::string(text);
+  if (!ends || !sound || !closing.empty()) return std::string(text);
   return out.append(text.substr(taken));
 }
 

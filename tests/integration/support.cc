@@ -139,6 +139,11 @@ Server::Server(Options options)
 
 Server::~Server() {
   if (process_ && process_->running()) kill();
+  // What its scheduler has just started would put files into a directory that goes.
+  EXPECT_TRUE(eventually([&] {
+    for (const pid_t beat : beats()) ::kill(beat, SIGKILL);
+    return beats().empty();
+  }));
 }
 
 void Server::write_config() {
