@@ -267,11 +267,12 @@ TEST(DiscoveryTest, TooOldToGoOnIsListedAgainWithoutAWord) {
     Node node(api);
     ASSERT_TRUE(eventually([&] { return node.members() == kThree && node.fresh(); }));
     const int lists = api.stats()["list"];
-    api.control("fault 410 event times=1");
-    api.pod("core-2", "ip=10.0.0.3" + kCore);
+    // In this order each watch is too old once: the event finds it so, or its next beginning does.
     api.control("compact");
-    EXPECT_TRUE(eventually([&] { return api.stats()["list"] > lists && node.members().size() == 4 && node.fresh(); }));
-    EXPECT_FALSE(node.failing());
+    api.pod("core-2", "ip=10.0.0.3" + kCore);
+    EXPECT_TRUE(eventually([&] { return api.stats()["list"] > lists && node.members().size() == 4 && node.fresh(); }))
+        << node.log();
+    EXPECT_FALSE(node.failing()) << node.error();
   }
 }
 

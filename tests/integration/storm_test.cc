@@ -245,12 +245,14 @@ TEST(Storm, WithAHungAdminInterfaceWhoReconnectsLosesNothing) {
   const Plan plan{seconds(2), seconds(4), seconds(10), 1};
   Pair satellites(plan);
   const Balancer balancer(satellites.targets(), plan.lag);
-  Storm storm(balancer.port(), {8, 6, 0, 0});
+  // Alone at first: with others among them the balancer might give all of them to one satellite.
+  Storm pooled(balancer.port(), {0, 6, 0, 0});
   const auto has_clients = [&] {
     const auto clients = count_established(satellites[0].server().mysql_port(), Deadline::after(seconds(5)));
-    return clients && *clients > 2 && storm.counts(Storm::pooled).statements > 6;
+    return clients && *clients >= 3 && pooled.counts(Storm::pooled).statements > 6;
   };
   EXPECT_TRUE(eventually(has_clients));
+  Storm short_lived(balancer.port(), {8, 0, 0, 0});
   satellites[0].server().wedge(seconds(60));
   const Drained drained = satellites[0].drain(plan);
   EXPECT_EQ(200, drained.answer.status) << drained.answer.body;
@@ -258,19 +260,18 @@ TEST(Storm, WithAHungAdminInterfaceWhoReconnectsLosesNothing) {
   EXPECT_LE(drained.took, plan.timeout + kSlack);
   EXPECT_GE(drained.took, plan.settle) << "they had their time";
   const auto cut = drained.answer.body["clients"].get<uint64_t>();
-  const auto noticed = [&] { return storm.counts(Storm::pooled).closed + storm.failures().size() >= cut; };
+  const auto noticed = [&] { return pooled.counts(Storm::pooled).closed + pooled.failures().size() >= cut; };
   EXPECT_TRUE(eventually(noticed)) << "whoever was cut notices it";
-  storm.stop();
+  short_lived.stop();
+  pooled.stop();
   EXPECT_GT(cut, 0u);
   EXPECT_LE(cut, 6u) << "only those that stay: " << drained.answer.body;
-  for (const Storm::Failure& failure : storm.failures()) {
-    EXPECT_EQ(Storm::pooled, failure.kind) << describe(failure, {drained});
-  }
-  EXPECT_LE(storm.failures().size(), cut);
-  EXPECT_GT(storm.counts(Storm::short_lived).statements, 100u);
+  for (const Storm::Failure& failure : short_lived.failures()) ADD_FAILURE() << describe(failure, {drained});
+  EXPECT_LE(pooled.failures().size(), cut);
+  EXPECT_GT(short_lived.counts(Storm::short_lived).statements, 100u);
   std::printf("%llu short queries, none failed; %llu pooled clients cut, %zu of them in a query; %.1f s\n",
-              static_cast<unsigned long long>(storm.counts(Storm::short_lived).statements),
-              static_cast<unsigned long long>(cut), storm.failures().size(),
+              static_cast<unsigned long long>(short_lived.counts(Storm::short_lived).statements),
+              static_cast<unsigned long long>(cut), pooled.failures().size(),
               static_cast<double>(drained.took.count()) / 1e3);
 }
 
