@@ -28,6 +28,7 @@ namespace {
 
 // Between two looks. Each costs ProxySQL some milliseconds of its admin mutex.
 constexpr milliseconds kLookEvery{200};
+constexpr milliseconds kLookWithin{100};  // an answer takes some milliseconds
 constexpr milliseconds kPoll{10};
 // The least that ProxySQL takes; a connection that is alone on its thread is never found idle otherwise.
 constexpr int64_t kPollTimeoutMs = 10;
@@ -291,13 +292,15 @@ class Drain {
 
   int work() {
     for (;;) {
-      look();
+      // One that begins just before the last steps couldn't be answered in time, which says nothing of the admin
+      // interface.
+      if (last_steps().left() > kLookWithin) look();
       if (gone_) return end(DrainOutcome::stopped, kExitOk, gone_reason_);
       const DrainAction action = next_drain_action(policy_, sight());
       if (action != DrainAction::wait) return finish(action);
       const bool settled = sight().elapsed >= policy_.settle;
       enter(settled ? DrainPhase::close : DrainPhase::settle);
-      if (wait_for_end(earlier(Deadline::after(kLookEvery), deadline_))) {
+      if (wait_for_end(earlier(Deadline::after(kLookEvery), last_steps()))) {
         return end(DrainOutcome::stopped, kExitOk, "ProxySQL ended by itself");
       }
     }

@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <thread>
+
+#include "src/admin_client.h"
 #include "src/heartbeat.h"
 #include "tests/fault/program.h"
 
@@ -84,6 +88,134 @@ TEST_P(Crash, AtEachStatementTheNextBeatsConverge) {
 
 INSTANTIATE_TEST_SUITE_P(Each, Crash, ::testing::ValuesIn(killed()),
                          [](const auto& each) { return name_of(each.param); });
+
+// A drain killed before and after each of its statements, one of each kind: the next beats undo it, and if ProxySQL was
+// stopped by it, the next one is in service.
+class DrainCrash : public ::testing::TestWithParam<Side> {
+ protected:
+  // PAUSE is for a client that stays.
+  class Stage {
+   public:
+    Stage() : server_(options()), daemon_(server_) {
+      EXPECT_TRUE(in_service());
+      client_ =
+          AdminClient::connect({"127.0.0.1", server_.mysql_port(), "app", "app", false}, Deadline::after(kPatience));
+      EXPECT_TRUE(client_) << client_.error().text;
+      EXPECT_TRUE(still_served("BEGIN"));
+    }
+    Stage(const Stage&) = delete;
+    Stage& operator=(const Stage&) = delete;
+    ~Stage() {
+      if (client_) client_->close(Deadline::after(kPatience));
+    }
+
+    Server& server() { return server_; }
+    bool in_service() {
+      return eventually(
+          [&] { return server_.beat().exit_code == kExitOk && daemon_.get("/healthz/ready").status == 200; });
+    }
+    bool still_served(const std::string& statement) {
+      return client_ && client_->query(statement, Deadline::after(kPatience));
+    }
+    std::vector<std::string> statements_since(const nlohmann::json& number) {
+      std::vector<std::string> found;
+      const nlohmann::json journal = server_.control("statements " + number.dump());
+      for (const nlohmann::json& entry : journal["statements"]) {
+        if (entry["user"] == "admin") found.push_back(entry["text"]);
+      }
+      return found;
+    }
+    nlohmann::json last_statement() { return server_.control("stats")["last_statement"]; }
+    std::string variable(const std::string& name) {
+      return server_.value("SELECT variable_value FROM runtime_global_variables WHERE variable_name = 'mysql-" + name +
+                           "'");
+    }
+
+   private:
+    static Server::Options options() {
+      Server::Options options;
+      options.pulse =
+          "interval_ms=500, timeout_ms=400, drain={ settle_ms=500, timeout_ms=7000, steps=[\"200:500\", \"0\"] }, ";
+      return options;
+    }
+
+    Server server_;
+    Daemon daemon_;
+    Result<AdminClient> client_ = Error{"not connected"};
+  };
+
+  // The beginning of each, so that kinds of looks are one.
+  static std::vector<std::string> rehearse() {
+    Stage stage;
+    const nlohmann::json before = stage.last_statement();
+    const Ran ran = stage.server().run({"drain", "--no-shutdown"});
+    EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+    std::vector<std::string> kinds;
+    std::vector<std::string> sent = stage.statements_since(before);
+    sent.emplace_back("PROXYSQL SHUTDOWN");
+    for (const std::string& statement : sent) {
+      const std::string kind = statement.substr(0, statement.rfind("SELECT", 0) == 0 ? 40 : std::string::npos);
+      if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);
+    }
+    return kinds;
+  }
+
+  static void kill_at(const std::string& statement, Side side) {
+    SCOPED_TRACE(statement);
+    Stage stage;
+    Server& server = stage.server();
+    const std::string poll_timeout = stage.variable("poll_timeout");
+    server.control(std::string("fault query ") + (side == Side::before ? "silence" : "slow") + " match=\"" + statement +
+                   "\"");
+    const nlohmann::json since = stage.last_statement();
+    const bool stops = side == Side::after && statement == "PROXYSQL SHUTDOWN";
+    {
+      Process drain(server.pulse({"drain"}), server.dir(), {{}, "killed", {}});
+      if (stops) {
+        EXPECT_EQ(0, server.process().wait());
+      } else {
+        EXPECT_TRUE(eventually([&] {
+          const std::vector<std::string> sent = stage.statements_since(since);
+          return std::any_of(sent.begin(), sent.end(),
+                             [&](const std::string& each) { return each.rfind(statement, 0) == 0; });
+        })) << drain.output();
+      }
+      drain.signal(SIGKILL);
+      EXPECT_TRUE(drain.wait());
+    }
+    if (stops) {
+      server.start();
+    } else {
+      server.control("clear");
+    }
+    EXPECT_TRUE(stage.in_service()) << server.log();
+    EXPECT_EQ("28800000", stage.variable("wait_timeout"));
+    EXPECT_EQ(poll_timeout, stage.variable("poll_timeout"));
+    EXPECT_TRUE(connect_loopback(server.mysql_port()));
+    if (!stops) {
+      EXPECT_TRUE(server.process().running());
+      EXPECT_TRUE(stage.still_served("SELECT 1"));
+    }
+    EXPECT_TRUE(server.processes("drain").empty());
+  }
+};
+
+TEST_P(DrainCrash, AtEachStatementBeatsUndoIt) {
+  if (is_real()) GTEST_SKIP() << "needs the double to hold a statement up";
+  const std::vector<std::string> statements = rehearse();
+  ASSERT_GE(statements.size(), 8u) << "two looks, two timeouts twice, a load, PAUSE and SHUTDOWN";
+  constexpr size_t kAtOnce = 4;
+  std::vector<std::thread> threads;
+  for (size_t first = 0; first < kAtOnce; ++first) {
+    threads.emplace_back([&, first] {
+      for (size_t i = first; i < statements.size(); i += kAtOnce) kill_at(statements[i], GetParam());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, DrainCrash, ::testing::Values(Side::before, Side::after),
+                         [](const auto& each) { return each.param == Side::before ? "Before" : "After"; });
 
 }  // namespace
 }  // namespace pulse::test

@@ -286,6 +286,17 @@ TEST_F(DrainTest, PauseComesAtTheDeadlineForAClientThatStays) {
   }
 }
 
+TEST_F(DrainTest, TooShortForPauseItShutsDownAndBlamesNobody) {
+  Server server(options());
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  StayingClient client(server);
+  const Ran ran = server.run({"drain", "--timeout-ms=4000"});
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr("stopped by PROXYSQL SHUTDOWN; 1 client cut"));
+  EXPECT_THAT(ran.output, Not(HasSubstr("unresponsive")));
+  EXPECT_EQ(0, server.process().wait(seconds(5)));
+}
+
 TEST_F(DrainTest, WithAHungAdminInterfaceTheKernelCountsAndSigtermStops) {
   Server server(options());
   ASSERT_EQ(kExitOk, server.beat().exit_code);
