@@ -117,15 +117,6 @@ class DrainCrash : public ::testing::TestWithParam<Side> {
     bool still_served(const std::string& statement) {
       return client_ && client_->query(statement, Deadline::after(kPatience));
     }
-    std::vector<std::string> statements_since(const nlohmann::json& number) {
-      std::vector<std::string> found;
-      const nlohmann::json journal = server_.control("statements " + number.dump());
-      for (const nlohmann::json& entry : journal["statements"]) {
-        if (entry["user"] == "admin") found.push_back(entry["text"]);
-      }
-      return found;
-    }
-    nlohmann::json last_statement() { return server_.control("stats")["last_statement"]; }
     std::string variable(const std::string& name) {
       return server_.value("SELECT variable_value FROM runtime_global_variables WHERE variable_name = 'mysql-" + name +
                            "'");
@@ -147,11 +138,11 @@ class DrainCrash : public ::testing::TestWithParam<Side> {
   // The beginning of each, so that kinds of looks are one.
   static std::vector<std::string> rehearse() {
     Stage stage;
-    const nlohmann::json before = stage.last_statement();
+    const std::string before = last_statement(stage.server());
     const Ran ran = stage.server().run({"drain", "--no-shutdown"});
     EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
     std::vector<std::string> kinds;
-    std::vector<std::string> sent = stage.statements_since(before);
+    std::vector<std::string> sent = statements_since(stage.server(), before);
     sent.emplace_back("PROXYSQL SHUTDOWN");
     for (const std::string& statement : sent) {
       const std::string kind = statement.substr(0, statement.rfind("SELECT", 0) == 0 ? 40 : std::string::npos);
@@ -167,7 +158,7 @@ class DrainCrash : public ::testing::TestWithParam<Side> {
     const std::string poll_timeout = stage.variable("poll_timeout");
     server.control(std::string("fault query ") + (side == Side::before ? "silence" : "slow") + " match=\"" + statement +
                    "\"");
-    const nlohmann::json since = stage.last_statement();
+    const std::string since = last_statement(server);
     const bool stops = side == Side::after && statement == "PROXYSQL SHUTDOWN";
     {
       Process drain(server.pulse({"drain"}), server.dir(), {{}, "killed", {}});
@@ -175,7 +166,7 @@ class DrainCrash : public ::testing::TestWithParam<Side> {
         EXPECT_EQ(0, server.process().wait());
       } else {
         EXPECT_TRUE(eventually([&] {
-          const std::vector<std::string> sent = stage.statements_since(since);
+          const std::vector<std::string> sent = statements_since(server, since);
           return std::any_of(sent.begin(), sent.end(),
                              [&](const std::string& each) { return each.rfind(statement, 0) == 0; });
         })) << drain.output();

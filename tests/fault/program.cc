@@ -185,9 +185,11 @@ World::World(const Program& program) : program_(program), server_(program.proxys
   EXPECT_TRUE(converges());
 }
 
-std::vector<std::string> World::statements_since(const std::string& number) {
+std::string last_statement(Server& server) { return server.control("stats")["last_statement"].dump(); }
+
+std::vector<std::string> statements_since(Server& server, const std::string& number) {
   std::vector<std::string> found;
-  const nlohmann::json journal = server_.control("statements " + number);
+  const nlohmann::json journal = server.control("statements " + number);
   for (const nlohmann::json& entry : journal["statements"]) {
     if (entry["user"] == "admin") found.push_back(entry["text"]);
   }

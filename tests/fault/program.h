@@ -32,6 +32,11 @@ struct Program {
 
 const std::vector<Program>& programs();
 
+// Of the double's journal: its last number, and the statements of proxysql-pulse since one; the tests' own have another
+// user.
+std::string last_statement(Server& server);
+std::vector<std::string> statements_since(Server& server, const std::string& number);
+
 // A program's ProxySQL and the daemon beside it, at rest.
 class World {
  public:
@@ -43,9 +48,10 @@ class World {
 
   // The statements that the program sends when nothing is wrong, in their order: read from the double's journal.
   std::vector<std::string> rehearse();
-  // Statements of proxysql-pulse since that number of the journal; the tests' own have another user.
-  std::vector<std::string> statements_since(const std::string& number);
-  std::string last_statement() { return server_.control("stats")["last_statement"].dump(); }
+  std::vector<std::string> statements_since(const std::string& number) {
+    return pulse::test::statements_since(server_, number);
+  }
+  std::string last_statement() { return pulse::test::last_statement(server_); }
   // Connections to the admin interface: this program's, and those of cluster peers.
   int connections() { return server_.control("stats")["admin_connections_now"]; }
 
