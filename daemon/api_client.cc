@@ -14,7 +14,7 @@
 #include <charconv>
 
 #include "daemon/kubernetes_pods.h"
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 

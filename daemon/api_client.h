@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "daemon/source_report.h"
-#include "src/result.h"
+#include "src/base/result.h"
 
 namespace pulse {
 

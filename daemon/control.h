@@ -10,7 +10,7 @@
 #include "daemon/drain_job.h"
 #include "daemon/http_server.h"
 #include "daemon/probe_service.h"
-#include "src/config.h"
+#include "src/config/load.h"
 
 namespace pulse {
 

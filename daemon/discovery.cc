@@ -11,7 +11,7 @@
 #include "daemon/dns_source.h"
 #include "daemon/kubernetes_source.h"
 #include "daemon/member_list.h"
-#include "src/log.h"
+#include "src/base/log.h"
 #include "src/verdict.h"
 
 namespace pulse {

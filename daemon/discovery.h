@@ -10,7 +10,7 @@
 
 #include "daemon/source_report.h"
 #include "shm/segment.h"
-#include "src/config.h"
+#include "src/config/load.h"
 
 namespace pulse {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "daemon/source_report.h"
-#include "src/config.h"
+#include "src/config/load.h"
 
 namespace pulse {
 

@@ -20,8 +20,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "src/clock.h"
-#include "src/unique_fd.h"
+#include "src/base/clock.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 namespace {

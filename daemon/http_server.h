@@ -12,7 +12,7 @@
 
 #include "daemon/http_engine.h"
 #include "daemon/http_request.h"
-#include "src/result.h"
+#include "src/base/result.h"
 
 namespace pulse {
 

@@ -5,7 +5,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
-#include "src/address.h"
+#include "src/base/host_port.h"
 
 namespace pulse {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "daemon/member_list.h"
-#include "src/result.h"
+#include "src/base/result.h"
 
 namespace pulse {
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "daemon/source_report.h"
-#include "src/config.h"
+#include "src/config/load.h"
 
 namespace pulse {
 

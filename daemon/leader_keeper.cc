@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "src/base/log.h"
 #include "src/leader.h"
-#include "src/log.h"
 #include "src/state_view.h"
 #include "src/verdict.h"
 

@@ -14,7 +14,7 @@
 #include "daemon/lease.h"
 #include "daemon/source_report.h"
 #include "shm/segment.h"
-#include "src/config.h"
+#include "src/config/load.h"
 
 namespace pulse {
 

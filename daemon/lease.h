@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "src/clock.h"
-#include "src/result.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
 
 namespace pulse {
 

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <utility>
 
-#include "src/socket_table.h"
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
+#include "src/linux/socket_table.h"
 
 namespace pulse {
 namespace {

@@ -9,8 +9,8 @@
 #include <mutex>
 #include <string>
 
-#include "src/clock.h"
-#include "src/result.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
 
 namespace pulse {
 

@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 

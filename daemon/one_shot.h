@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "src/clock.h"
-#include "src/config.h"
-#include "src/result.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
+#include "src/config/load.h"
 
 namespace pulse {
 

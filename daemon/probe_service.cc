@@ -3,9 +3,9 @@
 #include <cerrno>
 
 #include "daemon/metrics.h"
+#include "src/base/log.h"
 #include "src/drain_plan.h"
-#include "src/log.h"
-#include "src/socket_table.h"
+#include "src/linux/socket_table.h"
 #include "src/status_json.h"
 
 namespace pulse {

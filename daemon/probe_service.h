@@ -9,7 +9,7 @@
 #include "daemon/http_server.h"
 #include "daemon/mysql_look.h"
 #include "shm/segment.h"
-#include "src/config.h"
+#include "src/config/load.h"
 #include "src/verdict.h"
 
 namespace pulse {

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
 
 namespace pulse {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "daemon/member_list.h"
-#include "src/clock.h"
-#include "src/unique_fd.h"
+#include "src/base/clock.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 

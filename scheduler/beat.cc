@@ -13,9 +13,9 @@
 #include "scheduler/reconciliation.h"
 #include "scheduler/state_access.h"
 #include "shm/lock.h"
+#include "src/base/log.h"
 #include "src/drain_plan.h"
 #include "src/heartbeat.h"
-#include "src/log.h"
 #include "src/process.h"
 
 namespace pulse {

@@ -10,10 +10,10 @@
 
 #include "scheduler/hard_timer.h"
 #include "scheduler/state_access.h"
+#include "src/base/log.h"
 #include "src/drain_plan.h"
 #include "src/heartbeat.h"
-#include "src/log.h"
-#include "src/socket_table.h"
+#include "src/linux/socket_table.h"
 #include "src/status_text.h"
 
 namespace pulse {

@@ -5,7 +5,7 @@
 
 #include "shm/layout.h"
 #include "src/admin_client.h"
-#include "src/config.h"
+#include "src/config/load.h"
 
 namespace pulse {
 

@@ -15,12 +15,12 @@
 #include "scheduler/hard_timer.h"
 #include "scheduler/state_access.h"
 #include "shm/lock.h"
+#include "src/base/log.h"
+#include "src/base/unique_fd.h"
 #include "src/drain_plan.h"
 #include "src/heartbeat.h"
-#include "src/log.h"
+#include "src/linux/socket_table.h"
 #include "src/process.h"
-#include "src/socket_table.h"
-#include "src/unique_fd.h"
 
 namespace pulse {
 

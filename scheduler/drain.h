@@ -5,9 +5,9 @@
 #include "scheduler/state_access.h"
 #include "shm/layout.h"
 #include "shm/lock.h"
-#include "src/clock.h"
-#include "src/config.h"
-#include "src/result.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
+#include "src/config/load.h"
 
 namespace pulse {
 

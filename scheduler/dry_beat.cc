@@ -8,8 +8,8 @@
 #include "scheduler/hard_timer.h"
 #include "scheduler/reconciliation.h"
 #include "scheduler/state_access.h"
+#include "src/base/log.h"
 #include "src/heartbeat.h"
-#include "src/log.h"
 
 namespace pulse {
 

@@ -14,8 +14,8 @@
 #include "scheduler/hard_timer.h"
 #include "scheduler/state_access.h"
 #include "scheduler/whole_file.h"
+#include "src/base/log.h"
 #include "src/heartbeat.h"
-#include "src/log.h"
 #include "src/state_view.h"
 
 namespace pulse {

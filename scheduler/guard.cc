@@ -17,10 +17,10 @@
 #include "scheduler/job_slot.h"
 #include "scheduler/process_tree.h"
 #include "scheduler/state_access.h"
+#include "src/base/log.h"
 #include "src/heartbeat.h"
 #include "src/jobs.h"
 #include "src/leader.h"
-#include "src/log.h"
 #include "src/process.h"
 
 namespace pulse {

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "shm/layout.h"
-#include "src/clock.h"
+#include "src/base/clock.h"
 
 namespace pulse {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "src/job_config.h"
-#include "src/result.h"
-#include "src/unique_fd.h"
+#include "src/base/result.h"
+#include "src/base/unique_fd.h"
+#include "src/config/jobs.h"
 
 namespace pulse {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "src/config.h"
+#include "src/base/result.h"
+#include "src/config/load.h"
 #include "src/dump_format.h"
-#include "src/result.h"
 
 namespace pulse {
 

@@ -16,7 +16,7 @@
 #include <set>
 #include <utility>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <string>
 
-#include "src/clock.h"
-#include "src/result.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
 
 namespace pulse {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "scheduler/conversation.h"
-#include "src/log.h"
+#include "src/base/log.h"
 
 namespace pulse {
 

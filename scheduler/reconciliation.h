@@ -10,7 +10,7 @@
 
 #include "shm/layout.h"
 #include "src/admin_client.h"
-#include "src/config.h"
+#include "src/config/load.h"
 #include "src/core_plan.h"
 #include "src/membership.h"
 #include "src/observe.h"

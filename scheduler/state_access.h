@@ -8,7 +8,7 @@
 #include "scheduler/options.h"
 #include "shm/lock.h"
 #include "shm/segment.h"
-#include "src/config.h"
+#include "src/config/load.h"
 
 namespace pulse {
 

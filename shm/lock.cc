@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdio>
 
-#include "src/fnv.h"
+#include "src/base/hash.h"
 
 namespace pulse {
 

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "src/result.h"
-#include "src/unique_fd.h"
+#include "src/base/result.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 

@@ -10,9 +10,9 @@
 
 #include <new>
 
-#include "src/clock.h"
-#include "src/fnv.h"
-#include "src/unique_fd.h"
+#include "src/base/clock.h"
+#include "src/base/hash.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 

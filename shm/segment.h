@@ -9,7 +9,7 @@
 #include <string>
 
 #include "shm/layout.h"
-#include "src/result.h"
+#include "src/base/result.h"
 
 namespace pulse {
 

@@ -12,8 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "src/address.h"
-#include "src/unique_fd.h"
+#include "src/base/host_port.h"
+#include "src/base/unique_fd.h"
 
 namespace {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "src/clock.h"
-#include "src/result.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
 
 struct st_mysql;
 

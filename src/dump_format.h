@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "src/result.h"
+#include "src/base/result.h"
 
 namespace pulse {
 

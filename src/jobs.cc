@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/fnv.h"
-#include "src/utf8.h"
+#include "src/base/hash.h"
+#include "src/base/utf8.h"
 
 namespace pulse {
 

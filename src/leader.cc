@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
 
 namespace pulse {
 

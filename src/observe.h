@@ -10,7 +10,7 @@
 
 #include "shm/layout.h"
 #include "src/admin_client.h"
-#include "src/result.h"
+#include "src/base/result.h"
 
 namespace pulse {
 

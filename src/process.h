@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "src/clock.h"
-#include "src/result.h"
-#include "src/unique_fd.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "src/config.h"
+#include "src/config/load.h"
 #include "src/membership.h"
 #include "src/observe.h"
 #include "src/plan.h"

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
 
 namespace pulse {
 

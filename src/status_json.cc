@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
 #include "src/drain_plan.h"
 #include "src/leader.h"
 

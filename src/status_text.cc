@@ -4,10 +4,10 @@
 #include <iterator>
 #include <string_view>
 
+#include "src/base/utf8.h"
 #include "src/drain_plan.h"
 #include "src/jobs.h"
 #include "src/leader.h"
-#include "src/utf8.h"
 
 namespace pulse {
 

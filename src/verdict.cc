@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
+#include "src/base/hash.h"
 #include "src/drain_plan.h"
-#include "src/fnv.h"
 
 namespace pulse {
 

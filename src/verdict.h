@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "src/config.h"
+#include "src/config/load.h"
 #include "src/state_view.h"
 
 namespace pulse {

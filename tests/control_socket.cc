@@ -12,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse::test {
 namespace {

@@ -9,7 +9,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse::test {
 

@@ -16,7 +16,7 @@
 #include <deque>
 #include <string_view>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
 
 namespace pulse::bench {
 

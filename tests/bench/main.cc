@@ -15,8 +15,8 @@
 #include <optional>
 #include <thread>
 
-#include "src/clock.h"
-#include "src/unique_fd.h"
+#include "src/base/clock.h"
+#include "src/base/unique_fd.h"
 #include "tests/bench/http_load.h"
 #include "tests/bench/members.h"
 #include "tests/bench/peer.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "src/result.h"
+#include "src/base/result.h"
 #include "tests/bench/http_load.h"
 #include "tests/bench/server.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "src/result.h"
+#include "src/base/result.h"
 #include "tests/bench/server.h"
 
 namespace pulse::bench {

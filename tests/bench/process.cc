@@ -18,8 +18,8 @@
 #include <sstream>
 #include <utility>
 
-#include "src/clock.h"
-#include "src/unique_fd.h"
+#include "src/base/clock.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse::bench {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "src/result.h"
+#include "src/base/result.h"
 
 namespace pulse::bench {
 

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 #include "tests/loopback.h"
 
 namespace pulse::bench {

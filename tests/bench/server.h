@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "src/clock.h"
-#include "src/result.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
 #include "tests/bench/process.h"
 
 namespace pulse::bench {

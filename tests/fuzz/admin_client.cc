@@ -9,8 +9,8 @@
 #include <mutex>
 #include <thread>
 
+#include "src/base/unique_fd.h"
 #include "src/observe.h"
-#include "src/unique_fd.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/temp_dir.h"
 

@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "scheduler/reconciliation.h"
-#include "src/clock.h"
+#include "src/base/clock.h"
 #include "src/core_plan.h"
 #include "src/jobs.h"
 #include "src/satellite_plan.h"

@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
-#include "src/clock.h"
-#include "src/unique_fd.h"
+#include "src/base/clock.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse::test {
 

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 #include "tests/integration/kubernetes.h"
 #include "tests/integration/support.h"
 

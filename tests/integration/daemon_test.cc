@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "src/base/unique_fd.h"
 #include "src/heartbeat.h"
-#include "src/unique_fd.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -16,8 +16,8 @@
 #include <thread>
 
 #include "src/admin_client.h"
+#include "src/base/unique_fd.h"
 #include "src/heartbeat.h"
-#include "src/unique_fd.h"
 #include "tests/csv_reader.h"
 #include "tests/integration/support.h"
 

@@ -14,9 +14,9 @@
 #include <sstream>
 
 #include "shm/segment.h"
+#include "src/base/unique_fd.h"
 #include "src/heartbeat.h"
 #include "src/jobs.h"
-#include "src/unique_fd.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

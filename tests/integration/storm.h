@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
 
 namespace pulse::test {
 

@@ -13,7 +13,7 @@
 #include <future>
 
 #include "src/heartbeat.h"
-#include "src/socket_table.h"
+#include "src/linux/socket_table.h"
 #include "tests/integration/balancer.h"
 #include "tests/integration/support.h"
 

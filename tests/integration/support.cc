@@ -18,8 +18,8 @@
 #include <thread>
 
 #include "src/admin_client.h"
+#include "src/base/unique_fd.h"
 #include "src/process.h"
-#include "src/unique_fd.h"
 
 namespace pulse::test {
 

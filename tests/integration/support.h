@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
 #include "tests/loopback.h"
 #include "tests/temp_dir.h"
 

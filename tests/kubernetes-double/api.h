@@ -1,7 +1,7 @@
 // The API: who may ask, what is asked, and lists of pods. Watches are in watch.h.
 #pragma once
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 #include "tests/kubernetes-double/server.h"
 
 namespace kubernetes_double {

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "src/clock.h"
-#include "src/unique_fd.h"
+#include "src/base/clock.h"
+#include "src/base/unique_fd.h"
 #include "tests/kubernetes-double/certificates.h"
 #include "tests/kubernetes-double/journal.h"
 #include "tests/kubernetes-double/wakeups.h"

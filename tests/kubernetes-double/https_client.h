@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 
-#include "src/clock.h"
-#include "src/unique_fd.h"
+#include "src/base/clock.h"
+#include "src/base/unique_fd.h"
 #include "tests/kubernetes-double/certificates.h"
 
 namespace kubernetes_double {

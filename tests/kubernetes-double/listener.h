@@ -9,8 +9,8 @@
 #include <mutex>
 #include <string>
 
-#include "src/result.h"
-#include "src/unique_fd.h"
+#include "src/base/result.h"
+#include "src/base/unique_fd.h"
 
 namespace kubernetes_double {
 

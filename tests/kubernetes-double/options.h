@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "src/result.h"
+#include "src/base/result.h"
 
 namespace kubernetes_double {
 

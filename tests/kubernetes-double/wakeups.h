@@ -6,7 +6,7 @@
 #include <mutex>
 #include <set>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 
 namespace kubernetes_double {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "src/result.h"
+#include "src/base/result.h"
 #include "tests/proxysql-double/socket.h"
 #include "tests/proxysql-double/wire.h"
 

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "src/cnf_text.h"
+#include "src/config/cnf_text.h"
 
 namespace proxysql_double {
 namespace {

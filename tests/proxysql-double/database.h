@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "src/result.h"
+#include "src/base/result.h"
 #include "tests/proxysql-double/answer.h"
 
 struct sqlite3;

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "src/result.h"
+#include "src/base/result.h"
 #include "tests/proxysql-double/mysql_session.h"
 #include "tests/proxysql-double/socket.h"
 #include "tests/proxysql-double/variables.h"

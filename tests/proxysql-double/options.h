@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "src/result.h"
+#include "src/base/result.h"
 
 namespace proxysql_double {
 

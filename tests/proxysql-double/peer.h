@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "src/result.h"
+#include "src/base/result.h"
 #include "tests/proxysql-double/answer.h"
 #include "tests/proxysql-double/socket.h"
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "src/result.h"
+#include "src/base/result.h"
 #include "tests/proxysql-double/admin_port.h"
 #include "tests/proxysql-double/cluster.h"
 #include "tests/proxysql-double/database.h"

@@ -16,7 +16,7 @@
 #include <cstring>
 #include <thread>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
 
 namespace pulse {
 namespace {

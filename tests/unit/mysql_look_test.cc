@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 namespace {

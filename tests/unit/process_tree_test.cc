@@ -11,7 +11,7 @@
 
 #include <functional>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "src/job_config.h"
-#include "src/result.h"
+#include "src/base/result.h"
+#include "src/config/jobs.h"
 
 namespace pulse {
 

@@ -1,8 +1,8 @@
-#include "src/job_config.h"
+#include "src/config/jobs.h"
 
 #include <gtest/gtest.h>
 
-#include "src/config.h"
+#include "src/config/load.h"
 
 namespace pulse {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "src/clock.h"
-#include "src/result.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
 
 namespace pulse {
 

@@ -1,4 +1,4 @@
-#include "src/socket_table.h"
+#include "src/linux/socket_table.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include <string>
 #include <string_view>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "src/base/result.h"
 #include "src/jobs.h"
-#include "src/result.h"
 
 struct config_setting_t;  // libconfig's
 

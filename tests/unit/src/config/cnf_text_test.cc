@@ -1,4 +1,4 @@
-#include "src/cnf_text.h"
+#include "src/config/cnf_text.h"
 
 #include <gtest/gtest.h>
 

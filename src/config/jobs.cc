@@ -1,4 +1,4 @@
-#include "src/job_config.h"
+#include "src/config/jobs.h"
 
 #include <libconfig.h>
 

@@ -1,4 +1,4 @@
-#include "src/socket_table.h"
+#include "src/linux/socket_table.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <vector>
 
-#include "src/unique_fd.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 namespace {

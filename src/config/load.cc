@@ -1,4 +1,4 @@
-#include "src/config.h"
+#include "src/config/load.h"
 
 #include <fcntl.h>
 #include <libconfig.h>
@@ -15,11 +15,11 @@
 #include <variant>
 
 #include "shm/segment.h"
-#include "src/address.h"
-#include "src/cnf_text.h"
+#include "src/base/hash.h"
+#include "src/base/host_port.h"
+#include "src/base/unique_fd.h"
+#include "src/config/cnf_text.h"
 #include "src/drain_plan.h"
-#include "src/fnv.h"
-#include "src/unique_fd.h"
 
 namespace pulse {
 

@@ -1,4 +1,4 @@
-#include "src/config.h"
+#include "src/config/load.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
