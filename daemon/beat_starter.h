@@ -9,7 +9,7 @@
 
 #include "daemon/one_shot.h"
 #include "daemon/source_report.h"
-#include "shm/segment.h"
+#include "shm/segment/segment.h"
 
 namespace pulse {
 

@@ -7,9 +7,9 @@
 #include <cctype>
 #include <cerrno>
 
+#include "shm/status/status_json.h"
 #include "src/base/log.h"
 #include "src/base/unique_fd.h"
-#include "src/status_json.h"
 
 namespace pulse {
 

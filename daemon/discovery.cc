@@ -11,8 +11,8 @@
 #include "daemon/dns_source.h"
 #include "daemon/kubernetes_source.h"
 #include "daemon/member_list.h"
+#include "shm/status/health.h"
 #include "src/base/log.h"
-#include "src/verdict.h"
 
 namespace pulse {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "daemon/source_report.h"
-#include "shm/segment.h"
+#include "shm/segment/segment.h"
 #include "src/config/load.h"
 
 namespace pulse {

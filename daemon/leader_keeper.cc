@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "shm/record/leadership.h"
+#include "shm/status/health.h"
+#include "shm/status/snapshot.h"
 #include "src/base/log.h"
-#include "src/leader.h"
-#include "src/state_view.h"
-#include "src/verdict.h"
 
 namespace pulse {
 

@@ -13,7 +13,7 @@
 #include "daemon/api_client.h"
 #include "daemon/lease.h"
 #include "daemon/source_report.h"
-#include "shm/segment.h"
+#include "shm/segment/segment.h"
 #include "src/config/load.h"
 
 namespace pulse {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 
 namespace pulse {
 

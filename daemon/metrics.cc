@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "shm/record/attempts.h"
+#include "shm/record/leadership.h"
 #include "src/base/utf8.h"
 #include "src/drain_plan.h"
-#include "src/heartbeat.h"
-#include "src/leader.h"
 
 namespace pulse {
 

@@ -8,9 +8,9 @@
 
 #include "daemon/http_server.h"
 #include "daemon/mysql_look.h"
-#include "shm/segment.h"
+#include "shm/segment/segment.h"
+#include "shm/status/health.h"
 #include "src/config/load.h"
-#include "src/verdict.h"
 
 namespace pulse {
 

@@ -12,10 +12,10 @@
 #include "scheduler/hard_timer.h"
 #include "scheduler/reconciliation.h"
 #include "scheduler/state_access.h"
-#include "shm/lock.h"
+#include "shm/record/attempts.h"
+#include "shm/segment/lock.h"
 #include "src/base/log.h"
 #include "src/drain_plan.h"
-#include "src/heartbeat.h"
 #include "src/process.h"
 
 namespace pulse {

@@ -10,9 +10,9 @@
 
 #include "scheduler/hard_timer.h"
 #include "scheduler/state_access.h"
+#include "shm/record/attempts.h"
 #include "src/base/log.h"
 #include "src/drain_plan.h"
-#include "src/heartbeat.h"
 #include "src/linux/socket_table.h"
 #include "src/status_text.h"
 

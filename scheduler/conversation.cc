@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 
 namespace pulse {
 

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 #include "src/admin_client.h"
 #include "src/config/load.h"
 

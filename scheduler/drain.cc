@@ -14,11 +14,11 @@
 #include "scheduler/conversation.h"
 #include "scheduler/hard_timer.h"
 #include "scheduler/state_access.h"
-#include "shm/lock.h"
+#include "shm/record/attempts.h"
+#include "shm/segment/lock.h"
 #include "src/base/log.h"
 #include "src/base/unique_fd.h"
 #include "src/drain_plan.h"
-#include "src/heartbeat.h"
 #include "src/linux/socket_table.h"
 #include "src/process.h"
 

@@ -3,8 +3,8 @@
 
 #include "scheduler/options.h"
 #include "scheduler/state_access.h"
-#include "shm/layout.h"
-#include "shm/lock.h"
+#include "shm/segment/layout.h"
+#include "shm/segment/lock.h"
 #include "src/base/clock.h"
 #include "src/base/result.h"
 #include "src/config/load.h"

@@ -8,8 +8,8 @@
 #include "scheduler/hard_timer.h"
 #include "scheduler/reconciliation.h"
 #include "scheduler/state_access.h"
+#include "shm/record/attempts.h"
 #include "src/base/log.h"
-#include "src/heartbeat.h"
 
 namespace pulse {
 

@@ -14,9 +14,9 @@
 #include "scheduler/hard_timer.h"
 #include "scheduler/state_access.h"
 #include "scheduler/whole_file.h"
+#include "shm/record/attempts.h"
+#include "shm/status/snapshot.h"
 #include "src/base/log.h"
-#include "src/heartbeat.h"
-#include "src/state_view.h"
 
 namespace pulse {
 

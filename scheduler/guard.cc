@@ -17,10 +17,10 @@
 #include "scheduler/job_slot.h"
 #include "scheduler/process_tree.h"
 #include "scheduler/state_access.h"
+#include "shm/record/attempts.h"
+#include "shm/record/job_runs.h"
+#include "shm/record/leadership.h"
 #include "src/base/log.h"
-#include "src/heartbeat.h"
-#include "src/jobs.h"
-#include "src/leader.h"
 #include "src/process.h"
 
 namespace pulse {

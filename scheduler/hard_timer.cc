@@ -6,7 +6,7 @@
 
 #include <atomic>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 
 namespace pulse {
 

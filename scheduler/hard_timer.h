@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 #include "src/base/clock.h"
 
 namespace pulse {

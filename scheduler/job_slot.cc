@@ -4,8 +4,8 @@
 #include <array>
 #include <optional>
 
-#include "shm/segment.h"
-#include "src/jobs.h"
+#include "shm/record/job_runs.h"
+#include "shm/segment/segment.h"
 
 namespace pulse {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "scheduler/state_access.h"
-#include "shm/lock.h"
+#include "shm/segment/lock.h"
 
 namespace pulse {
 

@@ -10,8 +10,8 @@
 #include "scheduler/drain.h"
 #include "scheduler/dump.h"
 #include "scheduler/guard.h"
+#include "shm/record/attempts.h"
 #include "src/base/log.h"
-#include "src/heartbeat.h"
 
 namespace {
 

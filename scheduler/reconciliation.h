@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 #include "src/admin_client.h"
 #include "src/config/load.h"
 #include "src/core_plan.h"

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "scheduler/options.h"
-#include "shm/lock.h"
-#include "shm/segment.h"
+#include "shm/segment/lock.h"
+#include "shm/segment/segment.h"
 #include "src/config/load.h"
 
 namespace pulse {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "shm/record/attempts.h"
 #include "src/admin_client.h"
-#include "src/heartbeat.h"
 
 namespace pulse {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 
 namespace pulse {
 

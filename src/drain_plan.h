@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 #include "src/base/clock.h"
 #include "src/base/result.h"
 #include "src/config/load.h"

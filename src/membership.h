@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 #include "src/observe.h"
 #include "src/plan.h"
 

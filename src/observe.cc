@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 
 namespace pulse {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 #include "src/admin_client.h"
 #include "src/base/result.h"
 

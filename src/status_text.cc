@@ -4,10 +4,10 @@
 #include <iterator>
 #include <string_view>
 
+#include "shm/record/job_runs.h"
+#include "shm/record/leadership.h"
 #include "src/base/utf8.h"
 #include "src/drain_plan.h"
-#include "src/jobs.h"
-#include "src/leader.h"
 
 namespace pulse {
 

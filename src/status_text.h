@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "src/status_json.h"
+#include "shm/status/status_json.h"
 
 namespace pulse {
 

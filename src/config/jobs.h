@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "shm/record/job_runs.h"
 #include "src/base/result.h"
-#include "src/jobs.h"
 
 struct config_setting_t;  // libconfig's
 

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <variant>
 
-#include "shm/segment.h"
+#include "shm/segment/segment.h"
 #include "src/base/hash.h"
 #include "src/base/host_port.h"
 #include "src/base/unique_fd.h"

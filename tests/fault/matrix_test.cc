@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <set>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 #include "tests/fault/program.h"
 
 namespace pulse::test {

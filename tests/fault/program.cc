@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <thread>
 
-#include "shm/segment.h"
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
+#include "shm/segment/segment.h"
 
 namespace pulse::test {
 

@@ -1,7 +1,7 @@
 // A state segment that somebody has scribbled over: opened or refused, read, judged, shown, and planned upon, as the
 // daemon, the commands and a beat do. The input is a list of patches, for most of 400 KB would be noise: an offset of
 // three bytes, a length, the bytes. The first byte says whether the file has the right size.
-#include "shm/segment.h"
+#include "shm/segment/segment.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,9 +12,9 @@
 #include <nlohmann/json.hpp>
 
 #include "scheduler/reconciliation.h"
+#include "shm/record/job_runs.h"
 #include "src/base/clock.h"
 #include "src/core_plan.h"
-#include "src/jobs.h"
 #include "src/satellite_plan.h"
 #include "src/status_text.h"
 #include "tests/fuzz/fuzz.h"

@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "shm/record/attempts.h"
 #include "src/admin_client.h"
-#include "src/heartbeat.h"
 
 namespace pulse::test {
 

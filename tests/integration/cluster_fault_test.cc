@@ -9,7 +9,7 @@
 #include <fstream>
 #include <random>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 #include "tests/integration/cluster.h"
 
 namespace pulse::test {

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "shm/record/attempts.h"
 #include "src/base/unique_fd.h"
-#include "src/heartbeat.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <thread>
 
-#include "shm/segment.h"
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
+#include "shm/segment/segment.h"
 #include "tests/integration/kubernetes.h"
 #include "tests/integration/support.h"
 

@@ -9,10 +9,10 @@
 #include <filesystem>
 #include <future>
 
-#include "shm/lock.h"
-#include "shm/segment.h"
+#include "shm/record/attempts.h"
+#include "shm/segment/lock.h"
+#include "shm/segment/segment.h"
 #include "src/admin_client.h"
-#include "src/heartbeat.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -15,9 +15,9 @@
 #include <sstream>
 #include <thread>
 
+#include "shm/record/attempts.h"
 #include "src/admin_client.h"
 #include "src/base/unique_fd.h"
-#include "src/heartbeat.h"
 #include "tests/csv_reader.h"
 #include "tests/integration/support.h"
 

@@ -13,10 +13,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "shm/segment.h"
+#include "shm/record/attempts.h"
+#include "shm/record/job_runs.h"
+#include "shm/segment/segment.h"
 #include "src/base/unique_fd.h"
-#include "src/heartbeat.h"
-#include "src/jobs.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -7,7 +7,7 @@
 #include <random>
 #include <thread>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -1,6 +1,4 @@
 // Who the leader is, with several nodes and an API that fails: never two at once, and soon one again.
-#include "src/leader.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -12,9 +10,10 @@
 #include <mutex>
 #include <thread>
 
-#include "shm/segment.h"
-#include "src/heartbeat.h"
-#include "src/jobs.h"
+#include "shm/record/attempts.h"
+#include "shm/record/job_runs.h"
+#include "shm/record/leadership.h"
+#include "shm/segment/segment.h"
 #include "tests/integration/kubernetes.h"
 #include "tests/integration/support.h"
 

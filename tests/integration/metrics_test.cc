@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "shm/segment.h"
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
+#include "shm/segment/segment.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

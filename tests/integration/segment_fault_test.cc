@@ -8,8 +8,8 @@
 
 #include <fstream>
 
-#include "shm/layout.h"
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
+#include "shm/segment/layout.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

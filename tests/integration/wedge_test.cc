@@ -6,7 +6,7 @@
 #include <map>
 #include <thread>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -6,7 +6,7 @@
 
 #include <cstdio>
 
-#include "shm/section.h"
+#include "shm/segment/section.h"
 #include "tests/model/modelled_memory.h"
 
 namespace pulse::model {

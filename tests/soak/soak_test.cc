@@ -16,7 +16,7 @@
 #include <set>
 #include <thread>
 
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 #include "src/process.h"
 #include "tests/integration/support.h"
 

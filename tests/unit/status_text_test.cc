@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "tests/unit/status_fixture.h"
+#include "tests/unit/shm/status/status_fixture.h"
 
 namespace pulse {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "src/verdict.h"
+#include "shm/status/health.h"
 
 namespace pulse {
 

@@ -1,4 +1,4 @@
-#include "src/verdict.h"
+#include "shm/status/health.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "shm/lock.h"
+#include "shm/segment/lock.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "src/state_view.h"
+#include "shm/status/snapshot.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "shm/lock.h"
+#include "shm/segment/lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "shm/status/snapshot.h"
 #include "src/config/load.h"
-#include "src/state_view.h"
 
 namespace pulse {
 

@@ -11,8 +11,8 @@
 #include <cstring>
 #include <string_view>
 
-#include "shm/job_layout.h"
-#include "shm/section.h"
+#include "shm/segment/layout_jobs.h"
+#include "shm/segment/section.h"
 
 namespace pulse {
 

@@ -1,4 +1,4 @@
-#include "shm/section.h"
+#include "shm/segment/section.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "src/leader.h"
+#include "shm/record/leadership.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 
 namespace pulse {
 

@@ -1,4 +1,4 @@
-#include "src/jobs.h"
+#include "shm/record/job_runs.h"
 
 #include <algorithm>
 #include <utility>

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "shm/segment.h"
-#include "src/heartbeat.h"
-#include "src/jobs.h"
+#include "shm/record/attempts.h"
+#include "shm/record/job_runs.h"
+#include "shm/segment/segment.h"
 
 namespace pulse {
 

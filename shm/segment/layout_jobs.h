@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "shm/section.h"
+#include "shm/segment/section.h"
 
 namespace pulse {
 

@@ -1,4 +1,4 @@
-#include "shm/segment.h"
+#include "shm/segment/segment.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>

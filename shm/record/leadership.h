@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 
 namespace pulse {
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "src/status_json.h"
+#include "shm/status/status_json.h"
 
 namespace pulse {
 

@@ -1,4 +1,4 @@
-#include "src/heartbeat.h"
+#include "shm/record/attempts.h"
 
 #include <algorithm>
 #include <cstdlib>

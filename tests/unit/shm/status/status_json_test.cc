@@ -1,11 +1,11 @@
-#include "src/status_json.h"
+#include "shm/status/status_json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "tests/unit/status_fixture.h"
+#include "tests/unit/shm/status/status_fixture.h"
 
 namespace pulse {
 namespace {

@@ -1,4 +1,4 @@
-#include "src/status_json.h"
+#include "shm/status/status_json.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "shm/record/leadership.h"
 #include "src/base/clock.h"
 #include "src/drain_plan.h"
-#include "src/leader.h"
 
 namespace pulse {
 

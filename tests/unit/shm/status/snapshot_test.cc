@@ -1,8 +1,8 @@
-#include "src/state_view.h"
+#include "shm/status/snapshot.h"
 
 #include <gtest/gtest.h>
 
-#include "src/jobs.h"
+#include "shm/record/job_runs.h"
 #include "tests/temp_dir.h"
 
 namespace pulse {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 #include "src/base/result.h"
 
 namespace pulse {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "shm/layout.h"
+#include "shm/segment/layout.h"
 
 namespace pulse {
 
