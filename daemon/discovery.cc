@@ -11,6 +11,7 @@
 #include "daemon/dns_source.h"
 #include "daemon/kubernetes_source.h"
 #include "daemon/member_list.h"
+#include "shm/segment/boot.h"
 #include "shm/status/health.h"
 #include "src/base/log.h"
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "shm/record/leadership.h"
+#include "shm/segment/boot.h"
 #include "shm/status/health.h"
 #include "shm/status/snapshot.h"
 #include "src/base/log.h"

@@ -19,9 +19,9 @@
 #include "daemon/http_server.h"
 #include "daemon/leader_keeper.h"
 #include "daemon/probe_service.h"
-#include "shm/record/attempts.h"
+#include "src/base/exit_code.h"
 #include "src/base/log.h"
-#include "src/drain_plan.h"
+#include "src/config/drain_steps.h"
 
 namespace {
 

@@ -7,10 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "shm/record/attempts.h"
 #include "shm/record/leadership.h"
+#include "shm/segment/names.h"
 #include "src/base/utf8.h"
-#include "src/drain_plan.h"
 
 namespace pulse {
 

@@ -3,9 +3,10 @@
 #include <cerrno>
 
 #include "daemon/metrics.h"
+#include "shm/record/drains.h"
+#include "shm/segment/boot.h"
 #include "shm/status/status_json.h"
 #include "src/base/log.h"
-#include "src/drain_plan.h"
 #include "src/linux/socket_table.h"
 
 namespace pulse {

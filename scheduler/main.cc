@@ -5,12 +5,12 @@
 
 #include <cstdio>
 
-#include "scheduler/beat.h"
-#include "scheduler/commands.h"
-#include "scheduler/drain.h"
-#include "scheduler/dump.h"
-#include "scheduler/guard.h"
-#include "shm/record/attempts.h"
+#include "scheduler/beat/beat.h"
+#include "scheduler/drain/drain.h"
+#include "scheduler/dump/dump.h"
+#include "scheduler/job/guard.h"
+#include "scheduler/status/switches.h"
+#include "src/base/exit_code.h"
 #include "src/base/log.h"
 
 namespace {

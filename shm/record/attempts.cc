@@ -4,71 +4,10 @@
 #include <cstdlib>
 #include <string>
 
+#include "shm/segment/names.h"
+#include "src/base/exit_code.h"
+
 namespace pulse {
-
-const char* name(Phase phase) {
-  switch (phase) {
-    case Phase::none:
-      return "none";
-    case Phase::lock:
-      return "lock";
-    case Phase::config:
-      return "config";
-    case Phase::connect:
-      return "connect";
-    case Phase::observe:
-      return "observe";
-    case Phase::plan:
-      return "plan";
-    case Phase::act:
-      return "act";
-    case Phase::publish:
-      return "publish";
-  }
-  return "unknown";
-}
-
-const char* name(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::none:
-      return "none";
-    case Outcome::ok:
-      return "ok";
-    case Outcome::failed:
-      return "failed";
-    case Outcome::timed_out:
-      return "timed_out";
-    case Outcome::overdue:
-      return "killed_overdue";
-  }
-  return "unknown";
-}
-
-const char* name(Standing standing) {
-  switch (standing) {
-    case Standing::undecided:
-      return "undecided";
-    case Standing::authority:
-      return "authority";
-    case Standing::aside:
-      return "aside";
-  }
-  return "unknown";
-}
-
-const char* name(Source source) {
-  switch (source) {
-    case Source::none:
-      return "none";
-    case Source::kubernetes:
-      return "kubernetes";
-    case Source::dns:
-      return "dns";
-    case Source::fixed:
-      return "static";
-  }
-  return "none";
-}
 
 Phase phase_of(const Marks& marks, uint64_t attempt) {
   if (marks.phase_mark >> 8 != attempt) return Phase::none;
@@ -178,10 +117,6 @@ Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent)
   record.parent_threads_most = std::max(record.parent_threads_most, parent.threads);
   const bool dropped = parent.threads + record.consecutive_timeouts <= record.parent_threads_most;
   return dropped ? Admission::attempt_threads_dropped : Admission::held_back;
-}
-
-bool is_same_boot(int64_t started_ns, int64_t other_started_ns) {
-  return std::abs(started_ns - other_started_ns) < 2'000'000'000;
 }
 
 }  // namespace pulse

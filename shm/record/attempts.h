@@ -9,23 +9,6 @@
 
 namespace pulse {
 
-// Exit codes of proxysql-pulse; those below 100 follow sysexits.h, 124 follows timeout(1).
-enum ExitCode : int {
-  kExitOk = 0,
-  kExitUsage = 64,
-  kExitUnavailable = 69,  // the admin interface is unreachable or refuses
-  kExitStatement = 70,    // a statement failed
-  kExitOutput = 74,       // a dump can't be written
-  kExitSkipped = 75,      // lock busy, or backing off
-  kExitConfig = 78,
-  kExitTimeout = 124,
-};
-
-const char* name(Phase phase);
-const char* name(Outcome outcome);
-const char* name(Standing standing);
-const char* name(Source source);  // as in the configuration
-
 // The words beside the sections, as copied from the segment.
 struct Marks {
   uint64_t phase_mark = 0;
@@ -87,8 +70,5 @@ struct ParentThreads {
 // abandoned attempt has left one there and all go when the wedge ends, so a drop by as many as there were timeouts in
 // a row admits an attempt at once. Keeps the highest count in the record.
 Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent);
-
-// Whether two boottimes of ProxySQL's start, reckoned from uptimes in whole seconds, are of the same boot.
-bool is_same_boot(int64_t started_ns, int64_t other_started_ns);
 
 }  // namespace pulse

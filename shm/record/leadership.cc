@@ -6,18 +6,6 @@
 
 namespace pulse {
 
-const char* name(LeaderMode mode) {
-  switch (mode) {
-    case LeaderMode::none:
-      return "none";
-    case LeaderMode::lease:
-      return "lease";
-    case LeaderMode::lowest:
-      return "lowest";
-  }
-  return "unknown";
-}
-
 Leadership leadership(const LeaderState& state, uint64_t boot_id, int64_t now_ns) {
   Leadership result;
   if (state.boot_id != boot_id) {

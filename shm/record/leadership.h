@@ -9,8 +9,6 @@
 
 namespace pulse {
 
-const char* name(LeaderMode mode);
-
 // What a reader of the segment may make of `state` at `now_ns`.
 struct Leadership {
   bool is_self = false;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -11,14 +10,9 @@
 #include <new>
 
 #include "src/base/clock.h"
-#include "src/base/hash.h"
 #include "src/base/unique_fd.h"
 
 namespace pulse {
-
-namespace detail {
-thread_local sigjmp_buf* bus_jump = nullptr;
-}
 
 namespace {
 
@@ -36,12 +30,6 @@ class Mappable {
   int fd_;
   bool writable_;
 };
-
-void on_bus_error(int signal_number) {
-  if (detail::bus_jump != nullptr) siglongjmp(*detail::bus_jump, 1);
-  ::signal(signal_number, SIG_DFL);
-  ::raise(signal_number);
-}
 
 std::string directory_of(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -195,20 +183,6 @@ bool Segment::is_current(const std::string& path) const {
   struct stat file {};
   return ::lstat(path.c_str(), &file) == 0 && file.st_dev == device_ && file.st_ino == inode_ &&
          file.st_size == static_cast<off_t>(sizeof(Layout));
-}
-
-void install_bus_guard() {
-  struct sigaction action {};
-  action.sa_handler = on_bus_error;
-  action.sa_flags = SA_NODEFER;  // the jump out of the handler doesn't restore the mask
-  ::sigaction(SIGBUS, &action, nullptr);
-}
-
-uint64_t machine_boot_id() {
-  char text[64] = {};
-  UniqueFd fd(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
-  const ssize_t length = fd ? ::read(fd.get(), text, sizeof text) : 0;
-  return fnv1a({text, static_cast<size_t>(length > 0 ? length : 0)}) | 1;
 }
 
 }  // namespace pulse

@@ -4,19 +4,18 @@
 #include <sys/types.h>
 
 #include <boost/interprocess/mapped_region.hpp>
-#include <csetjmp>
 #include <optional>
 #include <string>
 
+#include "shm/segment/boot.h"
+#include "shm/segment/bus_guard.h"
 #include "shm/segment/layout.h"
 #include "src/base/result.h"
 
 namespace pulse {
 
-inline constexpr const char* kDefaultStatePath = "/dev/shm/proxysql-pulse";
-
 struct SegmentOptions {
-  std::string path = kDefaultStatePath;
+  std::string path;
   std::optional<gid_t> group;  // of the programs that share it under different users; also makes the file 0660
   bool create = true;          // for beats alone: the file is then their user's, whoever else comes first
   bool writable = true;
@@ -51,27 +50,5 @@ class Segment {
   ino_t inode_;
   bool in_memory_;
 };
-
-// Runs `access`, which reads or writes a mapping and owns nothing that needs a destructor, and returns true; false
-// if the file was cut short under it (SIGBUS). install_bus_guard() must have been called once in this process.
-void install_bus_guard();
-namespace detail {
-extern thread_local sigjmp_buf* bus_jump;
-}
-template <class Access>
-[[nodiscard]] bool guarded(Access&& access) {
-  sigjmp_buf jump;
-  if (sigsetjmp(jump, 0) != 0) {
-    detail::bus_jump = nullptr;
-    return false;
-  }
-  detail::bus_jump = &jump;
-  access();
-  detail::bus_jump = nullptr;
-  return true;
-}
-
-// A number for the machine's present boot, never 0. Stamps in the segment belong to the boot that made them.
-uint64_t machine_boot_id();
 
 }  // namespace pulse

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "shm/record/drains.h"
+#include "shm/segment/names.h"
 #include "src/base/clock.h"
 #include "src/base/hash.h"
-#include "src/drain_plan.h"
 
 namespace pulse {
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "src/base/clock.h"
+#include "src/config/jobs.h"
 
 namespace pulse {
 

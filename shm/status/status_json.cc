@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "shm/record/leadership.h"
+#include "shm/segment/names.h"
 #include "src/base/clock.h"
-#include "src/drain_plan.h"
 
 namespace pulse {
 

@@ -206,6 +206,12 @@ std::string quoted(const std::string& text) {
 
 }  // namespace
 
+bool is_job_name(std::string_view text) {
+  return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+}
+
 milliseconds default_grace(milliseconds timeout) { return std::min<milliseconds>(timeout / 4, milliseconds(2000)); }
 
 Result<std::vector<Job>> read_jobs(const config_setting_t* setting, const std::string& path) {

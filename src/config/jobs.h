@@ -4,14 +4,23 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "shm/record/job_runs.h"
 #include "src/base/result.h"
 
 struct config_setting_t;  // libconfig's
 
 namespace pulse {
+
+// A job's name: [a-z0-9_-], 1 to 32 of them. It is part of a file's name.
+bool is_job_name(std::string_view text);
+inline constexpr const char* kJobNames = "1 to 32 of the characters a-z, 0-9, _ and -";
+
+struct OutputLimits {
+  uint64_t bytes = 4096;
+  uint64_t lines = 20;
+};
 
 // One job, and what holds for a command of `proxysql-pulse guard` too. 0 as a limit: none is set.
 struct Job {

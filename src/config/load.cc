@@ -14,12 +14,11 @@
 #include <string_view>
 #include <variant>
 
-#include "shm/segment/segment.h"
 #include "src/base/hash.h"
 #include "src/base/host_port.h"
 #include "src/base/unique_fd.h"
 #include "src/config/cnf_text.h"
-#include "src/drain_plan.h"
+#include "src/config/drain_steps.h"
 
 namespace pulse {
 

@@ -16,6 +16,7 @@
 namespace pulse {
 
 inline constexpr const char* kDefaultConfigPath = "/etc/proxysql.cnf";
+inline constexpr const char* kDefaultStatePath = "/dev/shm/proxysql-pulse";
 
 // A row of proxysql_servers as the file's group of that name gives it: the bootstrap entries.
 struct ServerEntry {

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <thread>
 
-#include "shm/record/attempts.h"
-#include "src/admin_client.h"
+#include "scheduler/admin/admin_client.h"
+#include "src/base/exit_code.h"
 #include "tests/fault/program.h"
 
 namespace pulse::test {

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <set>
 
-#include "shm/record/attempts.h"
+#include "src/base/exit_code.h"
 #include "tests/fault/program.h"
 
 namespace pulse::test {

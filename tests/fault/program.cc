@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <thread>
 
-#include "shm/record/attempts.h"
 #include "shm/segment/segment.h"
+#include "src/base/exit_code.h"
 
 namespace pulse::test {
 

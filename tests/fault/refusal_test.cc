@@ -1,7 +1,7 @@
 // What a beat says, and what it does instead, when ProxySQL can't be reached or refuses.
 #include <gtest/gtest.h>
 
-#include "shm/record/attempts.h"
+#include "src/base/exit_code.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -1,6 +1,6 @@
 // Any bytes as what the admin interface says, from the greeting on: an answer or an error, within the deadline. The
 // first byte says whether the server then falls silent instead of closing the connection.
-#include "src/admin_client.h"
+#include "scheduler/admin/admin_client.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -9,8 +9,8 @@
 #include <mutex>
 #include <thread>
 
+#include "scheduler/cluster/cluster_query.h"
 #include "src/base/unique_fd.h"
-#include "src/observe.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/temp_dir.h"
 

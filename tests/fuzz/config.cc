@@ -1,6 +1,7 @@
 // Any text as ProxySQL's configuration file: accepted with values in their ranges, or refused with file and reason.
 #include <set>
 
+#include "src/config/jobs.h"
 #include "src/config/load.h"
 #include "tests/fuzz/fuzz.h"
 

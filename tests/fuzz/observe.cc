@@ -1,8 +1,7 @@
 // Any rows as ProxySQL's answer to what a beat asks: refused, or planned upon. Rows are lines, cells end with a tab.
-#include "src/observe.h"
-
-#include "src/core_plan.h"
-#include "src/satellite_plan.h"
+#include "scheduler/cluster/cluster_query.h"
+#include "scheduler/cluster/core_plan.h"
+#include "scheduler/cluster/satellite_plan.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace pulse;

@@ -11,12 +11,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "scheduler/reconciliation.h"
+#include "scheduler/beat/reconciliation.h"
+#include "scheduler/cluster/core_plan.h"
+#include "scheduler/cluster/satellite_plan.h"
+#include "scheduler/status/status_text.h"
 #include "shm/record/job_runs.h"
 #include "src/base/clock.h"
-#include "src/core_plan.h"
-#include "src/satellite_plan.h"
-#include "src/status_text.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/temp_dir.h"
 

@@ -7,8 +7,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "shm/record/attempts.h"
-#include "src/admin_client.h"
+#include "scheduler/admin/admin_client.h"
 
 namespace pulse::test {
 

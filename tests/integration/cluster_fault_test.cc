@@ -9,7 +9,7 @@
 #include <fstream>
 #include <random>
 
-#include "shm/record/attempts.h"
+#include "src/base/exit_code.h"
 #include "tests/integration/cluster.h"
 
 namespace pulse::test {

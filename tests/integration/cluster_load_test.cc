@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "src/admin_client.h"
+#include "scheduler/admin/admin_client.h"
 #include "tests/integration/cluster.h"
 
 namespace pulse::test {

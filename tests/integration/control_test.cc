@@ -11,7 +11,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "shm/record/attempts.h"
+#include "src/base/exit_code.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

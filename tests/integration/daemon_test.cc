@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "shm/record/attempts.h"
+#include "src/base/exit_code.h"
 #include "src/base/unique_fd.h"
 #include "tests/integration/support.h"
 

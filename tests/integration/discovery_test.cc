@@ -7,7 +7,6 @@
 #include <fstream>
 #include <thread>
 
-#include "shm/record/attempts.h"
 #include "shm/segment/segment.h"
 #include "tests/integration/kubernetes.h"
 #include "tests/integration/support.h"

@@ -9,10 +9,10 @@
 #include <filesystem>
 #include <future>
 
-#include "shm/record/attempts.h"
+#include "scheduler/admin/admin_client.h"
 #include "shm/segment/lock.h"
 #include "shm/segment/segment.h"
-#include "src/admin_client.h"
+#include "src/base/exit_code.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -15,8 +15,8 @@
 #include <sstream>
 #include <thread>
 
-#include "shm/record/attempts.h"
-#include "src/admin_client.h"
+#include "scheduler/admin/admin_client.h"
+#include "src/base/exit_code.h"
 #include "src/base/unique_fd.h"
 #include "tests/csv_reader.h"
 #include "tests/integration/support.h"

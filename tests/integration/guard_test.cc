@@ -13,9 +13,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "shm/record/attempts.h"
 #include "shm/record/job_runs.h"
 #include "shm/segment/segment.h"
+#include "src/base/exit_code.h"
 #include "src/base/unique_fd.h"
 #include "tests/integration/support.h"
 

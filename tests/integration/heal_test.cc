@@ -7,7 +7,7 @@
 #include <random>
 #include <thread>
 
-#include "shm/record/attempts.h"
+#include "src/base/exit_code.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -10,10 +10,10 @@
 #include <mutex>
 #include <thread>
 
-#include "shm/record/attempts.h"
 #include "shm/record/job_runs.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/segment.h"
+#include "src/base/exit_code.h"
 #include "tests/integration/kubernetes.h"
 #include "tests/integration/support.h"
 

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "shm/record/attempts.h"
 #include "shm/segment/segment.h"
+#include "src/base/exit_code.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -8,8 +8,8 @@
 
 #include <fstream>
 
-#include "shm/record/attempts.h"
 #include "shm/segment/layout.h"
+#include "src/base/exit_code.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

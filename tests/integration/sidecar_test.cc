@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include "shm/record/attempts.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <future>
 
-#include "shm/record/attempts.h"
 #include "src/linux/socket_table.h"
 #include "tests/integration/balancer.h"
 #include "tests/integration/support.h"

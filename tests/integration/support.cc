@@ -17,9 +17,9 @@
 #include <sstream>
 #include <thread>
 
-#include "src/admin_client.h"
+#include "scheduler/admin/admin_client.h"
+#include "scheduler/run/process.h"
 #include "src/base/unique_fd.h"
-#include "src/process.h"
 
 namespace pulse::test {
 

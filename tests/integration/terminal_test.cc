@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "shm/record/attempts.h"
+#include "src/base/exit_code.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

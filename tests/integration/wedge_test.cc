@@ -6,7 +6,7 @@
 #include <map>
 #include <thread>
 
-#include "shm/record/attempts.h"
+#include "src/base/exit_code.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "src/core_plan.h"
-#include "src/satellite_plan.h"
+#include "scheduler/cluster/core_plan.h"
+#include "scheduler/cluster/satellite_plan.h"
 
 namespace pulse::model {
 

@@ -16,8 +16,7 @@
 #include <set>
 #include <thread>
 
-#include "shm/record/attempts.h"
-#include "src/process.h"
+#include "scheduler/run/process.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {

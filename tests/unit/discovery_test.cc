@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "shm/segment/boot.h"
 #include "tests/temp_dir.h"
 
 namespace pulse {

@@ -5,6 +5,9 @@
 #include <limits>
 #include <numeric>
 
+#include "shm/segment/names.h"
+#include "src/base/exit_code.h"
+
 namespace pulse {
 namespace {
 

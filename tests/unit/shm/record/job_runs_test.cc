@@ -4,6 +4,9 @@
 
 #include <vector>
 
+#include "scheduler/job/job_output.h"
+#include "src/config/jobs.h"
+
 namespace pulse {
 namespace {
 

@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "shm/segment/names.h"
+
 namespace pulse {
 namespace {
 

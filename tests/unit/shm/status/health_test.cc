@@ -4,7 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "src/status_text.h"
+#include "scheduler/status/status_text.h"
+#include "shm/segment/names.h"
 
 namespace pulse {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "src/drain_plan.h"
+#include "src/config/drain_steps.h"
 #include "tests/temp_dir.h"
 
 namespace pulse {

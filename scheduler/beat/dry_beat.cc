@@ -1,0 +1,96 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+
+#include "scheduler/admin/admin_errors.h"
+#include "scheduler/beat/beat.h"
+#include "scheduler/beat/reconciliation.h"
+#include "scheduler/run/hard_timer.h"
+#include "scheduler/run/state_access.h"
+#include "shm/segment/boot.h"
+#include "shm/segment/names.h"
+#include "src/base/exit_code.h"
+#include "src/base/log.h"
+
+namespace pulse {
+
+namespace {
+
+Result<InstanceLock> wait_for_lock(const StateAccess& state, Deadline deadline) {
+  for (;;) {
+    auto lock = InstanceLock::try_take(state.path(), state.group(), false);
+    if (!lock || lock->taken() || deadline.passed()) return lock;
+    // flock(2) has no timeout, and the holder is a beat that lasts some milliseconds.
+    const timespec pause{0, 5'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+}
+
+void print(const Plan& plan, const Seen& seen) {
+  std::printf("ProxySQL %s, up %lld s: %u backends online of %u, %lld clients, %zu rows of proxysql_servers\n",
+              seen.version.c_str(), static_cast<long long>(seen.uptime_s), seen.backends_online,
+              seen.backends_online + seen.backends_shunned + seen.backends_offline,
+              static_cast<long long>(seen.clients), seen.servers.size());
+  if (!plan.situation.empty()) std::printf("situation: %s\n", plan.situation.c_str());
+  if (plan.steps.empty()) std::printf("nothing to do\n");
+  for (const Step& step : plan.steps) {
+    std::printf("would run: %s\n      why: %s\n", step.statement.c_str(), step.reason.c_str());
+    for (const std::string& statement : step.instead) std::printf("  if refused: %s\n", statement.c_str());
+  }
+}
+
+}  // namespace
+
+int run_dry_beat(const Options& options) {
+  const int64_t began = monotonic_ns();
+  arm_hard_timer(Deadline::after(options.timeout.value_or(milliseconds(5000))));
+  limit_memory();
+  StateAccess state(options);
+  if (!state.load()) {
+    log_error(state.config_error());
+    return kExitConfig;
+  }
+  state.open_existing();
+  const Config& config = state.loaded().config;
+  const milliseconds timeout = options.timeout.value_or(config.timeout);
+  const Deadline deadline = io_deadline(began, timeout);
+  arm_hard_timer(Deadline::at_monotonic_ns(began + nanoseconds(timeout).count()));
+  auto lock = wait_for_lock(state, deadline);
+  if (!lock || !lock->taken()) {
+    log_error(lock ? "a beat is running and doesn't end: try again" : lock.error().text);
+    return kExitSkipped;
+  }
+
+  Known known;
+  const int64_t now_ns = boottime_ns();
+  if (Layout* layout = state.layout(); layout != nullptr) {
+    static_cast<void>(guarded([&] {
+      if (!read_known(*layout, machine_boot_id(), now_ns, config.discovery_max_age, known)) known = Known{};
+      layout->holder.publish({::getpid(), now_ns, now_ns + deadline.left().count()});
+    }));
+  }
+
+  Phase phase = Phase::connect;
+  const auto fail = [&phase](const Error& error) {
+    log_error(error.text);
+    return exit_code_of(error, phase);
+  };
+  auto client = AdminClient::connect(admin_target(config), deadline);
+  if (!client) return fail(client.error());
+  phase = Phase::observe;
+  Reconciliation reconciliation(*client, config, known, deadline, now_ns);
+  auto seen = reconciliation.observe(Look::everything);
+  if (!seen) return fail(seen.error());
+  const auto plan = reconciliation.plan(*seen, [&phase](Phase now) { phase = now; });
+  if (!plan) return fail(plan.error());
+  client->close(deadline);
+  if (config.is_core() && !text(reconciliation.core().reason).empty()) {
+    std::printf("configuration authority: %s: %s\n", name(static_cast<Standing>(reconciliation.core().standing)),
+                reconciliation.core().reason.data());
+  }
+  print(*plan, *seen);
+  return kExitOk;
+}
+
+}  // namespace pulse

@@ -1,0 +1,71 @@
+// One look, one plan, one run of it: what a beat does between connecting and reporting, and a dry run as far as the
+// plan.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scheduler/admin/admin_client.h"
+#include "scheduler/cluster/cluster_query.h"
+#include "scheduler/cluster/core_plan.h"
+#include "scheduler/cluster/membership.h"
+#include "scheduler/cluster/satellite_plan.h"
+#include "shm/segment/layout.h"
+#include "src/config/load.h"
+
+namespace pulse {
+
+// What the segment knows already.
+struct Known {
+  Observation last{};
+  CoreRecord core{};
+  CoreList list{{}, "there is no state segment"};
+  bool resync = false;
+};
+
+// Copies it out of a mapping; to be called within guarded(). False if a section is rewritten without pause.
+bool read_known(const Layout& layout, uint64_t boot_id, int64_t now_ns, std::chrono::milliseconds max_age,
+                Known& known);
+
+struct Acted {
+  uint32_t writes = 0;
+  Outcomes outcomes;
+  std::optional<Error> refused;  // the first refusal; the parts of the plan that it didn't concern were run
+};
+
+class Reconciliation {
+ public:
+  // All by reference, `began_ns` is the beat's own begin by CLOCK_BOOTTIME.
+  Reconciliation(AdminClient& client, const Config& config, const Known& known, Deadline deadline, int64_t began_ns)
+      : client_(client), config_(config), known_(known), deadline_(deadline), began_ns_(began_ns) {}
+
+  // Reads ProxySQL: with `look`, or as much as is due.
+  Result<Seen> observe(std::optional<Look> look = std::nullopt);
+
+  // Sets core(), for a core. A plan that changes something is made of a second look, which replaces `seen`: ProxySQL
+  // refills runtime_proxysql_servers, and memory during a pull, without its statements' mutex, so that a look beside
+  // somebody else's may find them empty. `enter` is told each phase as it begins.
+  Result<Plan> plan(Seen& seen, const std::function<void(Phase)>& enter);
+
+  // Runs the plan, logs each step. An error is the conversation's own end; a refusal isn't one, see Acted.
+  Result<Acted> act(const Plan& plan);
+
+  // The record of a core after plan(), for settle_core() and the segment.
+  CoreRecord& core() { return core_; }
+
+ private:
+  Plan plan_of(const Seen& seen);
+  Result<void> run(const Step& step, Acted& acted);
+
+  AdminClient& client_;
+  const Config& config_;
+  const Known& known_;
+  const Deadline deadline_;
+  const int64_t began_ns_;
+  CoreRecord core_{};
+};
+
+}  // namespace pulse

@@ -1,0 +1,123 @@
+#include "scheduler/cluster/membership.h"
+
+#include <algorithm>
+#include <set>
+
+#include "scheduler/admin/admin_client.h"
+
+namespace pulse {
+
+namespace {
+
+// A peer's clock may be this much ahead before its epochs stop counting as the present second.
+constexpr int64_t kClockSlackS = 5;
+
+std::string shown_age(int64_t age_ns) { return std::to_string(age_ns / 1'000'000) + " ms"; }
+
+}  // namespace
+
+std::string shown(const ServerKey& server) {
+  const bool ipv6 = server.first.find(':') != std::string::npos;
+  return (ipv6 ? "[" + server.first + "]" : server.first) + ":" + std::to_string(server.second);
+}
+
+const Core* CoreList::self() const {
+  const auto found = std::find_if(cores.begin(), cores.end(), [](const Core& core) { return core.is_self; });
+  return found == cores.end() ? nullptr : &*found;
+}
+
+bool CoreList::has(const ServerKey& server) const {
+  return std::any_of(cores.begin(), cores.end(), [&](const Core& core) { return core.server == server; });
+}
+
+CoreList usable_cores(const Members& members, const Discovery& discovery, uint64_t boot_id, int64_t now_ns,
+                      std::chrono::milliseconds max_age) {
+  CoreList list;
+  if (discovery.boot_id != boot_id || discovery.looked_ns == 0) {
+    list.unusable = "no list of members yet: is proxysql-pulsed running, and is pulse.discovery.source set?";
+    return list;
+  }
+  if (discovery.source == static_cast<uint8_t>(Source::none)) {
+    list.unusable = "pulse.discovery.source is \"none\"";
+    return list;
+  }
+  const std::string error(text(discovery.error));
+  if (discovery.ok_ns == 0 || members.boot_id != boot_id) {
+    list.unusable = "no list of members yet" + (error.empty() ? "" : ": " + error);
+    return list;
+  }
+  if (now_ns - discovery.ok_ns > nanoseconds(max_age).count()) {
+    list.unusable = "the list of members is " + shown_age(now_ns - discovery.ok_ns) + " old" +
+                    (error.empty() ? ": is proxysql-pulsed running?" : ": " + error);
+    return list;
+  }
+  if (discovery.members_left_out > 0) {
+    list.unusable = "more than " + std::to_string(kMembers) + " members: the list is incomplete";
+    return list;
+  }
+  list.age = nanoseconds(now_ns - discovery.ok_ns);
+  const size_t cores = std::min<size_t>({members.cores, members.count, kMembers});
+  for (size_t i = 0; i < cores; ++i) {
+    const Member& member = members.members[i];
+    if (text(member.address).empty() || member.port == 0 || member.port > 65'535) continue;
+    list.cores.push_back({{std::string(text(member.address)), static_cast<uint16_t>(member.port)},
+                          std::string(text(member.name)),
+                          member.created_at,
+                          member.is_self != 0});
+  }
+  if (list.cores.empty()) list.unusable = "no core among the members";
+  return list;
+}
+
+bool loaded_this_second(const ModuleRow* module, int64_t now_s) {
+  return module != nullptr && module->version > 0 && module->epoch >= now_s && module->epoch <= now_s + kClockSlackS;
+}
+
+std::string insert_server(const ServerKey& server, int64_t weight, const std::string& comment) {
+  return "INSERT OR REPLACE INTO proxysql_servers (hostname, port, weight, comment) VALUES (" +
+         sql_quote(server.first) + ", " + std::to_string(server.second) + ", " + std::to_string(weight) + ", " +
+         sql_quote(comment) + ")";
+}
+
+std::string delete_server(const ServerKey& server) {
+  return "DELETE FROM proxysql_servers WHERE hostname = " + sql_quote(server.first) +
+         " AND port = " + std::to_string(server.second);
+}
+
+Step load_servers(const std::string& reason) {
+  Step step{"LOAD PROXYSQL SERVERS TO RUNTIME", reason};
+  step.needs_rows_in = "proxysql_servers";
+  step.loads = true;
+  return step;
+}
+
+void plan_membership(const CoreList& list, const Seen& seen, Pulled pulled, Plan& plan) {
+  std::set<ServerKey> memory, runtime, wanted;
+  for (const ServerRow& row : seen.servers) {
+    if (row.in_memory) memory.insert({row.hostname, row.port});
+    if (row.in_runtime) runtime.insert({row.hostname, row.port});
+  }
+  for (const Core& core : list.cores) {
+    wanted.insert(core.server);
+    if (memory.count(core.server) != 0) continue;
+    plan.steps.push_back({insert_server(core.server, 0, core.name),
+                          shown(core.server) + (core.name.empty() ? "" : " (" + core.name + ")") + " is a core"});
+  }
+  for (const ServerKey& server : memory) {
+    if (wanted.count(server) == 0) {
+      plan.steps.push_back({delete_server(server), shown(server) + " is not among the cores"});
+    }
+  }
+  if (runtime == wanted) return;
+  std::string reason;
+  for (const ServerKey& server : wanted) reason += runtime.count(server) == 0 ? " +" + shown(server) : "";
+  for (const ServerKey& server : runtime) reason += wanted.count(server) == 0 ? " -" + shown(server) : "";
+  if (pulled == Pulled::by_peers && loaded_this_second(find_module(seen.modules, "proxysql_servers"), seen.now_s)) {
+    plan.situation = "proxysql_servers was loaded in this second, the next beat loads again:" + reason;
+    plan.deferred = true;
+    return;
+  }
+  plan.steps.push_back(load_servers("the cores have changed:" + reason));
+}
+
+}  // namespace pulse

@@ -1,0 +1,128 @@
+#include "scheduler/run/process.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+namespace pulse {
+
+namespace {
+
+bool wait_readable(const UniqueFd& pidfd, Deadline deadline) {
+  pollfd wait{pidfd.get(), POLLIN, 0};
+  while (::poll(&wait, 1, deadline.poll_timeout_ms()) < 0 && errno == EINTR) {
+  }
+  return (wait.revents & POLLIN) != 0;
+}
+
+using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+// Which of the two lists the process has sockets of.
+std::pair<bool, bool> sockets_of(const std::string& process, const std::vector<uint32_t>& one,
+                                 const std::vector<uint32_t>& other, Deadline deadline) {
+  std::pair<bool, bool> has{false, false};
+  const std::string path = process + "/fd";
+  const Directory directory(::opendir(path.c_str()), ::closedir);
+  if (!directory) return has;
+  const auto is_in = [](const std::vector<uint32_t>& list, uint32_t inode) {
+    return std::find(list.begin(), list.end(), inode) != list.end();
+  };
+  while (const dirent* entry = ::readdir(directory.get())) {
+    if ((has.first && has.second) || deadline.passed()) break;
+    char target[64];
+    const ssize_t length = ::readlinkat(::dirfd(directory.get()), entry->d_name, target, sizeof target);
+    constexpr std::string_view kSocket = "socket:[";
+    if (length <= 0 || std::string_view(target, static_cast<size_t>(length)).rfind(kSocket, 0) != 0) continue;
+    uint32_t inode = 0;
+    std::from_chars(target + kSocket.size(), target + length, inode);
+    has.first = has.first || is_in(one, inode);
+    has.second = has.second || is_in(other, inode);
+  }
+  return has;
+}
+
+}  // namespace
+
+int64_t ProcessStat::started_ns() const { return start_ticks * (1'000'000'000 / ::sysconf(_SC_CLK_TCK)); }
+
+Result<ProcessStat> parse_process_stat(const std::string& text) {
+  const size_t open = text.find('(');
+  const size_t close = text.rfind(')');
+  ProcessStat stat;
+  int parent = 0;
+  if (open == std::string::npos || close == std::string::npos || close < open ||
+      std::sscanf(text.c_str() + close + 1,
+                  " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %" SCNu32 " %*d %" SCNd64,
+                  &stat.state, &parent, &stat.threads, &stat.start_ticks) != 4) {
+    return Error{"unexpected text in /proc/PID/stat: " + text, EPROTO};
+  }
+  stat.parent = parent;
+  stat.name = text.substr(open + 1, close - open - 1);
+  return stat;
+}
+
+Result<ProcessStat> read_process_stat(pid_t pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/stat";
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("open " + path, errno);
+  char buffer[1024];
+  const ssize_t length = ::read(fd.get(), buffer, sizeof buffer);
+  if (length < 0) return system_error("read " + path, errno);
+  return parse_process_stat(std::string(buffer, static_cast<size_t>(length)));
+}
+
+KillResult kill_process(pid_t pid, int64_t ran_at_ns, Deadline deadline) {
+  if (pid <= 1 || pid == ::getpid()) return KillResult::not_it;
+  // The descriptor comes first: what is checked afterwards is then what is killed, whatever happens to the pid.
+  UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) return errno == ESRCH ? KillResult::gone : KillResult::failed;
+  const auto stat = read_process_stat(pid);
+  const auto self = read_process_stat(::getpid());
+  if (!stat || !self) return KillResult::gone;
+  if (stat->started_ns() > ran_at_ns || stat->name != self->name) return KillResult::not_it;
+  if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) {
+    return errno == ESRCH ? KillResult::gone : KillResult::failed;
+  }
+  return wait_readable(process, deadline) ? KillResult::killed : KillResult::failed;
+}
+
+std::optional<ProcessHandle> ProcessHandle::with_sockets(const std::vector<uint32_t>& one,
+                                                         const std::vector<uint32_t>& other, Deadline deadline) {
+  std::optional<ProcessHandle> found;
+  if (one.empty() || other.empty()) return found;
+  const Directory proc(::opendir("/proc"), ::closedir);
+  if (!proc) return found;
+  while (const dirent* entry = ::readdir(proc.get())) {
+    if (deadline.passed()) return std::nullopt;
+    pid_t pid = 0;
+    const char* const end = entry->d_name + std::strlen(entry->d_name);
+    if (std::from_chars(entry->d_name, end, pid).ptr != end || pid <= 0 || pid == ::getpid()) continue;
+    // The descriptor first, so that what is looked at is what is held.
+    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!fd || sockets_of(std::string("/proc/") + entry->d_name, one, other, deadline) != std::pair(true, true))
+      continue;
+    if (found) return std::nullopt;  // two: whose it is can't be told
+    found = ProcessHandle(pid, std::move(fd));
+  }
+  return found;
+}
+
+bool ProcessHandle::signal(int number) const {
+  return ::syscall(SYS_pidfd_send_signal, fd_.get(), number, nullptr, 0) == 0;
+}
+
+bool ProcessHandle::wait_gone(Deadline deadline) const { return wait_readable(fd_, deadline); }
+
+}  // namespace pulse

@@ -1,0 +1,58 @@
+// Finding and opening the state segment at the least cost, and the lock that stands beside it.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+
+#include "scheduler/cli/command_line.h"
+#include "shm/segment/lock.h"
+#include "shm/segment/segment.h"
+#include "src/config/load.h"
+
+namespace pulse {
+
+// What a command knows of configuration and segment. The file is read when it is needed, and once.
+class StateAccess {
+ public:
+  explicit StateAccess(const Options& options) : options_(options) {}
+
+  // Opens an existing segment if its path is known without reading the configuration: from --state, or the default
+  // path if the segment there was made under this very file. Otherwise reads the file, and creates the segment if
+  // there is none; under a file that can't be read nothing is created. Failures are kept for problem() and
+  // config_error(): a beat works without a segment.
+  void open();
+
+  // The same for a command that must leave no file behind.
+  void open_existing();
+
+  // Reads the configuration, the first time it is asked for. False: config_error() says why.
+  bool load();
+
+  const std::string& path() const { return path_; }
+  std::optional<gid_t> group() const { return group_; }
+  Segment* segment() { return segment_ ? &*segment_ : nullptr; }
+  // Null if the segment is unusable.
+  Layout* layout() { return segment_ ? &segment_->layout() : nullptr; }
+  // One word of it; 0 if it was cut short meanwhile.
+  uint64_t stored(std::atomic<uint64_t> Layout::*word);
+  const std::string& problem() const { return problem_; }
+  const LoadedConfig& loaded() const { return *loaded_; }
+  const std::string& config_error() const { return config_error_; }
+
+ private:
+  bool path_is_known();
+  void open_any(bool create);
+  void open_segment(bool create);
+
+  const Options& options_;
+  std::string path_ = kDefaultStatePath;
+  std::optional<gid_t> group_;
+  std::optional<Segment> segment_;
+  std::string problem_;
+  std::optional<LoadedConfig> loaded_;
+  std::string config_error_;
+  bool tried_load_ = false;
+};
+
+}  // namespace pulse

@@ -1,0 +1,51 @@
+// The drain's part of the segment.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace pulse {
+
+// How far a drain has come.
+enum class DrainPhase : uint8_t {
+  none,
+  lock,    // waits for the beat that runs
+  settle,  // endpoints take this pod out; connections that are idle for long are closed
+  close,   // settled: waits for the clients that are left
+  pause,
+  stop,  // SHUTDOWN or SIGTERM is on its way
+  ended,
+};
+enum class DrainOutcome : uint8_t {
+  none,
+  stopped,  // ProxySQL has ended
+  drained,  // as asked for, ProxySQL runs on without clients
+  failed,   // ProxySQL couldn't be stopped
+  undone,   // by undrain, or by a beat after its process was killed
+};
+
+// The last drain. Its writer holds the drain's own lock (PATH.drain.lock): the drain itself, and later a beat or an
+// undrain that clears it away. Times are of CLOCK_BOOTTIME.
+struct DrainRecord {
+  uint64_t number;  // drains ever
+  int64_t began_ns;
+  int64_t deadline_ns;
+  int64_t settled_ns;  // when settle is over
+  int64_t ended_ns;
+  int64_t looked_ns;            // at the clients
+  int64_t proxysql_started_ns;  // the boot that it belongs to; 0: not known
+  int64_t clients_first;        // -1: not known
+  int64_t clients;              // when last looked at; at the end, those that were cut
+  int64_t wait_timeout_ms;      // as it was before, to be restored; -1: not lowered
+  int64_t poll_timeout_ms;
+  int64_t lowered_to_ms;  // mysql-wait_timeout now; -1: not lowered
+  uint8_t phase;
+  uint8_t outcome;
+  uint8_t stops;               // ProxySQL is to be shut down
+  uint8_t admin_unresponsive;  // at some time, and the drain went on without it
+  uint8_t paused;
+  std::array<uint8_t, 3> unused;
+  std::array<char, 512> message;
+};
+
+}  // namespace pulse

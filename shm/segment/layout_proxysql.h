@@ -1,0 +1,100 @@
+// What beats saw of their ProxySQL, and what a core's beats remember of one boot of it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace pulse {
+
+struct Module {  // a row of runtime_checksums_values
+  std::array<char, 32> name;
+  std::array<char, 24> checksum;
+  int64_t version;
+  int64_t epoch;
+  int64_t differs_since_ns;  // since when a live peer has had another checksum; 0: none has
+  uint32_t differing_peers;
+  uint32_t equal_epochs;  // of those, with the same epoch: ProxySQL doesn't sync over that
+};
+
+struct Peer {  // a row of proxysql_servers, in memory or at runtime
+  std::array<char, 256> hostname;
+  uint32_t port;
+  uint8_t in_memory;
+  uint8_t in_runtime;
+  uint8_t live;
+  uint8_t checked;        // ProxySQL has read checksums from it at least once
+  int64_t updated_at;     // epoch seconds of ProxySQL's last good check; 0 if none
+  int64_t first_seen_ns;  // by a beat, at runtime; 0 if it isn't there
+};
+
+inline constexpr size_t kModules = 12;
+inline constexpr size_t kPeers = 16;
+
+// What the last good beat saw of its ProxySQL.
+struct Observation {
+  int64_t at_ns;
+  int64_t globals_ns;  // when uptime, clients, backends, listener and version were last read: not with every beat
+  int64_t proxysql_started_ns;
+  int64_t clients;
+  uint32_t backends_online;
+  uint32_t backends_shunned;
+  uint32_t backends_offline;  // OFFLINE_SOFT and OFFLINE_HARD
+  uint32_t backends_total;
+  uint8_t listener_paused;
+  uint8_t configured;  // a configuration has been received from a core, or came with the file
+  uint8_t is_core;
+  uint8_t unused;
+  uint32_t modules_count;
+  uint32_t peers_count;  // of all rows; peers[] holds the first kPeers
+  uint32_t live_peers;
+  std::array<char, 64> version;
+  std::array<Module, kModules> modules;
+  uint64_t connection_id;  // of the beat that saw this; ProxySQL counts them from its start
+  std::array<Peer, kPeers> peers;
+};
+
+struct Hostgroup {  // its backends by status, as in Observation
+  uint32_t id;
+  uint32_t online;
+  uint32_t shunned;
+  uint32_t offline;
+};
+
+inline constexpr size_t kHostgroups = 64;
+
+// The backends of each hostgroup, from the last time that a beat looked at everything. No beat reads it.
+struct Hostgroups {
+  int64_t at_ns;
+  uint32_t count;           // of all; hostgroups[] holds those with the lowest numbers
+  uint32_t without_online;  // of all: hostgroups none of whose backends is ONLINE
+  std::array<Hostgroup, kHostgroups> hostgroups;
+};
+
+// What a core's beats remember of one boot of ProxySQL: whether this core's configuration file is the authority, and
+// what became of the modules that were loaded from it.
+enum class Standing : uint8_t { undecided, authority, aside };
+
+struct Stamp {  // one module, loaded from the file in this boot
+  std::array<char, 32> name;
+  std::array<char, 24> checksum;  // as ProxySQL had it right after the load
+  int64_t epoch;
+  int64_t at_ns;
+  uint32_t loads;  // more than one: a pull that was under way overwrote it
+  uint8_t settled;
+  std::array<uint8_t, 3> unused;
+};
+
+struct CoreRecord {
+  int64_t proxysql_started_ns;  // the boot that this is about; a second or two off
+  int64_t newest_created_at;    // epoch seconds, of all cores ever seen in a list of members
+  uint8_t standing;
+  uint8_t waiting;      // the file's modules are to be loaded and not all were
+  uint8_t taken_apart;  // one bit a module: its memory tables were being replaced when this was published
+  uint8_t unused;
+  uint32_t stamps_count;
+  std::array<char, 256> reason;  // of the standing
+  std::array<Stamp, kModules> stamps;
+};
+
+}  // namespace pulse

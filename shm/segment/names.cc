@@ -1,0 +1,141 @@
+#include "shm/segment/names.h"
+
+namespace pulse {
+
+const char* name(Phase phase) {
+  switch (phase) {
+    case Phase::none:
+      return "none";
+    case Phase::lock:
+      return "lock";
+    case Phase::config:
+      return "config";
+    case Phase::connect:
+      return "connect";
+    case Phase::observe:
+      return "observe";
+    case Phase::plan:
+      return "plan";
+    case Phase::act:
+      return "act";
+    case Phase::publish:
+      return "publish";
+  }
+  return "unknown";
+}
+
+const char* name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::none:
+      return "none";
+    case Outcome::ok:
+      return "ok";
+    case Outcome::failed:
+      return "failed";
+    case Outcome::timed_out:
+      return "timed_out";
+    case Outcome::overdue:
+      return "killed_overdue";
+  }
+  return "unknown";
+}
+
+const char* name(Standing standing) {
+  switch (standing) {
+    case Standing::undecided:
+      return "undecided";
+    case Standing::authority:
+      return "authority";
+    case Standing::aside:
+      return "aside";
+  }
+  return "unknown";
+}
+
+const char* name(Source source) {
+  switch (source) {
+    case Source::none:
+      return "none";
+    case Source::kubernetes:
+      return "kubernetes";
+    case Source::dns:
+      return "dns";
+    case Source::fixed:
+      return "static";
+  }
+  return "none";
+}
+
+const char* name(DrainPhase phase) {
+  switch (phase) {
+    case DrainPhase::none:
+      return "none";
+    case DrainPhase::lock:
+      return "lock";
+    case DrainPhase::settle:
+      return "settle";
+    case DrainPhase::close:
+      return "close";
+    case DrainPhase::pause:
+      return "pause";
+    case DrainPhase::stop:
+      return "stop";
+    case DrainPhase::ended:
+      return "ended";
+  }
+  return "unknown";
+}
+
+const char* name(DrainOutcome outcome) {
+  switch (outcome) {
+    case DrainOutcome::none:
+      return "none";
+    case DrainOutcome::stopped:
+      return "stopped";
+    case DrainOutcome::drained:
+      return "drained";
+    case DrainOutcome::failed:
+      return "failed";
+    case DrainOutcome::undone:
+      return "undone";
+  }
+  return "unknown";
+}
+
+const char* name(JobOutcome outcome) {
+  switch (outcome) {
+    case JobOutcome::none:
+      return "none";
+    case JobOutcome::ok:
+      return "ok";
+    case JobOutcome::failed:
+      return "failed";
+    case JobOutcome::signalled:
+      return "signal";
+    case JobOutcome::timed_out:
+      return "timed_out";
+    case JobOutcome::leader_lost:
+      return "leader_lost";
+    case JobOutcome::stopped:
+      return "stopped";
+    case JobOutcome::not_started:
+      return "not_started";
+    case JobOutcome::died:
+      return "died";
+  }
+  return "unknown";
+}
+
+const char* name(LeaderMode mode) {
+  switch (mode) {
+    case LeaderMode::none:
+      return "none";
+    case LeaderMode::lease:
+      return "lease";
+    case LeaderMode::lowest:
+      return "lowest";
+  }
+  return "unknown";
+}
+
+}  // namespace pulse

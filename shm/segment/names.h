@@ -1,0 +1,17 @@
+// The segment's enumerators as words: those of status, JSON and metrics.
+#pragma once
+
+#include "shm/segment/layout.h"
+
+namespace pulse {
+
+const char* name(Phase phase);
+const char* name(Outcome outcome);
+const char* name(Standing standing);
+const char* name(Source source);  // as in the configuration
+const char* name(DrainPhase phase);
+const char* name(DrainOutcome outcome);
+const char* name(JobOutcome outcome);
+const char* name(LeaderMode mode);
+
+}  // namespace pulse

@@ -1,0 +1,486 @@
+#include "scheduler/cluster/core_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pulse {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr int64_t kNowS = 1'000'000;
+constexpr int64_t kNowNs = 900'000'000'000;
+constexpr int64_t kBoot = 800'000'000'000;
+constexpr int64_t kSecond = 1'000'000'000;
+
+// Three cores, of which this one is 10.0.0.2; the table is right, the others are live and at version 2.
+class CorePlanTest : public ::testing::Test {
+ protected:
+  CorePlanTest() {
+    config_.role = "core";
+    config_.core_authority = "newest";
+    config_.core_modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
+    config_.file_groups = {"mysql_users"};
+    config_.peer_timeout = std::chrono::milliseconds(5000);
+    list_.cores = {core(1, 100), core(2, 300), core(3, 200)};
+    list_.cores[1].is_self = true;
+    seen_.now_s = kNowS;
+    seen_.modules = {{"mysql_users", 1, kNowS - 60, "0xOwn"}, {"proxysql_servers", 3, kNowS - 50, "0xTable"}};
+    seen_.servers = {row(1), row(2), row(3)};
+  }
+
+  static Core core(int number, int64_t created_at) {
+    return {{"10.0.0." + std::to_string(number), 6032}, "core-" + std::to_string(number), created_at, false};
+  }
+  static ServerRow row(int number) {
+    return {"10.0.0." + std::to_string(number),
+            6032,
+            true,
+            true,
+            kNowS,
+            kNowNs,
+            {{"mysql_users", 2, kNowS - 70, "0xPeer"}, {"proxysql_servers", 3, kNowS - 50, "0xTable"}}};
+  }
+  ModuleRow& own(const std::string& name) {
+    for (ModuleRow& module : seen_.modules) {
+      if (module.name == name) return module;
+    }
+    return seen_.modules.emplace_back(ModuleRow{name, 1, kNowS - 60, "0xOwn"});
+  }
+  ModuleRow& theirs(int number, const std::string& name) {
+    for (ModuleRow& module : seen_.servers[static_cast<size_t>(number - 1)].modules) {
+      if (module.name == name) return module;
+    }
+    return seen_.servers[static_cast<size_t>(number - 1)].modules.emplace_back(ModuleRow{name, 1, 0, ""});
+  }
+
+  CorePlan made() { return plan_core({seen_, list_, config_, record_, started_ns_, now_ns_}); }
+  std::vector<std::string> statements() {
+    std::vector<std::string> all;
+    for (const Step& step : made().plan.steps) {
+      EXPECT_FALSE(step.reason.empty()) << step.statement;
+      all.push_back(step.statement);
+    }
+    return all;
+  }
+  Standing standing() { return static_cast<Standing>(made().record.standing); }
+  // Runs the plan as a beat does: afterwards the modules that it loads have this second's epoch.
+  void beat() {
+    CorePlan plan = made();
+    const Seen before = seen_;
+    std::vector<std::string> loaded;
+    for (const Step& step : plan.plan.steps) {
+      if (!step.loads) continue;
+      loaded.push_back(step.part);
+      own(step.part).epoch = seen_.now_s;
+      ++own(step.part).version;
+    }
+    settle_core(plan.record, plan.plan, {loaded, {}}, before, seen_, now_ns_);
+    record_ = plan.record;
+  }
+  void pass(int64_t seconds) {
+    now_ns_ += seconds * kSecond;
+    seen_.now_s += seconds;
+    for (ServerRow& server : seen_.servers) server.updated_at = seen_.now_s;
+  }
+  // So that nothing is left to be loaded from the file.
+  void settled() {
+    record_.proxysql_started_ns = kBoot;
+    record_.standing = static_cast<uint8_t>(Standing::aside);
+    for (ModuleRow& module : seen_.modules) module.version = 2;
+  }
+
+  Seen seen_;
+  CoreList list_;
+  Config config_;
+  CoreRecord record_{};
+  int64_t started_ns_ = kBoot;
+  int64_t now_ns_ = kNowNs;
+};
+
+const std::vector<std::string> kStampOfUsers = {"LOAD MYSQL USERS FROM CONFIG", "DELETE FROM mysql_users",
+                                                "LOAD MYSQL USERS FROM CONFIG", "LOAD MYSQL USERS TO RUNTIME"};
+
+TEST_F(CorePlanTest, AllIsWell) {
+  settled();
+  EXPECT_THAT(statements(), IsEmpty());
+  EXPECT_EQ("", made().plan.situation);
+}
+
+TEST_F(CorePlanTest, TheTableHoldsExactlyTheCores) {
+  settled();
+  seen_.servers = {row(1), row(3)};
+  seen_.servers[1].hostname = "proxysql-core";
+  EXPECT_THAT(statements(),
+              ElementsAre(HasSubstr("VALUES ('10.0.0.2', 6032, 0, 'core-2')"), HasSubstr("VALUES ('10.0.0.3'"),
+                          "DELETE FROM proxysql_servers WHERE hostname = 'proxysql-core' AND port = 6032",
+                          "LOAD PROXYSQL SERVERS TO RUNTIME"));
+  EXPECT_THAT(made().plan.steps.back().reason, HasSubstr("+10.0.0.2:6032 +10.0.0.3:6032 -proxysql-core:6032"));
+  EXPECT_EQ("proxysql_servers", made().plan.steps.back().needs_rows_in);
+}
+
+TEST_F(CorePlanTest, ATableRightInMemoryAloneIsLoaded) {
+  settled();
+  seen_.servers[2].in_runtime = false;
+  EXPECT_THAT(statements(), ElementsAre("LOAD PROXYSQL SERVERS TO RUNTIME"));
+  seen_.servers[2].in_runtime = true;
+  seen_.servers[2].in_memory = false;
+  EXPECT_THAT(statements(), ElementsAre(HasSubstr("INSERT"))) << "runtime is right already";
+}
+
+TEST_F(CorePlanTest, AnEmptiedTableIsFilledAgain) {
+  settled();
+  seen_.servers.clear();
+  EXPECT_THAT(statements(), ElementsAre(HasSubstr("10.0.0.1"), HasSubstr("10.0.0.2"), HasSubstr("10.0.0.3"),
+                                        "LOAD PROXYSQL SERVERS TO RUNTIME"));
+}
+
+TEST_F(CorePlanTest, TheTableIsNeverLoadedTwiceWithinOneSecond) {
+  settled();
+  seen_.servers.pop_back();
+  own("proxysql_servers").epoch = kNowS;
+  EXPECT_THAT(statements(), ElementsAre(HasSubstr("INSERT")));
+  EXPECT_TRUE(made().plan.deferred);
+  pass(1);
+  EXPECT_THAT(statements(), ElementsAre(HasSubstr("INSERT"), "LOAD PROXYSQL SERVERS TO RUNTIME"));
+}
+
+TEST_F(CorePlanTest, NoMemberIsTouchedOnAListThatIsNotUsable) {
+  settled();
+  seen_.servers.clear();
+  list_.unusable = "the list of members is 99000 ms old";
+  EXPECT_THAT(statements(), IsEmpty());
+  EXPECT_EQ(list_.unusable, made().plan.situation);
+  list_.unusable.clear();
+  list_.cores[1].is_self = false;
+  EXPECT_THAT(statements(), IsEmpty());
+  EXPECT_THAT(made().plan.situation, HasSubstr("this core is not among the members"));
+}
+
+TEST_F(CorePlanTest, TheNewestCoresFileIsTheAuthorityOncePerBoot) {
+  EXPECT_EQ(kStampOfUsers, statements());
+  EXPECT_EQ(Standing::authority, standing());
+  EXPECT_EQ(1, made().record.waiting);
+  EXPECT_THAT(made().plan.steps[0].undo, IsEmpty()) << "nothing is lost yet";
+  EXPECT_EQ("SAVE MYSQL USERS TO MEMORY", made().plan.steps[1].undo);
+  EXPECT_EQ("SAVE MYSQL USERS TO MEMORY", made().plan.steps[2].undo);
+  EXPECT_EQ("SAVE MYSQL USERS TO MEMORY", made().plan.steps[3].undo);
+  EXPECT_EQ("mysql_users", made().plan.steps[3].needs_rows_in);
+  beat();
+  EXPECT_EQ(0, record_.waiting);
+  for (int i = 0; i < 20; ++i) {
+    pass(1);
+    EXPECT_THAT(statements(), IsEmpty()) << i;
+    beat();
+  }
+  EXPECT_EQ(1, record_.stamps[0].settled);
+  started_ns_ += 30 * kSecond;
+  EXPECT_EQ(kStampOfUsers, statements()) << "another boot of ProxySQL";
+}
+
+TEST_F(CorePlanTest, ARestartRightAfterTheStampIsSeenByTheVersion) {
+  beat();
+  pass(2);
+  own("mysql_users").version = 1;
+  started_ns_ += kSecond;
+  EXPECT_EQ(kStampOfUsers, statements());
+  record_.stamps[0].loads = kMostLoads;
+  EXPECT_THAT(statements(), IsEmpty()) << "not for ever, should a load not count versions";
+}
+
+TEST_F(CorePlanTest, OnlyTablesThatTheFileContainsAreEmptied) {
+  config_.file_groups = {"mysql_servers", "mysql_replication_hostgroups", "mysql_variables", "mysql_users"};
+  config_.core_modules = {"mysql_servers", "mysql_variables"};
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL SERVERS FROM CONFIG", "DELETE FROM mysql_servers",
+                                        "DELETE FROM mysql_replication_hostgroups", "LOAD MYSQL SERVERS FROM CONFIG",
+                                        "LOAD MYSQL SERVERS TO RUNTIME", "LOAD MYSQL VARIABLES FROM CONFIG",
+                                        "LOAD MYSQL VARIABLES TO RUNTIME"));
+}
+
+TEST_F(CorePlanTest, AnOlderCoreStandsAsideForThisBoot) {
+  list_.cores[2].created_at = 301;
+  EXPECT_EQ(Standing::aside, standing());
+  EXPECT_THAT(std::string(text(made().record.reason)), HasSubstr("created 1 s later"));
+  EXPECT_THAT(statements(), IsEmpty()) << "a peer has version 2: it will be pulled";
+  beat();
+  list_.cores.pop_back();
+  seen_.servers.pop_back();
+  EXPECT_EQ(Standing::aside, standing()) << "also when the newer one is gone";
+  started_ns_ += 30 * kSecond;
+  EXPECT_EQ(Standing::aside, standing()) << "and after a restart of ProxySQL: a newer one has been seen";
+}
+
+TEST_F(CorePlanTest, ANewerCoreTakesOverBeforeThisOnesStampHasSettled) {
+  beat();
+  list_.cores[2].created_at = 301;
+  own("mysql_users").checksum = "0xOld";
+  own("mysql_users").epoch = kNowS - 100;
+  pass(1);
+  EXPECT_THAT(statements(), IsEmpty());
+  EXPECT_EQ(Standing::aside, standing());
+}
+
+TEST_F(CorePlanTest, OfCoresMadeInTheSameSecondOneIsTheAuthority) {
+  list_.cores[0].created_at = 300;
+  EXPECT_EQ(Standing::aside, standing());
+  EXPECT_THAT(std::string(text(made().record.reason)), HasSubstr("10.0.0.1:6032 was created in the same second"));
+  list_.cores[0].created_at = 200;
+  list_.cores[2].created_at = 300;
+  EXPECT_EQ(Standing::authority, standing());
+}
+
+TEST_F(CorePlanTest, WithoutAListTheNewestIsUndecided) {
+  list_.unusable = "no list";
+  EXPECT_EQ(Standing::undecided, standing());
+  EXPECT_THAT(statements(), IsEmpty());
+  config_.core_authority = "always";
+  EXPECT_EQ(kStampOfUsers, statements());
+  config_.core_authority = "never";
+  EXPECT_EQ(Standing::aside, standing());
+}
+
+TEST_F(CorePlanTest, WhileDiscoveryFailsNobodyIsTheNewest) {
+  list_.age = std::chrono::nanoseconds(kNowNs - kBoot - kSecond + 1);
+  EXPECT_EQ(Standing::undecided, standing());
+  EXPECT_THAT(statements(), IsEmpty());
+  list_.cores[2].created_at = 301;
+  EXPECT_EQ(Standing::aside, standing()) << "that much is certain";
+  list_.cores[2].created_at = 200;
+  list_.age = std::chrono::nanoseconds(kNowNs - kBoot - kSecond);
+  EXPECT_EQ(Standing::authority, standing()) << "looked after ProxySQL's start";
+}
+
+TEST_F(CorePlanTest, WithoutCreationTimesNobodyIsTheNewest) {
+  for (Core& core : list_.cores) core.created_at = 0;
+  EXPECT_EQ(Standing::aside, standing());
+  EXPECT_THAT(std::string(text(made().record.reason)), HasSubstr("set core.authority"));
+}
+
+TEST_F(CorePlanTest, APullThatOverwroteTheStampIsAnsweredByAnother) {
+  beat();
+  pass(2);
+  own("mysql_users") = {"mysql_users", 3, kNowS - 70, "0xPeer"};
+  EXPECT_EQ(kStampOfUsers, statements());
+  EXPECT_THAT(made().plan.steps[0].reason, HasSubstr("a pull that was under way"));
+  beat();
+  EXPECT_EQ(2u, record_.stamps[0].loads);
+  pass(2);
+  EXPECT_THAT(statements(), IsEmpty());
+}
+
+TEST_F(CorePlanTest, AStampOverwrittenBeforeItWasSeenIsNone) {
+  CorePlan plan = made();
+  const Seen before = seen_;
+  own("mysql_users") = {"mysql_users", 3, kNowS - 70, "0xPeer"};
+  settle_core(plan.record, plan.plan, {{"mysql_users"}, {}}, before, seen_, now_ns_);
+  record_ = plan.record;
+  EXPECT_EQ(1, record_.waiting);
+  pass(1);
+  EXPECT_EQ(kStampOfUsers, statements());
+}
+
+TEST_F(CorePlanTest, ARefusedStampIsTriedAgain) {
+  CorePlan plan = made();
+  settle_core(plan.record, plan.plan, {{}, {"mysql_users"}}, seen_, seen_, now_ns_);
+  EXPECT_EQ(1, plan.record.waiting);
+  EXPECT_EQ(0u, plan.record.stamps_count);
+  record_ = plan.record;
+  EXPECT_EQ(kStampOfUsers, statements());
+}
+
+TEST_F(CorePlanTest, WhatADeadBeatHasTakenApartIsPutTogetherBeforeAnythingElse) {
+  record_ = made().record;  // as published before the plan is run
+  EXPECT_NE(0, record_.taken_apart);
+  std::vector<std::string> again = kStampOfUsers;
+  again.insert(again.begin(), "SAVE MYSQL USERS TO MEMORY");
+  EXPECT_EQ(again, statements());
+  const CoreRecord died = record_;
+  record_.stamps_count = 1;
+  set_text(record_.stamps[0].name, "mysql_users");
+  record_.stamps[0].at_ns = kNowNs - 60 * kSecond;
+  EXPECT_EQ(again, statements()) << "however late it is";
+  record_ = died;
+  beat();
+  EXPECT_EQ(0, record_.taken_apart);
+  record_ = died;
+  list_.cores[2].created_at = 301;
+  EXPECT_THAT(statements(), ElementsAre("SAVE MYSQL USERS TO MEMORY")) << "also by a core that isn't the authority";
+  CorePlan plan = made();
+  settle_core(plan.record, plan.plan, {{}, {"mysql_users"}}, seen_, seen_, now_ns_);
+  EXPECT_EQ(0, plan.record.taken_apart);
+  record_ = died;
+  started_ns_ += 30 * kSecond;
+  EXPECT_EQ(0, made().record.taken_apart) << "a fresh ProxySQL has its memory from disk or file";
+}
+
+TEST_F(CorePlanTest, WhoeverLoadsLaterHasTheSayOnceItHasSettled) {
+  beat();
+  for (uint32_t i = 1; i < kMostLoads; ++i) {
+    pass(3);
+    own("mysql_users") = {"mysql_users", 4, seen_.now_s - 1, "0xSomebodys"};
+    theirs(1, "mysql_users") = {"mysql_users", 5, seen_.now_s - 1, "0xSomebodys"};
+    EXPECT_EQ(kStampOfUsers, statements()) << i;
+    beat();
+    own("mysql_users").checksum = "0xOwn";
+    set_text(record_.stamps[0].checksum, "0xOwn");
+  }
+  pass(2);
+  own("mysql_users") = {"mysql_users", 4, seen_.now_s - 1, "0xSomebodys"};
+  EXPECT_THAT(statements(), IsEmpty()) << "enough";
+  record_.stamps[0].loads = 1;
+  pass(9);
+  EXPECT_THAT(statements(), IsEmpty());
+  EXPECT_EQ(1, made().record.stamps[0].settled);
+}
+
+TEST_F(CorePlanTest, ALoadHereSoonAfterTheStampHasTheSay) {
+  beat();
+  pass(3);
+  own("mysql_users") = {"mysql_users", 4, seen_.now_s - 1, "0xAPersons"};
+  theirs(2, "mysql_users") = own("mysql_users");  // this core's own row
+  const CoreRecord stamped = record_;
+  EXPECT_THAT(statements(), IsEmpty()) << "no other core has it";
+  EXPECT_EQ(1, made().record.stamps[0].settled);
+  record_ = stamped;
+  theirs(3, "mysql_users") = {"mysql_users", 9, seen_.now_s, "0xYetAnother"};
+  EXPECT_EQ(kStampOfUsers, statements()) << "pulled from there before its last load, maybe";
+  own("mysql_users").epoch = record_.stamps[0].epoch;
+  theirs(3, "mysql_users") = {"mysql_users", 2, kNowS - 70, "0xPeer"};
+  EXPECT_EQ(kStampOfUsers, statements()) << "no later load at all";
+}
+
+TEST_F(CorePlanTest, ALoadOfTheSameContentSettlesNothingBeforeTime) {
+  beat();
+  pass(2);
+  own("mysql_users").epoch = seen_.now_s - 1;
+  EXPECT_THAT(statements(), IsEmpty());
+  beat();
+  EXPECT_EQ(0, record_.stamps[0].settled);
+  EXPECT_EQ(seen_.now_s - 1, record_.stamps[0].epoch);
+  pass(2);
+  own("mysql_users") = {"mysql_users", 6, kNowS, "0xPulled"};
+  EXPECT_EQ(kStampOfUsers, statements());
+}
+
+TEST_F(CorePlanTest, AModuleThatWasJustLoadedIsStampedByTheNextBeat) {
+  own("mysql_users").epoch = kNowS;
+  EXPECT_THAT(statements(), IsEmpty());
+  EXPECT_TRUE(made().plan.deferred);
+  EXPECT_EQ(1, made().record.waiting);
+  pass(1);
+  EXPECT_EQ(kStampOfUsers, statements());
+}
+
+TEST_F(CorePlanTest, VersionOneIsUnlockedWhenNobodyHasANewerOne) {
+  config_.core_authority = "never";
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
+  theirs(3, "mysql_users").version = 2;
+  EXPECT_THAT(statements(), IsEmpty()) << "that one is pulled";
+  seen_.servers[2].updated_at = kNowS - 60;
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME")) << "dead";
+  seen_.servers[2].updated_at = 0;
+  EXPECT_THAT(statements(), IsEmpty()) << "not checked yet: it may have the newer one";
+  seen_.servers[2].first_seen_ns = kNowNs - 59 * kSecond;
+  EXPECT_THAT(statements(), IsEmpty()) << "the network may be slow to come up";
+  seen_.servers[2].first_seen_ns = kNowNs - 61 * kSecond;
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME")) << "given up";
+  seen_.servers[2].first_seen_ns = kNowNs;
+  list_.cores[0].created_at = 301;
+  EXPECT_THAT(statements(), IsEmpty()) << "the newest does it";
+  list_.cores[0].created_at = 100;
+  seen_.servers[2].in_runtime = false;
+  EXPECT_THAT(statements(), Not(::testing::Contains("LOAD MYSQL USERS TO RUNTIME"))) << "not even asked yet";
+}
+
+TEST_F(CorePlanTest, WhatIsUnlockedIsNotLoadedAgain) {
+  config_.core_authority = "never";
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  own("mysql_users").version = 2;
+  EXPECT_THAT(statements(), IsEmpty()) << "also while the others haven't pulled it yet";
+}
+
+TEST_F(CorePlanTest, UnlockingNeedsAModuleOfTheFileAndAList) {
+  config_.core_authority = "never";
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  config_.file_groups.clear();
+  EXPECT_THAT(statements(), IsEmpty());
+  config_.file_groups = {"mysql_users"};
+  list_.unusable = "no list";
+  EXPECT_THAT(statements(), IsEmpty());
+}
+
+TEST_F(CorePlanTest, OneCoreEndsADivergenceAndItIsTheNewest) {
+  settled();
+  theirs(1, "mysql_users") = {"mysql_users", 5, kNowS - 60, "0xOther"};
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
+  EXPECT_THAT(made().plan.steps[0].reason, HasSubstr("differs from 10.0.0.1:6032 at the same epoch"));
+  list_.cores[0].created_at = 301;
+  EXPECT_THAT(statements(), IsEmpty()) << "that one loads";
+  for (Core& core : list_.cores) core.created_at = 0;
+  EXPECT_THAT(statements(), IsEmpty()) << "the lowest address, where nobody says who is the newest";
+  list_.cores[1].is_self = false;
+  list_.cores[0].is_self = true;
+  theirs(2, "mysql_users") = {"mysql_users", 5, kNowS - 60, "0xOther"};
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
+}
+
+TEST_F(CorePlanTest, OnlyTheFirstOfAllThatAreAliveEndsADivergence) {
+  settled();
+  theirs(3, "mysql_users") = {"mysql_users", 5, kNowS - 60, "0xOther"};
+  list_.cores[0].created_at = 400;
+  EXPECT_THAT(statements(), IsEmpty()) << "it has an older epoch and will pull; then it shares this one";
+  theirs(1, "mysql_users").epoch = kNowS - 10;
+  EXPECT_THAT(statements(), IsEmpty()) << "it has a newer epoch: this core will pull";
+  seen_.servers[0].updated_at = kNowS - 60;
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME")) << "dead";
+}
+
+TEST_F(CorePlanTest, WhatIsNoDivergence) {
+  settled();
+  const auto quiet = [&](const char* why, const ModuleRow& peer, int64_t updated_at) {
+    theirs(1, "mysql_users") = peer;
+    seen_.servers[0].updated_at = updated_at;
+    EXPECT_THAT(statements(), IsEmpty()) << why;
+  };
+  quiet("another epoch: ProxySQL syncs", {"mysql_users", 5, kNowS - 61, "0xOther"}, kNowS);
+  quiet("a newer epoch: this core pulls", {"mysql_users", 5, kNowS - 59, "0xOther"}, kNowS);
+  quiet("version 1", {"mysql_users", 1, kNowS - 60, "0xOther"}, kNowS);
+  quiet("dead", {"mysql_users", 5, kNowS - 60, "0xOther"}, kNowS - 20);
+  own("mysql_users").epoch = kNowS - 1;
+  quiet("read while that second lasted", {"mysql_users", 5, kNowS - 1, "0xOther"}, kNowS - 1);
+  own("mysql_users").epoch = kNowS;
+  quiet("that second still lasts", {"mysql_users", 5, kNowS, "0xOther"}, kNowS + 1);
+}
+
+TEST_F(CorePlanTest, ADivergentTableOfCoresIsLoadedAgainToo) {
+  settled();
+  theirs(3, "proxysql_servers").checksum = "0xOther";
+  EXPECT_THAT(statements(), ElementsAre("LOAD PROXYSQL SERVERS TO RUNTIME"));
+}
+
+TEST_F(CorePlanTest, ServersAreComparedAsLoadedNotAsTheMonitorLeftThem) {
+  settled();
+  seen_.modules.push_back({"mysql_servers", 2, kNowS - 60, "0xShunned"});
+  seen_.modules.push_back({"mysql_servers_v2", 2, kNowS - 60, "0xAsLoaded"});
+  theirs(1, "mysql_servers") = {"mysql_servers", 2, kNowS - 60, "0xOnline"};
+  theirs(1, "mysql_servers_v2") = {"mysql_servers_v2", 2, kNowS - 60, "0xAsLoaded"};
+  EXPECT_THAT(statements(), IsEmpty());
+  theirs(1, "mysql_servers_v2").checksum = "0xOther";
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL SERVERS TO RUNTIME"));
+}
+
+TEST_F(CorePlanTest, GarbageInTheRecordIsBounded) {
+  record_.proxysql_started_ns = kBoot;
+  record_.stamps_count = 4'000'000'000;
+  record_.standing = 200;
+  EXPECT_THAT(statements(), Each(Not(IsEmpty())));
+}
+
+}  // namespace
+}  // namespace pulse
