@@ -13,12 +13,12 @@
 #define CXXOPTS_NO_REGEX
 #include <cxxopts.hpp>
 
-#include "daemon/beat_starter.h"
-#include "daemon/control.h"
-#include "daemon/discovery.h"
-#include "daemon/http_server.h"
-#include "daemon/leader_keeper.h"
-#include "daemon/probe_service.h"
+#include "daemon/discovery/discovery.h"
+#include "daemon/health/control.h"
+#include "daemon/health/node_state.h"
+#include "daemon/http/http_server.h"
+#include "daemon/leader/leader_election.h"
+#include "daemon/one_shot/beat_starter.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
 #include "src/config/drain_steps.h"

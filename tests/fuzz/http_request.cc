@@ -1,5 +1,5 @@
 // Any bytes as the beginning of a connection to the probe daemon, as they come at once and byte by byte.
-#include "daemon/http_request.h"
+#include "daemon/http/http_request.h"
 
 #include "tests/fuzz/fuzz.h"
 

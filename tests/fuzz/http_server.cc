@@ -1,5 +1,5 @@
 // Any bytes sent to the running HTTP server over a connection of their own: it answers or closes, and goes on.
-#include "daemon/http_server.h"
+#include "daemon/http/http_server.h"
 
 #include <sys/socket.h>
 

@@ -1,7 +1,7 @@
 // Any bytes as a page of a list of pods, or as a watch stream that arrives in pieces.
 #include <vector>
 
-#include "daemon/kubernetes_pods.h"
+#include "daemon/discovery/pods.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace pulse;

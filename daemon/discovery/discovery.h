@@ -1,0 +1,87 @@
+// Who the members of the cluster are: follows the configured source and publishes what it says to the state segment.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/discovery/source_report.h"
+#include "shm/segment/segment.h"
+#include "src/config/load.h"
+
+namespace pulse {
+
+// How often a list without a core came, and since when there is none now.
+struct NoCore {
+  int64_t since_ns = 0;  // 0: the list has a core, or isn't complete
+  int64_t ok_ns = 0;     // when it last had one
+  uint64_t times = 0;
+};
+
+// The state of discovery as it is to be published, but for source, boot_id and members_left_out: as good as the worst
+// of `looks`. Pure.
+Discovery merge_looks(const std::vector<SourceLook>& looks, const NoCore& no_core);
+
+// Runs threads of its own: one for each part of the source, and one that publishes. No caller waits for any of them.
+class Discoverer {
+ public:
+  // The segment that the daemon has open at the moment; null if none. Any thread.
+  using SegmentSource = std::function<std::shared_ptr<Segment>()>;
+
+  // install_bus_guard() must have been called, and signals that others are to take be blocked.
+  Discoverer(const Config& config, SegmentSource segment);
+  ~Discoverer();  // stop()
+  Discoverer(const Discoverer&) = delete;
+  Discoverer& operator=(const Discoverer&) = delete;
+
+  // Ends all threads. Waits a quarter of a second at most for those that wait for a server or a resolver. False if one
+  // is left: it owns all that it touches, but libraries that it uses must not be taken down: the process has to
+  // _exit().
+  bool stop();
+
+ private:
+  struct Part {
+    std::shared_ptr<SourceReport> report;
+    std::thread thread;
+  };
+  void add_parts();
+  void follow(std::function<void(const std::shared_ptr<SourceReport>&)> source);
+  void publish_until_stopped();
+  void turn();
+  void rebuild(const std::vector<SourceLook>& looks, int64_t now_ns);
+  void write(Discovery state);
+  void tell(const Discovery& state);
+  void tell_change(int64_t now_ns);
+
+  const std::shared_ptr<const Config> config_;
+  const SegmentSource segment_source_;
+  const uint64_t boot_id_;
+  const std::shared_ptr<Wakeup> wakeup_;
+  std::vector<Part> parts_;
+  std::atomic<bool> stopping_{false};
+  std::thread publisher_;
+  bool all_ended_ = true;
+
+  // The publisher's:
+  std::vector<std::shared_ptr<const std::vector<Found>>> found_;  // what members_ was made of
+  OwnAddresses own_;
+  int64_t own_checked_ns_ = 0;
+  std::unique_ptr<Members> members_;  // null until there is a list
+  bool members_written_ = false;
+  std::unique_ptr<Members> told_;  // the list that the log knows of; null while it is the present one
+  int64_t told_ns_ = 0;
+  uint32_t left_out_ = 0;
+  NoCore no_core_;
+  int64_t inherited_ok_ns_ = 0;     // of the daemon before this one
+  std::weak_ptr<Segment> segment_;  // that was last written to
+  uint64_t failures_before_ = 0;    // the present row of failures
+  uint64_t failures_told_ = 0;
+  std::string error_told_;
+  int64_t error_told_ns_ = 0;
+  int64_t failing_since_ns_ = 0;
+};
+
+}  // namespace pulse

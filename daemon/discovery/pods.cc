@@ -1,0 +1,319 @@
+#include "daemon/discovery/pods.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "src/base/host_port.h"
+
+namespace pulse {
+
+namespace {
+
+using Json = nlohmann::json;
+
+// Walks through a JSON text and tells of the plain values at paths that are asked for. Paths are like
+// "/items/metadata/name": the elements of an array have the path of the array.
+class Walker : public nlohmann::json_sax<Json> {
+ public:
+  const std::string& problem() const { return problem_; }
+
+ protected:
+  // Whether what is in the container at `path` is to be walked through.
+  virtual bool wants(const std::string& path) const = 0;
+  virtual void on_object_begin(const std::string&) {}
+  virtual void on_object_end(const std::string&) {}
+  virtual void on_text(const std::string& path, std::string& value) = 0;
+  virtual void on_number(const std::string&, int64_t) {}
+
+ private:
+  struct Container {
+    size_t path_length;
+    bool skipped;
+  };
+
+  bool skipped() const { return containers_.empty() || containers_.back().skipped; }
+
+  bool enter() {
+    constexpr size_t kDeepest = 100;
+    if (containers_.size() == kDeepest) {
+      problem_ = "nested too deep";
+      return false;
+    }
+    const bool in_skipped = !containers_.empty() && containers_.back().skipped;
+    containers_.push_back({path_.size(), in_skipped || !wants(path_)});
+    return true;
+  }
+  bool leave() {
+    path_.resize(containers_.back().path_length);
+    containers_.pop_back();
+    return true;
+  }
+
+  bool null() final { return true; }
+  bool boolean(bool) final { return true; }
+  bool number_integer(number_integer_t value) final {
+    if (!skipped()) on_number(path_, value);
+    return true;
+  }
+  bool number_unsigned(number_unsigned_t value) final { return number_integer(static_cast<int64_t>(value)); }
+  bool number_float(number_float_t, const string_t&) final { return true; }
+  bool string(string_t& value) final {
+    if (!skipped()) on_text(path_, value);
+    return true;
+  }
+  bool binary(binary_t&) final { return true; }
+  bool start_object(std::size_t) final {
+    if (!enter()) return false;
+    if (!skipped()) on_object_begin(path_);
+    return true;
+  }
+  bool key(string_t& name) final {
+    if (skipped()) return true;
+    path_.resize(containers_.back().path_length);
+    path_ += '/';
+    path_ += name;
+    return true;
+  }
+  bool end_object() final {
+    const bool told = !skipped();
+    leave();
+    if (told) on_object_end(path_);
+    return true;
+  }
+  bool start_array(std::size_t) final { return enter(); }
+  bool end_array() final { return leave(); }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception& failure) final {
+    const std::string what = failure.what();
+    const size_t colon = what.rfind(": ");
+    problem_ =
+        "malformed JSON at byte " + std::to_string(position) + (colon == std::string::npos ? "" : what.substr(colon));
+    return false;
+  }
+
+  std::string path_;
+  std::vector<Container> containers_;
+  std::string problem_;
+};
+
+// A pod at `root`, "/items" or "/object".
+class PodWalker : public Walker {
+ public:
+  explicit PodWalker(const std::string& root)
+      : root_(root), metadata_(root + "/metadata"), status_(root + "/status"), conditions_(status_ + "/conditions") {}
+
+ protected:
+  bool wants(const std::string& path) const override {
+    return path.empty() || path == root_ || path == metadata_ || path == status_ || path == conditions_;
+  }
+  void on_object_begin(const std::string& path) override {
+    if (path == root_) pod_ = Pod{};
+    if (path == conditions_) condition_is_ready_ = condition_is_true_ = false;
+  }
+  void on_object_end(const std::string& path) override {
+    if (path == conditions_ && condition_is_ready_) pod_.ready = condition_is_true_;
+  }
+  void on_text(const std::string& path, std::string& value) override {
+    const auto is = [&](const std::string& container, const char* name) {
+      return path.size() > container.size() && path.compare(0, container.size(), container) == 0 &&
+             path.compare(container.size() + 1, std::string::npos, name) == 0;
+    };
+    if (is(metadata_, "name"))
+      pod_.name = std::move(value);
+    else if (is(metadata_, "uid"))
+      pod_.uid = std::move(value);
+    else if (is(metadata_, "resourceVersion"))
+      pod_.resource_version = std::move(value);
+    else if (is(metadata_, "creationTimestamp"))
+      pod_.created_at = parse_kubernetes_time(value).value_or(0);
+    else if (is(metadata_, "deletionTimestamp"))
+      pod_.deleting = true;
+    else if (is(status_, "phase"))
+      pod_.phase = std::move(value);
+    else if (is(status_, "podIP"))
+      pod_.address = std::move(value);
+    else if (is(conditions_, "type"))
+      condition_is_ready_ = value == "Ready";
+    else if (is(conditions_, "status"))
+      condition_is_true_ = value == "True";
+  }
+
+  const std::string root_;
+  Pod pod_;
+
+ private:
+  const std::string metadata_;
+  const std::string status_;
+  const std::string conditions_;
+  bool condition_is_ready_ = false;
+  bool condition_is_true_ = false;
+};
+
+class ListWalker : public PodWalker {
+ public:
+  ListWalker() : PodWalker("/items") {}
+  std::string kind;
+  PodPage page;
+  bool nameless = false;
+
+ private:
+  bool wants(const std::string& path) const override { return path == "/metadata" || PodWalker::wants(path); }
+  void on_object_end(const std::string& path) override {
+    PodWalker::on_object_end(path);
+    if (path != root_) return;
+    if (pod_.name.empty()) nameless = true;
+    if (pod_.is_member()) page.pods.push_back(std::move(pod_));
+  }
+  void on_text(const std::string& path, std::string& value) override {
+    if (path == "/kind")
+      kind = std::move(value);
+    else if (path == "/metadata/resourceVersion")
+      page.resource_version = std::move(value);
+    else if (path == "/metadata/continue")
+      page.next = std::move(value);
+    else
+      PodWalker::on_text(path, value);
+  }
+};
+
+class EventWalker : public PodWalker {
+ public:
+  EventWalker() : PodWalker("/object") {}
+  std::string type;
+  WatchEvent event;
+
+ private:
+  void on_object_end(const std::string& path) override {
+    PodWalker::on_object_end(path);
+    if (path == root_) event.pod = std::move(pod_);
+  }
+  void on_text(const std::string& path, std::string& value) override {
+    if (path == "/type")
+      type = std::move(value);
+    else if (path == "/object/message")
+      event.message = std::move(value);
+    else
+      PodWalker::on_text(path, value);
+  }
+  void on_number(const std::string& path, int64_t value) override {
+    if (path == "/object/code") event.code = static_cast<int>(value);
+  }
+};
+
+class StatusWalker : public Walker {
+ public:
+  std::string kind;
+  std::string message;
+
+ private:
+  bool wants(const std::string& path) const override { return path.empty(); }
+  void on_text(const std::string& path, std::string& value) override {
+    if (path == "/kind") kind = value;
+    if (path == "/message") message = value;
+  }
+};
+
+// Empty, or what is wrong.
+std::string walk(std::string_view json, Walker& walker) {
+  try {
+    nlohmann::json_sax<Json>* const sax = &walker;
+    if (Json::sax_parse(json.begin(), json.end(), sax)) return "";
+    return walker.problem().empty() ? "malformed JSON" : walker.problem();
+  } catch (const std::exception& failure) {
+    return failure.what();
+  }
+}
+
+Found to_member(const Pod& pod) {
+  Found member;
+  member.name = pod.name;
+  member.address = pod.address;
+  member.ready = pod.ready;
+  member.created_at = pod.created_at;
+  return member;
+}
+
+}  // namespace
+
+bool Pod::is_member() const { return phase == "Running" && !deleting && !name.empty() && is_address(address); }
+
+Result<PodPage> parse_pod_page(std::string_view json) {
+  ListWalker walker;
+  if (const std::string problem = walk(json, walker); !problem.empty()) return Error{problem};
+  if (walker.kind != "PodList") return Error{"not a PodList but \"" + walker.kind + "\""};
+  if (walker.page.resource_version.empty()) return Error{"a PodList without a resourceVersion"};
+  if (walker.nameless) return Error{"a pod without a name"};
+  return std::move(walker.page);
+}
+
+Result<WatchEvent> parse_watch_event(std::string_view json) {
+  EventWalker walker;
+  if (const std::string problem = walk(json, walker); !problem.empty()) return Error{problem};
+  static constexpr std::pair<const char*, WatchKind> kKinds[] = {{"ADDED", WatchKind::added},
+                                                                 {"MODIFIED", WatchKind::modified},
+                                                                 {"DELETED", WatchKind::deleted},
+                                                                 {"BOOKMARK", WatchKind::bookmark},
+                                                                 {"ERROR", WatchKind::error}};
+  const auto found =
+      std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& pair) { return walker.type == pair.first; });
+  if (found == std::end(kKinds)) return Error{"an event of unknown type \"" + walker.type + "\""};
+  WatchEvent event = std::move(walker.event);
+  event.kind = found->second;
+  if (event.kind == WatchKind::error) return event;
+  if (event.pod.resource_version.empty()) return Error{"an event without a resourceVersion"};
+  if (event.kind != WatchKind::bookmark && event.pod.name.empty()) return Error{"an event of a pod without a name"};
+  return event;
+}
+
+std::string parse_status_message(std::string_view json) {
+  StatusWalker walker;
+  return walk(json, walker).empty() && walker.kind == "Status" ? walker.message : "";
+}
+
+std::optional<int64_t> parse_kubernetes_time(const std::string& time) {
+  std::tm parts{};
+  int end = 0;
+  if (std::sscanf(time.c_str(), "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
+                  &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &end) != 6 ||
+      static_cast<size_t>(end) != time.size() || time.size() != 20) {
+    return std::nullopt;
+  }
+  if (parts.tm_mon < 1 || parts.tm_mon > 12 || parts.tm_mday < 1 || parts.tm_mday > 31 || parts.tm_hour > 23 ||
+      parts.tm_min > 59 || parts.tm_sec > 60) {
+    return std::nullopt;
+  }
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  return ::timegm(&parts);
+}
+
+void PodSet::replace(const std::vector<Pod>& pods) {
+  pods_.clear();
+  for (const Pod& pod : pods) {
+    if (pod.is_member()) pods_[pod.name] = to_member(pod);
+  }
+}
+
+bool PodSet::apply(const WatchEvent& event) {
+  if (event.kind == WatchKind::bookmark || event.kind == WatchKind::error) return false;
+  if (event.kind == WatchKind::deleted || !event.pod.is_member()) return pods_.erase(event.pod.name) != 0;
+  Found member = to_member(event.pod);
+  Found& known = pods_[event.pod.name];
+  if (known == member) return false;
+  known = std::move(member);
+  return true;
+}
+
+std::vector<Found> PodSet::members(uint16_t port, bool is_core) const {
+  std::vector<Found> members;
+  members.reserve(pods_.size());
+  for (const auto& [name, member] : pods_) {
+    members.push_back(member);
+    members.back().port = port;
+    members.back().is_core = is_core;
+  }
+  return members;
+}
+
+}  // namespace pulse

@@ -1,0 +1,430 @@
+#include "daemon/health/metrics.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <initializer_list>
+#include <string_view>
+#include <vector>
+
+#include "shm/record/leadership.h"
+#include "shm/segment/names.h"
+#include "src/base/utf8.h"
+
+namespace pulse {
+
+namespace {
+
+struct Label {
+  std::string_view name;
+  std::string_view value;
+};
+using Labels = std::initializer_list<Label>;
+
+// A span of time, shown in seconds: exactly, and without floating point, whose tables would be most of what this page
+// costs in memory.
+struct Seconds {
+  explicit Seconds(int64_t span_ns) : ns(std::max<int64_t>(0, span_ns)) {}
+  int64_t ns;
+};
+
+// A number as text.
+class Digits {
+ public:
+  template <class Integer>
+  explicit Digits(Integer value) : end_(std::to_chars(digits_, digits_ + sizeof digits_, value).ptr) {}
+  explicit Digits(bool value) : Digits(value ? 1 : 0) {}
+  explicit Digits(Seconds span) : Digits(span.ns / kSecond) {
+    int64_t rest = span.ns % kSecond;
+    if (rest != 0) *end_++ = '.';
+    for (int64_t digit = kSecond / 10; rest != 0; digit /= 10) {
+      *end_++ = static_cast<char>('0' + rest / digit);
+      rest %= digit;
+    }
+  }
+  std::string_view text() const { return {digits_, static_cast<size_t>(end_ - digits_)}; }
+
+ private:
+  static constexpr int64_t kSecond = 1'000'000'000;
+  char digits_[32];
+  char* end_;
+};
+
+// Builds the text, one metric family after the other.
+class Exposition {
+ public:
+  Exposition() { out_.reserve(16 * 1024); }
+
+  // Begins a family; its samples follow. `help` is a plain text without backslashes and line ends.
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    add({"# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n"});
+  }
+
+  template <class Number>
+  void sample(Labels labels, Number value, std::string_view suffix = "") {
+    add({name_, suffix});
+    char separator = '{';
+    for (const Label& label : labels) {
+      out_ += separator;
+      add({label.name, "=\""});
+      add_value(label.value);
+      out_ += '"';
+      separator = ',';
+    }
+    if (labels.size() != 0) out_ += '}';
+    add({" ", Digits(value).text(), "\n"});
+  }
+
+  template <class Number>
+  void gauge(std::string_view name, std::string_view help, Number value) {
+    family(name, "gauge", help);
+    sample({}, value);
+  }
+
+  void counter(std::string_view name, std::string_view help, uint64_t value) {
+    family(name, "counter", help);
+    sample({}, value);
+  }
+
+  // How long `stamp_ns` is ago; nothing for never.
+  void age(std::string_view name, std::string_view help, int64_t stamp_ns, int64_t now_ns) {
+    if (stamp_ns != 0) gauge(name, help, Seconds(now_ns - stamp_ns));
+  }
+
+  // One sample for each of `all`, 1 for the one that is `present` and 0 for the others.
+  template <class Enum, size_t N>
+  void set(std::string_view name, std::string_view help, std::string_view label, const std::array<Enum, N>& all,
+           Enum present) {
+    family(name, "gauge", help);
+    for (const Enum each : all) sample({{label, pulse::name(each)}}, each == present);
+  }
+
+  std::string take() { return std::move(out_); }
+
+ private:
+  void add(std::initializer_list<std::string_view> pieces) {
+    for (const std::string_view piece : pieces) out_ += piece;
+  }
+
+  // Prometheus refuses a whole answer that has one byte which isn't UTF-8.
+  void add_value(std::string_view text) {
+    while (!text.empty()) {
+      const size_t length = utf8_length(text);
+      if (text[0] == '\\' || text[0] == '"') out_ += '\\';
+      // U+FFFD stands for what isn't UTF-8.
+      add({length == 0 ? "\xEF\xBF\xBD" : text[0] == '\n' ? "\\n" : text.substr(0, length)});
+      text.remove_prefix(std::max<size_t>(1, length));
+    }
+  }
+
+  std::string out_;
+  std::string_view name_;
+};
+
+// Below: one function for each group of metrics, then the list of all groups.
+
+void about_daemon(Exposition& out, const MetricsInput& input) {
+  out.family("proxysql_pulse_build_info", "gauge", "Always 1; the version of proxysql-pulsed.");
+  out.sample({{"version", PULSE_VERSION}}, 1);
+  out.gauge("proxysql_pulse_process_start_time_seconds", "When proxysql-pulsed started, in seconds since 1970.",
+            Seconds(input.started_realtime_ns));
+  out.family("proxysql_pulse_role", "gauge", "1 for the role that this node has.");
+  for (const char* role : {"core", "satellite"}) out.sample({{"role", role}}, input.status.config.role == role);
+}
+
+void health(Exposition& out, const MetricsInput& input) {
+  const Verdict& verdict = input.status.verdict;
+  static constexpr std::array kStates = {State::starting,           State::beating,          State::failing,
+                                         State::admin_unresponsive, State::scheduler_silent, State::draining,
+                                         State::maintenance};
+  out.set("proxysql_pulse_state", "1 for the present state, as the probes report it.", "state", kStates, verdict.state);
+  out.family("proxysql_pulse_probe_passes", "gauge", "1 if the probe answers 200, 0 if it answers 503.");
+  out.sample({{"probe", "started"}}, verdict.started.passes);
+  out.sample({{"probe", "ready"}}, verdict.ready.passes);
+  out.sample({{"probe", "live"}}, verdict.live.passes);
+
+  const StateView& view = input.status.view;
+  out.family("proxysql_pulse_segment", "gauge",
+             "1 for the condition of the state segment; absent: no beat has made it yet.");
+  out.sample({{"condition", "usable"}}, view.problem.empty() && view.absent.empty());
+  out.sample({{"condition", "absent"}}, view.problem.empty() && !view.absent.empty());
+  out.sample({{"condition", "unusable"}}, !view.problem.empty());
+}
+
+void drain(Exposition& out, const MetricsInput& input) {
+  const DrainRecord& record = input.status.view.drain;
+  static constexpr std::array kPhases = {DrainPhase::none,  DrainPhase::lock, DrainPhase::settle, DrainPhase::close,
+                                         DrainPhase::pause, DrainPhase::stop, DrainPhase::ended};
+  static constexpr std::array kOutcomes = {DrainOutcome::stopped, DrainOutcome::drained, DrainOutcome::failed,
+                                           DrainOutcome::undone};
+  const bool in_effect =
+      input.status.verdict.state == State::draining && record.began_ns >= input.status.view.draining_since_ns;
+  out.set("proxysql_pulse_drain_phase",
+          "1 for the phase of the drain that is in effect; none: none is, or it just begins.", "phase", kPhases,
+          in_effect ? static_cast<DrainPhase>(record.phase) : DrainPhase::none);
+  if (record.number == 0) return;
+  out.set("proxysql_pulse_drain_outcome", "1 for what the last drain came to; 0 for all while it runs.", "outcome",
+          kOutcomes, static_cast<DrainOutcome>(record.outcome));
+  if (record.clients < 0) return;
+  out.gauge("proxysql_pulse_drain_clients", "Clients when the last drain last looked; at its end, those that were cut.",
+            record.clients);
+}
+
+void mysql_port(Exposition& out, const MetricsInput& input) {
+  const PortView& port = input.status.port;
+  if (port.known) {
+    out.gauge("proxysql_pulse_mysql_port_answers", "1 if the MySQL port answers.", port.answers);
+    out.age("proxysql_pulse_mysql_port_look_age_seconds", "Since the last look at the MySQL port.", port.looked_at_ns,
+            input.status.now_ns);
+  }
+  if (input.status.clients >= 0) {
+    out.gauge("proxysql_pulse_clients", "Connections of clients to the MySQL port.", input.status.clients);
+  }
+}
+
+void http_server(Exposition& out, const MetricsInput& input) {
+  const HttpCounters& http = input.http;
+  out.counter("proxysql_pulse_http_connections_total", "Connections that the daemon's HTTP server has accepted.",
+              http.accepted);
+  out.gauge("proxysql_pulse_http_open_connections", "Connections to the daemon's HTTP server that are open now.",
+            http.open);
+  out.counter("proxysql_pulse_http_requests_total", "Complete requests to the daemon's HTTP server, of whatever path.",
+              http.requests);
+  out.counter("proxysql_pulse_http_connections_evicted_total",
+              "Connections to the daemon's HTTP server that were closed to make room for others.", http.evicted);
+  out.counter("proxysql_pulse_http_connections_cut_total",
+              "Connections to the daemon's HTTP server that were closed at a deadline, idle ones included.", http.cut);
+}
+
+void beats(Exposition& out, const MetricsInput& input) {
+  const StateView& view = input.status.view;
+  const BeatRecord& record = view.record;
+  out.family("proxysql_pulse_beats_total", "counter",
+             "Beats by outcome; killed_overdue: stuck past the deadline and killed by a later beat.");
+  out.sample({{"outcome", "ok"}}, record.ok);
+  out.sample({{"outcome", "failed"}}, record.failed);
+  out.sample({{"outcome", "timed_out"}}, record.timed_out - record.killed_overdue);
+  out.sample({{"outcome", "killed_overdue"}}, record.killed_overdue);
+  out.sample({{"outcome", "skipped_busy"}}, view.skipped_busy);
+  out.sample({{"outcome", "skipped_backoff"}}, view.skipped_backoff);
+
+  out.family("proxysql_pulse_beat_duration_seconds", "histogram",
+             "How long beats took that weren't skipped, whatever their outcome.");
+  uint64_t count = 0;
+  for (size_t i = 0; i < record.durations.size(); ++i) {
+    count += record.durations[i];
+    const bool bounded = i < kDurationBoundsNs.size();
+    const Digits bound(Seconds(bounded ? kDurationBoundsNs[i] : 0));
+    out.sample({{"le", bounded ? bound.text() : "+Inf"}}, count, "_bucket");
+  }
+  out.sample({}, Seconds(record.duration_ns), "_sum");
+  out.sample({}, count, "_count");
+
+  out.age("proxysql_pulse_heartbeat_age_seconds", "Since the last beat, also a skipped one.", view.last_beat_ns,
+          input.status.now_ns);
+  out.age("proxysql_pulse_last_ok_age_seconds", "Since the last beat that went through.", record.last_ok_ns,
+          input.status.now_ns);
+}
+
+void failures(Exposition& out, const MetricsInput& input) {
+  const BeatRecord& record = input.status.view.record;
+  const int64_t now_ns = input.status.now_ns;
+  const auto since = [now_ns](int64_t stamp_ns) { return Seconds(stamp_ns == 0 ? 0 : now_ns - stamp_ns); };
+  out.gauge("proxysql_pulse_consecutive_failures", "Beats in a row that failed or timed out.",
+            record.consecutive_failures);
+  out.gauge("proxysql_pulse_failing_seconds",
+            "Since the first beat of the present row of failures and timeouts; 0: none.",
+            since(record.failing_since_ns));
+  out.gauge("proxysql_pulse_consecutive_timeouts", "Beats in a row that timed out.", record.consecutive_timeouts);
+  out.gauge("proxysql_pulse_wedged_seconds", "Since the first beat of the present row of timeouts; 0: none.",
+            since(record.wedged_since_ns));
+  out.gauge("proxysql_pulse_backoff_remaining_seconds", "Until back-off lets a beat try again; 0: the next one may.",
+            Seconds(record.next_attempt_ns == 0 ? 0 : record.next_attempt_ns - now_ns));
+}
+
+void proxysql(Exposition& out, const MetricsInput& input) {
+  const Observation& seen = input.status.view.observation;
+  const int64_t now_ns = input.status.now_ns;
+  if (seen.at_ns == 0) return;
+  out.age("proxysql_pulse_observation_age_seconds", "Since a beat last saw ProxySQL.", seen.at_ns, now_ns);
+  out.gauge("proxysql_pulse_configured", "1 if ProxySQL has received a configuration, from a core or its file.",
+            seen.configured != 0);
+  out.gauge("proxysql_pulse_live_cores", "Rows of proxysql_servers that ProxySQL's own checks reach.", seen.live_peers);
+  out.gauge("proxysql_pulse_proxysql_servers", "Rows of proxysql_servers, in memory or at runtime.", seen.peers_count);
+  if (seen.globals_ns == 0) return;
+  out.age("proxysql_pulse_globals_age_seconds",
+          "Since a beat last saw ProxySQL's version, uptime, clients and backends; usually up to 10.", seen.globals_ns,
+          now_ns);
+  out.family("proxysql_pulse_proxysql_info", "gauge", "Always 1; the version of ProxySQL.");
+  out.sample({{"version", text(seen.version)}}, 1);
+  out.gauge("proxysql_pulse_proxysql_uptime_seconds", "ProxySQL's uptime when it was last seen.",
+            Seconds(seen.globals_ns - seen.proxysql_started_ns));
+  out.gauge("proxysql_pulse_listener_paused", "1 after PROXYSQL PAUSE.", seen.listener_paused != 0);
+}
+
+void backends(Exposition& out, const MetricsInput& input) {
+  const Observation& seen = input.status.view.observation;
+  if (seen.globals_ns == 0) return;
+  out.family("proxysql_pulse_backends", "gauge",
+             "Rows of runtime_mysql_servers by status; offline: OFFLINE_SOFT and OFFLINE_HARD.");
+  out.sample({{"status", "online"}}, seen.backends_online);
+  out.sample({{"status", "shunned"}}, seen.backends_shunned);
+  out.sample({{"status", "offline"}}, seen.backends_offline);
+
+  const Hostgroups& hostgroups = input.status.view.hostgroups;
+  const uint32_t shown = std::min<uint32_t>(hostgroups.count, kHostgroups);
+  if (hostgroups.at_ns == 0) return;
+  out.family("proxysql_pulse_hostgroup_backends", "gauge",
+             "Rows of runtime_mysql_servers by hostgroup and status, of the 64 hostgroups with the lowest numbers.");
+  for (uint32_t i = 0; i < shown; ++i) {
+    const Hostgroup& hostgroup = hostgroups.hostgroups[i];
+    const std::string id = std::to_string(hostgroup.id);
+    out.sample({{"hostgroup", id}, {"status", "online"}}, hostgroup.online);
+    out.sample({{"hostgroup", id}, {"status", "shunned"}}, hostgroup.shunned);
+    out.sample({{"hostgroup", id}, {"status", "offline"}}, hostgroup.offline);
+  }
+  out.gauge("proxysql_pulse_hostgroups", "Hostgroups with backends, all of them.", hostgroups.count);
+  out.gauge("proxysql_pulse_hostgroups_without_online", "Hostgroups none of whose backends is ONLINE, of all.",
+            hostgroups.without_online);
+  out.gauge("proxysql_pulse_hostgroups_left_out", "Hostgroups beyond the 64 that have metrics of their own.",
+            hostgroups.count - shown);
+}
+
+void modules(Exposition& out, const MetricsInput& input) {
+  const Observation& seen = input.status.view.observation;
+  const uint32_t count = std::min<uint32_t>(seen.modules_count, kModules);
+  if (count == 0) return;
+  out.family("proxysql_pulse_module_differing_cores", "gauge",
+             "Live cores whose checksum of the module differs from this node's.");
+  for (uint32_t i = 0; i < count; ++i) {
+    out.sample({{"module", text(seen.modules[i].name)}}, seen.modules[i].differing_peers);
+  }
+  // Up to the last look: whether it still differs isn't known after that.
+  out.family("proxysql_pulse_module_differs_seconds", "gauge",
+             "For how long the module had differed when ProxySQL was last seen; 0: it didn't.");
+  for (uint32_t i = 0; i < count; ++i) {
+    const Module& module = seen.modules[i];
+    const Seconds span(module.differs_since_ns == 0 ? 0 : seen.at_ns - module.differs_since_ns);
+    out.sample({{"module", text(module.name)}}, span);
+  }
+}
+
+void authority(Exposition& out, const MetricsInput& input) {
+  if (!input.status.config.is_core()) return;
+  const CoreRecord& core = input.status.view.core;
+  static constexpr std::array kStandings = {Standing::undecided, Standing::authority, Standing::aside};
+  out.set("proxysql_pulse_authority", "A core: 1 for whether its configuration file is the authority in this boot.",
+          "standing", kStandings, static_cast<Standing>(core.standing));
+  out.gauge("proxysql_pulse_authority_waiting", "A core: 1 while modules of its file are still to be loaded.",
+            core.waiting != 0);
+}
+
+void discovery(Exposition& out, const MetricsInput& input) {
+  const Discovery& state = input.status.view.discovery;
+  const auto source = static_cast<Source>(state.source);
+  if (source == Source::none) return;
+  out.family("proxysql_pulse_discovery_info", "gauge", "Always 1; where the list of members comes from.");
+  out.sample({{"source", name(source)}}, 1);
+  out.age("proxysql_pulse_discovery_age_seconds", "Since the list of members was last known to be right.", state.ok_ns,
+          input.status.now_ns);
+  out.gauge("proxysql_pulse_discovery_failing", "1 if the last look of discovery failed.", state.failing_since_ns != 0);
+  out.counter("proxysql_pulse_discovery_failures_total", "Failed looks of discovery.", state.failures);
+  out.gauge("proxysql_pulse_members_left_out", "Members that the list has no room for: beats then leave membership be.",
+            state.members_left_out);
+}
+
+void members(Exposition& out, const MetricsInput& input) {
+  if (!input.status.view.members) return;
+  const Members& list = *input.status.view.members;
+  const Observation& seen = input.status.view.observation;
+  uint64_t all[2] = {}, ready[2] = {}, in_table = 0, live = 0;
+  for (uint32_t i = 0; i < std::min<uint32_t>(list.count, kMembers); ++i) {
+    const Member& member = list.members[i];
+    const size_t role = member.is_core != 0 ? 0 : 1;
+    ++all[role];
+    if (member.ready != 0) ++ready[role];
+    const Peer* const peer = role == 0 ? find_peer(seen, member) : nullptr;
+    if (peer != nullptr) ++in_table;
+    if (peer != nullptr && peer->live != 0) ++live;
+  }
+  out.family("proxysql_pulse_members", "gauge", "Discovered members of the cluster by role.");
+  out.sample({{"role", "core"}}, all[0]);
+  out.sample({{"role", "satellite"}}, all[1]);
+  out.family("proxysql_pulse_members_ready", "gauge",
+             "Discovered members that are ready; where the source doesn't say, all are.");
+  out.sample({{"role", "core"}}, ready[0]);
+  out.sample({{"role", "satellite"}}, ready[1]);
+  if (seen.at_ns == 0 || seen.peers_count > kPeers) return;  // which rows there are isn't known
+  out.family("proxysql_pulse_members_in_proxysql_servers", "gauge",
+             "Discovered cores that have a row in proxysql_servers; no sample if it has more than 16 rows.");
+  out.sample({{"role", "core"}}, in_table);
+  out.family("proxysql_pulse_members_live", "gauge",
+             "Discovered cores that ProxySQL's own checks reach; no sample if proxysql_servers has more than 16 rows.");
+  out.sample({{"role", "core"}}, live);
+}
+
+void leader(Exposition& out, const MetricsInput& input) {
+  const LeaderState& state = input.status.view.leader;
+  if (static_cast<LeaderMode>(state.mode) == LeaderMode::none) return;
+  const Leadership now = leadership(state, state.boot_id, input.status.now_ns);
+  out.gauge("proxysql_pulse_leader", "1 if this node is the leader of the nodes of its role.", now.is_self);
+  out.gauge("proxysql_pulse_leader_known", "1 if it is known who the leader is.", now.is_self || now.other_leads);
+}
+
+// Its label is not "job", which Prometheus has for itself.
+void jobs(Exposition& out, const MetricsInput& input) {
+  const std::vector<JobView>& list = input.status.view.jobs;
+  const int64_t now_ns = input.status.now_ns;
+  if (list.empty()) return;
+  const auto each = [&](std::string_view family, std::string_view help, auto value) {
+    out.family(family, "gauge", help);
+    for (const JobView& job : list) out.sample({{"name", text(job.state.name)}}, value(job));
+  };
+  out.family("proxysql_pulse_job_runs_total", "counter",
+             "Runs of each job by outcome; skipped_busy, skipped_not_leader: starts that came to no run.");
+  for (const JobView& job : list) {
+    const std::string_view name = text(job.state.name);
+    for (size_t i = 1; i < kJobOutcomes; ++i) {
+      out.sample({{"name", name}, {"outcome", pulse::name(static_cast<JobOutcome>(i))}}, job.state.outcomes[i]);
+    }
+    out.sample({{"name", name}, {"outcome", "skipped_busy"}}, job.skipped_busy);
+    out.sample({{"name", name}, {"outcome", "skipped_not_leader"}}, job.skipped_not_leader);
+  }
+  each("proxysql_pulse_job_running", "1 while the job runs.", [](const JobView& job) { return job.running; });
+  each("proxysql_pulse_job_leader_only", "1 if the job, as last started, is for the leader alone.",
+       [](const JobView& job) { return job.state.leader_only != 0; });
+  each("proxysql_pulse_job_consecutive_failures",
+       "Runs of the job in a row that failed; those that were stopped or lost the leader aside.",
+       [](const JobView& job) { return job.state.consecutive_failures; });
+  out.family("proxysql_pulse_job_last_duration_seconds", "gauge", "How long the job's last run took that has ended.");
+  for (const JobView& job : list) {
+    if (job.state.ended_run != 0) out.sample({{"name", text(job.state.name)}}, Seconds(job.state.duration_ns));
+  }
+  out.family("proxysql_pulse_job_last_ok_age_seconds", "gauge",
+             "Since the job's last good run ended; no sample if there was none since the machine's boot.");
+  for (const JobView& job : list) {
+    if (job.state.last_ok_ns != 0) out.sample({{"name", text(job.state.name)}}, Seconds(now_ns - job.state.last_ok_ns));
+  }
+}
+
+static_assert(kHostgroups == 64 && kPeers == 16, "help texts name these numbers");
+
+using Group = void (*)(Exposition&, const MetricsInput&);
+constexpr Group kAlways[] = {about_daemon, health, drain, mysql_port, http_server};
+constexpr Group kFromTheSegment[] = {beats,     failures,  proxysql, backends, modules,
+                                     authority, discovery, members,  leader,   jobs};
+
+}  // namespace
+
+std::string render_metrics(const MetricsInput& input) {
+  Exposition out;
+  for (const Group group : kAlways) group(out, input);
+  const StateView& view = input.status.view;
+  if (view.problem.empty() && view.absent.empty()) {
+    for (const Group group : kFromTheSegment) group(out, input);
+  }
+  return out.take();
+}
+
+}  // namespace pulse

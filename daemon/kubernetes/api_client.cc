@@ -1,0 +1,315 @@
+#include "daemon/kubernetes/api_client.h"
+
+#include <fcntl.h>
+#include <httplib.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "daemon/discovery/pods.h"
+#include "src/base/unique_fd.h"
+
+namespace pulse {
+
+namespace {
+
+constexpr std::chrono::seconds kConnectWithin{5};
+constexpr size_t kMostErrorBody = 64 * 1024;
+constexpr size_t kMostObject = 1 << 20;
+
+// A connection that has died without a word is noticed within half a minute, not only when the watch is due to end.
+void set_keepalive(int socket) {
+  const auto set = [socket](int level, int option, int value) {
+    ::setsockopt(socket, level, option, &value, sizeof value);
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 10);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
+}
+
+// cpp-httplib says only that connecting failed. Looked up and connected once more, the system says why.
+std::string why_not_connected(const ApiServer& server) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  const std::string port = std::to_string(server.port);
+  if (const int error = ::getaddrinfo(server.host.c_str(), port.c_str(), &hints, &list); error != 0) {
+    return "look up " + server.host + ": " + (error == EAI_SYSTEM ? std::strerror(errno) : ::gai_strerror(error));
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, ::freeaddrinfo);
+  const UniqueFd fd(::socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return std::string("socket: ") + std::strerror(errno);
+  if (::connect(fd.get(), list->ai_addr, list->ai_addrlen) == 0) return "can't connect";
+  if (errno != EINPROGRESS) return std::string("connect: ") + std::strerror(errno);
+  pollfd event{fd.get(), POLLOUT, 0};
+  if (::poll(&event, 1, 1000) == 0) return "connect: no answer";
+  int error = 0;
+  socklen_t length = sizeof error;
+  ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+  return error == 0 ? "can't connect" : std::string("connect: ") + std::strerror(error);
+}
+
+// Of the first error: later ones come from tidying up after it.
+std::string openssl_reason() {
+  const unsigned long error = ::ERR_peek_error();
+  const char* reason =
+      error == 0 || ERR_GET_REASON(error) == SSL_R_SHUTDOWN_WHILE_IN_INIT ? nullptr : ::ERR_reason_error_string(error);
+  return reason == nullptr ? "" : reason;
+}
+
+bool is_good(int status) { return status == 200 || status == 201; }
+
+std::string seconds_text(std::chrono::seconds span) { return std::to_string(span.count()) + " s"; }
+
+}  // namespace
+
+std::string ApiServer::url() const {
+  const bool brackets = host.find(':') != std::string::npos;
+  return std::string("https://") + (brackets ? "[" : "") + host + (brackets ? "]:" : ":") + std::to_string(port);
+}
+
+Result<ApiServer> parse_api_url(const std::string& url) {
+  const Error refused{"\"" + url + "\" is not https://HOST or https://HOST:PORT"};
+  const std::string scheme = "https://";
+  if (url.rfind(scheme, 0) != 0) return refused;
+  std::string rest = url.substr(scheme.size());
+  if (!rest.empty() && rest.back() == '/') rest.pop_back();
+  ApiServer server;
+  std::string port;
+  if (!rest.empty() && rest.front() == '[') {
+    const size_t close = rest.find(']');
+    if (close == std::string::npos) return refused;
+    server.host = rest.substr(1, close - 1);
+    port = rest.substr(close + 1);
+  } else {
+    const size_t colon = std::min(rest.find(':'), rest.size());
+    server.host = rest.substr(0, colon);
+    port = rest.substr(colon);
+  }
+  const auto bad = [](char c) {
+    return c <= ' ' || c == '/' || c == '?' || c == '#' || c == '@' || c == '[' || c == ']';
+  };
+  if (server.host.empty() || std::any_of(server.host.begin(), server.host.end(), bad)) return refused;
+  if (port.empty()) return server;
+  unsigned number = 0;
+  const auto parsed = std::from_chars(port.data() + 1, port.data() + port.size(), number);
+  if (port.front() != ':' || parsed.ec != std::errc{} || parsed.ptr != port.data() + port.size() || number < 1 ||
+      number > 65'535) {
+    return refused;
+  }
+  server.port = static_cast<uint16_t>(number);
+  return server;
+}
+
+Result<ApiServer> find_api_server(const std::string& configured, const char* service_host, const char* service_port) {
+  if (!configured.empty()) return parse_api_url(configured);
+  if (service_host == nullptr || *service_host == '\0') {
+    return Error{"KUBERNETES_SERVICE_HOST is not set, so this is no pod: set pulse.discovery.kubernetes.api"};
+  }
+  const bool brackets = std::strchr(service_host, ':') != nullptr;
+  return parse_api_url(std::string("https://") + (brackets ? "[" : "") + service_host + (brackets ? "]" : "") +
+                       (service_port == nullptr || *service_port == '\0' ? "" : std::string(":") + service_port));
+}
+
+std::string percent_encode(std::string_view text) {
+  std::string encoded;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~';
+    if (plain) {
+      encoded += c;
+    } else {
+      static constexpr char kDigits[] = "0123456789ABCDEF";
+      const auto byte = static_cast<unsigned char>(c);
+      encoded.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+    }
+  }
+  return encoded;
+}
+
+Result<std::string> read_account_file(const std::string& directory, const std::string& name) {
+  const std::string path = directory + "/" + name;
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return system_error("read " + path, errno);
+  std::string text(256 * 1024, '\0');
+  const ssize_t length = ::read(fd.get(), text.data(), text.size());
+  if (length < 0) return system_error("read " + path, errno);
+  text.resize(static_cast<size_t>(length));
+  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.pop_back();
+  if (text.empty()) return Error{path + " is empty", ENODATA};
+  return text;
+}
+
+struct ApiClient::Connection {
+  explicit Connection(const ApiServer& server) : client(server.host, server.port) {}
+  httplib::SSLClient client;
+  bool used = false;  // a request has gone through on it
+};
+
+ApiClient::ApiClient(ApiServer server, std::string account_directory, std::shared_ptr<SourceReport> report)
+    : server_(std::move(server)), account_(std::move(account_directory)), report_(std::move(report)) {}
+
+ApiClient::~ApiClient() = default;
+
+ApiAnswer ApiClient::get(const std::string& path, std::chrono::seconds whole, const std::string& what,
+                         const std::function<void()>& opened, const std::function<bool(std::string_view)>& receive) {
+  return send({"GET", path, "", kAnswerWithin, whole, what, opened, receive});
+}
+
+ApiAnswer ApiClient::ask(const std::string& method, const std::string& path, const std::string& body,
+                         std::chrono::seconds within, const std::string& what, std::string& received) {
+  received.clear();
+  bool too_large = false;
+  ApiAnswer answer = send({method, path, body, within, within, what, [] {},
+                           [&](std::string_view piece) {
+                             too_large = received.size() + piece.size() > kMostObject;
+                             if (!too_large) received.append(piece);
+                             return !too_large;
+                           }});
+  if (too_large) answer.error = "the answer is larger than " + std::to_string(kMostObject) + " bytes";
+  return answer;
+}
+
+ApiAnswer ApiClient::send(const Request& request) {
+  const auto token = read_account_file(account_, "token");
+  ApiAnswer answer;
+  if (!token) {
+    answer.error = token.error().text;
+    return answer;
+  }
+  if (std::any_of(token->begin(), token->end(), [](char c) { return c <= ' ' || c == 0x7f; })) {
+    answer.error = account_ + "/token is not a token";
+    return answer;
+  }
+  const bool reused = connection_ && connection_->used;
+  answer = attempt(request, *token);
+  // A connection that was kept may have been closed by the server just before: that is no failure of its own.
+  if (reused && answer.status == 0 && !report_->was_cut()) {
+    answer = attempt(request, *token);
+  }
+  report_->nothing_due();
+  return answer;
+}
+
+ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
+  ApiAnswer answer;
+  const std::string silent = "no answer within " + seconds_text(request.answer_within);
+  const std::string slow = "not complete within " + seconds_text(request.whole);
+  report_->expect(request.what + silent, request.answer_within);
+  if (!connection_) {
+    const std::string ca = account_ + "/ca.crt";
+    const UniqueFd readable(::open(ca.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!readable) {
+      answer.error = "read " + ca + ": " + std::strerror(errno);
+      return answer;
+    }
+    connection_ = std::make_unique<Connection>(server_);
+    httplib::SSLClient& client = connection_->client;
+    client.set_ca_cert_path(ca);
+    client.enable_server_certificate_verification(true);
+    client.set_keep_alive(true);
+    client.set_tcp_nodelay(true);
+    client.set_url_encode(false);  // paths come encoded
+    client.set_connection_timeout(kConnectWithin.count());
+    client.set_socket_options([report = report_](socket_t socket) {
+      set_keepalive(socket);
+      report->expect_on(socket);
+    });
+  }
+  httplib::SSLClient& client = connection_->client;
+  client.set_read_timeout((std::max(request.whole, request.answer_within) + std::chrono::seconds(5)).count());
+  client.set_write_timeout(kConnectWithin.count());
+  ::ERR_clear_error();
+
+  const httplib::Headers headers = {{"Authorization", "Bearer " + token},
+                                    {"Accept", "application/json"},
+                                    {"Accept-Encoding", "identity"},
+                                    {"User-Agent", "proxysql-pulsed/" PULSE_VERSION}};
+  std::string error_body;
+  std::string phrase;
+  const auto on_header = [&](const httplib::Response& response) {
+    answer.status = response.status;
+    phrase = response.reason.substr(0, 64);
+    const std::string after = response.get_header_value("Retry-After");
+    unsigned seconds = 0;
+    if (std::from_chars(after.data(), after.data() + after.size(), seconds).ec == std::errc{}) {
+      answer.retry_after = std::chrono::seconds(std::min(seconds, 86'400U));
+    }
+    report_->expect(request.what + slow, request.whole);
+    report_->looked();
+    if (is_good(answer.status)) request.opened();
+    return true;
+  };
+  const auto on_body = [&](const char* data, size_t length, uint64_t, uint64_t) {
+    if (is_good(answer.status)) {
+      answer.stopped = !request.receive({data, length});
+      return !answer.stopped;
+    }
+    error_body.append(data, std::min(length, kMostErrorBody - error_body.size()));
+    return error_body.size() < kMostErrorBody;
+  };
+  const int64_t began = monotonic_ns();
+  httplib::Error failure = httplib::Error::Unknown;
+  std::string thrown;
+  try {
+    httplib::Request sent;
+    sent.method = request.method;
+    sent.path = request.path;
+    sent.headers = headers;
+    sent.body = request.body;
+    if (!request.body.empty()) sent.set_header("Content-Type", "application/json");
+    sent.response_handler = on_header;
+    sent.content_receiver = on_body;
+    failure = client.send(sent).error();
+  } catch (const std::exception& exception) {
+    thrown = exception.what();
+  }
+  const bool whole_answer = failure == httplib::Error::Success;
+  connection_->used = whole_answer;
+  if (whole_answer && is_good(answer.status)) return answer;
+
+  if (answer.status != 0 && !is_good(answer.status)) {
+    const std::string message = parse_status_message(error_body);
+    answer.error =
+        std::to_string(answer.status) + (phrase.empty() ? "" : " " + phrase) + (message.empty() ? "" : ": " + message);
+  } else if (report_->was_cut()) {
+    answer.error = answer.status == 0 ? silent : slow;
+  } else if (!thrown.empty()) {
+    answer.error = thrown;
+  } else if (failure == httplib::Error::Connection || failure == httplib::Error::ConnectionTimeout) {
+    answer.error = failure == httplib::Error::ConnectionTimeout
+                       ? "connect: no answer within " + seconds_text(kConnectWithin)
+                       : why_not_connected(server_);
+  } else if (failure == httplib::Error::SSLConnection) {
+    const std::string reason = openssl_reason();
+    const bool late = nanoseconds(monotonic_ns() - began) >= kConnectWithin;
+    answer.error = "TLS: " + (late              ? "no answer within " + seconds_text(kConnectWithin)
+                              : !reason.empty() ? reason
+                                                : "the server closed the connection");
+  } else if (failure == httplib::Error::SSLLoadingCerts) {
+    const std::string reason = openssl_reason();
+    answer.error = "TLS: " + account_ + "/ca.crt holds no certificate" + (reason.empty() ? "" : ": " + reason);
+  } else if (const std::string name = httplib::to_string(failure); name.rfind("SSLServer", 0) == 0) {
+    const long verified = client.get_openssl_verify_result();
+    answer.error = "TLS: the server's certificate is not accepted: ";
+    answer.error += verified != X509_V_OK ? ::X509_verify_cert_error_string(verified) : "it is not for " + server_.host;
+  } else if (failure == httplib::Error::Read || failure == httplib::Error::Write) {
+    answer.error = answer.status == 0 ? "the connection was closed before an answer came"
+                                      : "the answer ended before it was complete";
+  } else {
+    answer.error = httplib::to_string(failure);
+  }
+  if (!whole_answer) connection_.reset();
+  return answer;
+}
+
+}  // namespace pulse

@@ -1,0 +1,47 @@
+#include "daemon/one_shot/beat_starter.h"
+
+#include <gtest/gtest.h>
+
+namespace pulse {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+Config config(const char* beats, int interval_ms = 5000) {
+  Config config;
+  config.beats = beats;
+  config.interval = milliseconds(interval_ms);
+  return config;
+}
+
+TEST(BeatDue, AlwaysAndNeverAskNobody) {
+  BeatDue always(config("always"), 0), never(config("never"), 0);
+  EXPECT_TRUE(always.is_due(kSecond, kSecond));
+  EXPECT_FALSE(never.is_due(0, 1000 * kSecond));
+}
+
+TEST(BeatDue, SilenceIsThreeIntervalsWithoutSomebodyElsesBeat) {
+  BeatDue due(config("when_silent"), 100 * kSecond);
+  EXPECT_FALSE(due.is_due(0, 115 * kSecond));
+  EXPECT_TRUE(due.is_due(0, 115 * kSecond + 1)) << "none has ever come";
+  EXPECT_FALSE(due.is_due(120 * kSecond, 130 * kSecond)) << "one has";
+  EXPECT_TRUE(due.is_due(120 * kSecond, 136 * kSecond));
+}
+
+TEST(BeatDue, ShortIntervalsWaitAtTheStart) {
+  BeatDue due(config("when_silent", 500), 0);
+  EXPECT_FALSE(due.is_due(0, 10 * kSecond));
+  EXPECT_TRUE(due.is_due(0, 10 * kSecond + 1));
+}
+
+TEST(BeatDue, ItsOwnBeatsDontEndTheSilence) {
+  BeatDue due(config("when_silent"), 0);
+  ASSERT_TRUE(due.is_due(0, 16 * kSecond));
+  due.own_beat(16 * kSecond);
+  EXPECT_TRUE(due.is_due(16 * kSecond, 21 * kSecond)) << "one each interval, not one in three";
+  due.own_beat(21 * kSecond);
+  EXPECT_FALSE(due.is_due(24 * kSecond, 26 * kSecond)) << "the scheduler is back";
+}
+
+}  // namespace
+}  // namespace pulse
