@@ -357,10 +357,10 @@ void members(Exposition& out, const MetricsInput& input) {
   out.sample({{"role", "satellite"}}, ready[1]);
   if (seen.at_ns == 0 || seen.peers_count > kPeers) return;  // which rows there are isn't known
   out.family("proxysql_pulse_members_in_proxysql_servers", "gauge",
-             "Discovered cores that have a row in proxysql_servers; no sample if it has more than 16 rows.");
+             "Discovered cores that have a row in proxysql_servers; no sample if it has more than 64 rows.");
   out.sample({{"role", "core"}}, in_table);
   out.family("proxysql_pulse_members_live", "gauge",
-             "Discovered cores that ProxySQL's own checks reach; no sample if proxysql_servers has more than 16 rows.");
+             "Discovered cores that ProxySQL's own checks reach; no sample if proxysql_servers has more than 64 rows.");
   out.sample({{"role", "core"}}, live);
 }
 
@@ -408,7 +408,7 @@ void jobs(Exposition& out, const MetricsInput& input) {
   }
 }
 
-static_assert(kHostgroups == 64 && kPeers == 16, "help texts name these numbers");
+static_assert(kHostgroups == 64 && kPeers == 64, "help texts name these numbers");
 
 using Group = void (*)(Exposition&, const MetricsInput&);
 constexpr Group kAlways[] = {about_daemon, health, drain, mysql_port, http_server};

@@ -155,7 +155,7 @@ class Planner {
     decide(Standing::authority, "this is the newest core");
   }
 
-  static uint8_t bit(const FileModule& module) { return static_cast<uint8_t>(1U << (&module - file_modules().data())); }
+  static uint32_t bit(const FileModule& module) { return 1U << (&module - file_modules().data()); }
 
   // A beat died while it replaced this module's memory tables. Loaded as they are now, they would be an incident.
   void put_together(const FileModule& module) {
@@ -325,7 +325,7 @@ class Planner {
   const CoreInput& in_;
   const Core* self_;
   CorePlan out_{};
-  uint8_t apart_ = 0;
+  uint32_t apart_ = 0;
   std::string divergence_;
 };
 
@@ -356,7 +356,7 @@ void settle_core(CoreRecord& record, const Plan& plan, const Outcomes& outcomes,
   const std::vector<FileModule>& modules = file_modules();
   for (size_t i = 0; i < modules.size(); ++i) {
     const bool whole = contains(outcomes.loaded, modules[i].name) || contains(outcomes.restored, modules[i].name);
-    if (whole) record.taken_apart &= static_cast<uint8_t>(~(1U << i));
+    if (whole) record.taken_apart &= ~(1U << i);
   }
   if (static_cast<Standing>(record.standing) != Standing::authority) return;
   bool all = true;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "shm/segment/layout_applied.h"
 #include "shm/segment/layout_beat.h"
 #include "shm/segment/layout_drain.h"
 #include "shm/segment/layout_jobs.h"
@@ -19,7 +20,7 @@
 namespace pulse {
 
 inline constexpr uint64_t kMagic = 0x45534C5550515850;  // "PXQPULSE" in memory
-inline constexpr uint32_t kLayoutVersion = 5;
+inline constexpr uint32_t kLayoutVersion = 6;
 
 struct Layout {
   // Written once by the creator, before the file has its name.
@@ -52,6 +53,7 @@ struct Layout {
   Section<Observation> observation;
   Section<CoreRecord> core;
   Section<Hostgroups> hostgroups;
+  Section<Applied> applied;
 
   // Written by the holder of the drain's lock.
   Section<DrainRecord> drain;
@@ -60,6 +62,7 @@ struct Layout {
   Section<Discovery> discovery;
   Section<Members> members;
   Section<LeaderState> leader;
+  Section<PeerReports> peer_reports;
 
   // One of each job, written by its guard.
   std::array<JobSlot, kJobSlots> jobs;

@@ -14,6 +14,7 @@ struct Member {                  // of the cluster, as discovered
   std::array<char, 128> name;    // of the pod; "" where the source knows none
   std::array<char, 48> address;  // numeric, without brackets
   int64_t created_at;            // epoch seconds; 0 where the source doesn't say
+  int64_t revision;              // of the workload's template that made it; 0 where the source doesn't say
   uint32_t port;                 // of the admin interface
   uint8_t is_core;
   uint8_t is_self;
@@ -43,7 +44,8 @@ struct Discovery {
   uint32_t members_left_out;  // more than kMembers
   uint8_t source;
   std::array<uint8_t, 3> unused;
-  std::array<char, 256> error;  // of the last look, "" if it was good
+  std::array<char, 256> error;         // of the last look, "" if it was good
+  std::array<char, 128> no_revisions;  // why the members' revisions aren't known; "" if they are
 };
 
 }  // namespace pulse

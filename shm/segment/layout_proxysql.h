@@ -7,6 +7,9 @@
 
 namespace pulse {
 
+inline constexpr size_t kModules = 24;
+inline constexpr size_t kPeers = 64;
+
 struct Module {  // a row of runtime_checksums_values
   std::array<char, 32> name;
   std::array<char, 24> checksum;
@@ -27,9 +30,6 @@ struct Peer {  // a row of proxysql_servers, in memory or at runtime
   int64_t updated_at;     // epoch seconds of ProxySQL's last good check; 0 if none
   int64_t first_seen_ns;  // by a beat, at runtime; 0 if it isn't there
 };
-
-inline constexpr size_t kModules = 12;
-inline constexpr size_t kPeers = 16;
 
 // What the last good beat saw of its ProxySQL.
 struct Observation {
@@ -89,9 +89,9 @@ struct CoreRecord {
   int64_t proxysql_started_ns;  // the boot that this is about; a second or two off
   int64_t newest_created_at;    // epoch seconds, of all cores ever seen in a list of members
   uint8_t standing;
-  uint8_t waiting;      // the file's modules are to be loaded and not all were
-  uint8_t taken_apart;  // one bit a module: its memory tables were being replaced when this was published
-  uint8_t unused;
+  uint8_t waiting;  // the file's modules are to be loaded and not all were
+  std::array<uint8_t, 2> unused;
+  uint32_t taken_apart;  // one bit a module: its memory tables were being replaced when this was published
   uint32_t stamps_count;
   std::array<char, 256> reason;  // of the standing
   std::array<Stamp, kModules> stamps;
