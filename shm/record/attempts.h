@@ -1,5 +1,5 @@
-// What a row of attempts comes to: outcomes, back-off, history. Pure; the segment's holder and every reader use the
-// same functions, so that a beat that died without a word counts the same for both.
+// What a row of attempts comes to: outcomes, back-off, history. Pure. The lock's holder and every reader use the same
+// functions. So a beat that died without a word counts the same for both.
 #pragma once
 
 #include <cstdint>
@@ -47,14 +47,13 @@ void fold(BeatRecord& record, const AttemptEnd& end, const BackoffPolicy& policy
 // Whether `attempt` began and is neither in the record nor known to have ended.
 bool is_open(const BeatRecord& record, const Attempt& attempt, const Marks& marks);
 
-// Folds in an attempt that ended without a record of its own: its timer's handler or its killer left an end mark, or
-// (with `holder_gone`: the caller holds the lock, so nobody else does) it died. Does nothing for an attempt that is
-// already in the record or still runs. Returns whether it folded one.
+// Folds in an attempt that ended without a record of its own. Either its timer's handler or its killer left an end
+// mark, or the attempt died. Only a caller that holds the lock can know the latter, and passes `holder_gone`. Does
+// nothing for an attempt that is already in the record or still runs. Returns whether it folded one.
 bool fold_unrecorded(BeatRecord& record, const Attempt& attempt, const Marks& marks, const BackoffPolicy& policy,
                      int64_t now_ns, bool holder_gone);
 
-// What of a record outlives a boot of the machine: the counts. Stamps mean nothing any more, nor does any row of
-// failures.
+// What of a record outlives a boot of the machine: the counts. Instants and rows of failures mean nothing any more.
 BeatRecord counts_of(const BeatRecord& record);
 
 // What back-off allows at this moment.
@@ -66,9 +65,10 @@ struct ParentThreads {
   uint32_t threads = 0;
 };
 
-// Decides whether a beat may make an attempt. While held back it watches the threads of the parent (ProxySQL): each
-// abandoned attempt has left one there and all go when the wedge ends, so a drop by as many as there were timeouts in
-// a row admits an attempt at once. Keeps the highest count in the record.
+// Decides whether a beat may make an attempt. A beat that is held back watches the threads of the parent (ProxySQL).
+// Each abandoned attempt has left one thread there, and all of them go when the admin interface answers again. So an
+// attempt is admitted at once when as many threads have gone as there were timeouts in a row. Keeps the highest count
+// in the record.
 Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent);
 
 }  // namespace pulse

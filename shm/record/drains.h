@@ -8,12 +8,12 @@
 
 namespace pulse {
 
-// Whether a drain is in effect. `port_answers_since_ns` is 0 while the MySQL port doesn't answer: one that answers only
-// since after ProxySQL was stopped belongs to another ProxySQL.
+// Whether a drain is in effect. `port_answers_since_ns` is 0 while the MySQL port doesn't answer. A port that has
+// answered only since ProxySQL was stopped belongs to another ProxySQL.
 bool is_draining(int64_t draining_since_ns, const DrainRecord& record, int64_t port_answers_since_ns);
 
-// Whether the process of that drain may still be at work, a little beyond its deadline included: by its record, or, if
-// it hasn't written one, by the timeout that is configured.
+// Whether the process of that drain may still be at work, a little beyond its deadline included. Its record says so; if
+// the drain hasn't written one, the configured timeout does.
 bool may_be_at_work(int64_t draining_since_ns, const DrainRecord& record, milliseconds timeout, int64_t now_ns);
 
 // What a beat makes of a drain that it finds in the segment and that no process works on.

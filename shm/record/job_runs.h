@@ -37,13 +37,13 @@ struct JobEnd {
 // The next run begins. What ran before must have been folded in.
 void begin_run(JobState& state, const JobBegin& begin);
 
-// The run ends. One that was stopped, or whose node lost leadership, neither is a failure nor ends a row of them.
+// The run ends. A run that was stopped, or whose node lost leadership, is no failure and ends no row of failures.
 void end_run(JobState& state, const JobEnd& end);
 
 // Folds in a run that ended without a record of its own: its guard's timer left a mark, or the machine was booted
-// since, or the guard is gone. `guard_gone`: the caller holds the job's lock, so nobody else does; a reader, who can't
-// know, passes false and takes a guard for gone that is well past its deadline. Returns whether it folded one in.
-// `boot_id` is the machine's present boot.
+// since, or the guard is gone. `guard_gone` means that the caller holds the job's lock, so nobody else does. A reader
+// can't know that and passes false; a guard that is well past its deadline then counts as gone. Returns whether it
+// folded one in. `boot_id` is the machine's present boot.
 bool fold_unended(JobState& state, uint64_t end_mark, int64_t marked_ns, uint64_t boot_id, int64_t now_ns,
                   bool guard_gone);
 

@@ -30,10 +30,10 @@ struct Layout {
   int64_t created_realtime_ns;
 
   // Plain words, any process.
-  std::atomic<uint64_t> boot_id;                 // of the machine: stamps of another boot mean nothing
-  std::atomic<int64_t> last_beat_ns;             // any beat, also one that was skipped: the scheduler is alive
-  std::atomic<uint64_t> config_identity;         // of the file that was read and names this segment; see config.h
-  std::atomic<uint64_t> config_path;             // a hash of that file's name alone
+  std::atomic<uint64_t> boot_id;          // of the machine: stamps of another boot mean nothing
+  std::atomic<int64_t> last_beat_ns;      // any beat, also one that was skipped: the scheduler is alive
+  std::atomic<uint64_t> config_identity;  // of the file that was read and names this segment; see config_identity()
+  std::atomic<uint64_t> config_path;      // a hash of that file's name alone
   std::atomic<int64_t> maintenance_realtime_ns;  // since when; 0: off
   std::atomic<int64_t> draining_since_ns;  // announced by whoever drains, before anything else is done; 0: not draining
   std::atomic<uint64_t> resync_requested;

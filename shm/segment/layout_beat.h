@@ -16,8 +16,8 @@ enum class Outcome : uint8_t {
   overdue,    // past its own deadline and still there: killed by a later beat
 };
 
-// The process that holds the lock (a beat, or a command that excludes beats), so that one stuck past its deadline can
-// be told from any other process and killed.
+// The process that holds the lock: a beat, or a command that excludes beats. A holder that is stuck past its deadline
+// can be told from any other process by this, and killed.
 struct Holder {
   int64_t pid;
   int64_t began_ns;  // a process of this pid that started later is another one
@@ -42,8 +42,8 @@ struct Ended {  // one line of the history
 
 inline constexpr size_t kHistory = 32;
 
-// The durations of attempts are counted in buckets: each bucket up to its bound, the bound included, and one more for
-// what is longer than all.
+// The durations of attempts are counted in buckets. Each bucket goes up to its bound, the bound included. One more
+// bucket has what is longer than all bounds.
 inline constexpr std::array<int64_t, 12> kDurationBoundsNs = {
     2'500'000,   5'000'000,   10'000'000,    25'000'000,    50'000'000,    100'000'000,
     250'000'000, 500'000'000, 1'000'000'000, 2'500'000'000, 5'000'000'000, 10'000'000'000};
@@ -64,7 +64,8 @@ struct BeatRecord {
   uint32_t consecutive_timeouts;
   uint32_t interval_ms;  // what back-off and silence are reckoned by; 0 until a configuration was read
   uint32_t backoff_max_ms;
-  // Back-off watches ProxySQL's threads: each abandoned attempt leaves one, all go when the wedge ends.
+  // Back-off watches ProxySQL's threads: each abandoned attempt leaves one until the admin
+  // interface answers again.
   int64_t parent_pid;
   int64_t parent_start_ticks;
   uint32_t parent_threads_most;

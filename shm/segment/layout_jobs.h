@@ -1,4 +1,4 @@
-// Jobs and leadership as they lie in the state segment; part of shm/layout.h, with the same rules.
+// Jobs and leadership as they lie in the state segment; part of shm/segment/layout.h, with the same rules.
 #pragma once
 
 #include <array>
@@ -67,7 +67,7 @@ enum class LeaderMode : uint8_t { none, lease, lowest };
 // Who leads the nodes of this role. Written by the daemon.
 struct LeaderState {
   uint64_t boot_id;
-  int64_t valid_until_ns;  // this node is the leader until then, whoever renews it or not; 0: it isn't
+  int64_t valid_until_ns;  // this node is the leader until then, renewed or not; 0: it isn't
   int64_t handover_ns;     // no other node becomes the leader before; 0: not known
   int64_t renewed_ns;      // when it was last known who leads
   int64_t failing_since_ns;

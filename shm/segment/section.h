@@ -19,7 +19,7 @@ struct SharedMemory {
   static void fence(std::memory_order order) { std::atomic_thread_fence(order); }
 };
 
-// The writer fills the copy that nobody is told to read, then names it current with one store; so a writer that is
+// The writer fills the copy that nobody is told to read, then names it current with one store. So a writer that is
 // killed half-way has changed nothing, and no reader ever waits. The payload moves as relaxed atomic words: a plain
 // memcpy would be a data race. All zero bytes are a valid Section whose value is a T of zero bytes.
 template <class T, class Memory = SharedMemory>

@@ -30,14 +30,14 @@ struct Policy {
   int64_t interval_ns = 5'000'000'000;
   int64_t backoff_max_ns = 30'000'000'000;
   int64_t mysql_dead_after_ns = 10'000'000'000;
-  int64_t live_after_ns = 0;                        // 0: a wedge never fails liveness
+  int64_t live_after_ns = 0;                        // 0: an unresponsive admin interface never fails liveness
   int64_t live_stagger_ns = 0;                      // this host's own part of the stagger, added to live_after
   std::chrono::milliseconds drain_timeout{25'000};  // of one without a record of its own
   BackoffPolicy backoff() const { return {interval_ns, backoff_max_ns}; }
 };
 
 // The policy of a configuration on the host of this name: the stagger is the same at each start and differs from
-// host to host, so that a fleet-wide wedge doesn't restart every pod at once.
+// host to host, so that pods whose admin interfaces are all unresponsive don't restart at once.
 Policy make_policy(const Config& config, const std::string& host_name);
 
 struct Probe {

@@ -55,7 +55,7 @@ void read_hostgroups(const Segment& segment, uint64_t boot_id, StateView& view);
 // ProxySQL's row of a member; null if it has none, as far as the observation holds rows.
 const Peer* find_peer(const Observation& seen, const Member& member);
 
-// Readiness is 503 from on until off; on again keeps since when it is.
+// Readiness is 503 from on until off. A second "on" keeps the instant of the first.
 void switch_maintenance(Layout& layout, bool on);
 // Adds the jobs and the leader to `view`, 10 KB. If they can't be read, `view` stays as it is.
 void read_jobs(const Segment& segment, uint64_t boot_id, int64_t now_ns, StateView& view);

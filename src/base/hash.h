@@ -1,4 +1,4 @@
-// FNV-1a, for identities that must be the same in every process: std::hash promises that to none.
+// FNV-1a, for identities that must be the same in every process. std::hash doesn't promise that.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Text of a proxysql.cnf on its way to libconfig, which finds the same in the same lines.
+// Text of a proxysql.cnf on its way to libconfig. The changed text says the same in the same lines.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// What the kernel's socket table says about one local TCP port, in this network namespace. Nobody is connected to, and
-// the program behind the port notices nothing.
+// What the kernel's socket table says about one local TCP port, in this network namespace. Reading it makes no
+// connection, and the program behind the port notices nothing.
 #pragma once
 
 #include <cstdint>

@@ -2,8 +2,30 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <sstream>
 
 namespace pulse::bench {
+
+namespace {
+
+constexpr size_t kLineWidth = 120;
+
+// `text` after `mark`, in lines of at most kLineWidth unless a word is longer; what follows the first line is indented
+// by the mark's width.
+std::string wrapped(const std::string& mark, const std::string& text) {
+  std::string lines, line = mark, word;
+  std::istringstream words(text);
+  while (words >> word) {
+    if (line.size() > mark.size() && line.size() + 1 + word.size() > kLineWidth) {
+      lines += line + "\n";
+      line.assign(mark.size(), ' ');
+    }
+    line += (line.size() > mark.size() ? " " : "") + word;
+  }
+  return lines + line + "\n";
+}
+
+}  // namespace
 
 std::string number(double value, int decimals, const std::string& unit) {
   char text[64];
@@ -30,22 +52,38 @@ std::string Report::verdict(bool met, const std::string& what) {
   return met ? "met" : "MISSED";
 }
 
+void Report::paragraph(const std::string& text) { body_ += wrapped("", text) + "\n"; }
+
+void Report::item(const std::string& text) { body_ += wrapped("- ", text); }
+
 void Report::table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths(rows.front().size(), 3);
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
+  for (size_t from = 1; from < widths.size();) {
+    size_t to = from, width = widths[0] + 4;
+    while (to < widths.size() && (to == from || width + widths[to] + 3 <= kLineWidth)) width += widths[to++] + 3;
+    add_columns(rows, widths, from, to);
+    from = to;
+  }
+}
+
+void Report::add_columns(const std::vector<std::vector<std::string>>& rows, const std::vector<size_t>& widths,
+                         size_t from, size_t to) {
+  const auto add_cell = [&](const std::vector<std::string>& row, size_t i) {
+    const std::string text = i < row.size() ? row[i] : "";
+    const std::string padding(widths[i] - text.size(), ' ');
+    body_ += "| " + (i == 0 ? text + padding : padding + text) + " ";
+  };
   const auto add_line = [&](const std::vector<std::string>& row) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string padding(widths[i] - row[i].size(), ' ');
-      body_ += "| " + (i == 0 ? row[i] + padding : padding + row[i]) + " ";
-    }
+    add_cell(row, 0);
+    for (size_t i = from; i < to; ++i) add_cell(row, i);
     body_ += "|\n";
   };
   add_line(rows.front());
-  for (size_t i = 0; i < widths.size(); ++i) {
-    body_ += i == 0 ? "|" + std::string(widths[i] + 2, '-') : "|" + std::string(widths[i] + 1, '-') + ":";
-  }
+  body_ += "|" + std::string(widths[0] + 2, '-');
+  for (size_t i = from; i < to; ++i) body_ += "|" + std::string(widths[i] + 1, '-') + ":";
   body_ += "|\n";
   for (size_t i = 1; i < rows.size(); ++i) add_line(rows[i]);
   body_ += "\n";

@@ -20,13 +20,15 @@ std::string show_ms(const Spread& spread_us);
 class Report {
  public:
   void heading(const std::string& text) { body_ += "## " + text + "\n\n"; }
-  void paragraph(const std::string& text) { body_ += text + "\n\n"; }
-  void item(const std::string& text) { body_ += "- " + text + "\n"; }
+  // Both wrap at 120 columns.
+  void paragraph(const std::string& text);
+  void item(const std::string& text);
 
   // A cell for a bar: "met" or "MISSED", counted.
   std::string verdict(bool met, const std::string& what);
 
-  // The first row is the header; the first column is text, the others are numbers.
+  // The first row is the header; the first column is text, the others are numbers. Columns that have no room in a line
+  // of 120 go into a second table, after the first column again.
   void table(const std::vector<std::vector<std::string>>& rows);
 
   const std::string& text() const { return body_; }
@@ -34,6 +36,10 @@ class Report {
   const std::vector<std::string>& missed() const { return missed_; }
 
  private:
+  // Adds the first column and those from `from` to before `to`.
+  void add_columns(const std::vector<std::vector<std::string>>& rows, const std::vector<size_t>& widths, size_t from,
+                   size_t to);
+
   std::string body_;
   size_t bars_ = 0;
   std::vector<std::string> missed_;

@@ -11,6 +11,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "tests/temp_dir.h"
 
@@ -158,7 +159,7 @@ class MetricsTest : public ::testing::Test {
     std::string line, name, help, type, labels;
     const std::regex a_label("([a-z]+)=\"");
     const auto finish = [&] {
-      if (!name.empty()) found[name] = "| `" + name + "` | " + type + " | " + labels + "| " + help + " |";
+      if (!name.empty()) found[name] = "- `" + name + "` (" + type + labels + "): " + help;
     };
     while (std::getline(lines, line)) {
       std::smatch parts;
@@ -177,7 +178,7 @@ class MetricsTest : public ::testing::Test {
         for (std::sregex_iterator i(line.begin(), line.end(), a_label), end; i != end; ++i) {
           those += (those.empty() ? "`" : ", `") + (*i)[1].str() + "`";
         }
-        if (!those.empty()) those += " ";
+        if (!those.empty()) those.insert(0, "; ");
         labels = std::max(labels, those);  // of a histogram, those of its buckets
       }
     }
@@ -463,13 +464,20 @@ TEST_F(MetricsTest, PromtoolIsContentInEachState) {
   check("starting");
 }
 
-// The table of docs/metrics.md is what the program says of itself.
+// The lists of docs/metrics.md are what the program says of itself.
 TEST_F(MetricsTest, TheDocumentationListsThemAll) {
   std::set<std::string> documented;
   std::istringstream lines(read_source("docs/metrics.md"));
+  std::string item;  // without the ends of its lines
   for (std::string line; std::getline(lines, line);) {
-    if (line.rfind("| `proxysql_pulse_", 0) == 0) documented.insert(line);
+    if (!item.empty() && line.rfind("  ", 0) == 0) {
+      item += line.substr(1);
+      continue;
+    }
+    if (!item.empty()) documented.insert(std::exchange(item, {}));
+    if (line.rfind("- `proxysql_pulse_", 0) == 0) item = line;
   }
+  if (!item.empty()) documented.insert(item);
   for (const auto& [name, row] : rows()) {
     EXPECT_EQ(1u, documented.erase(row)) << "docs/metrics.md lacks\n" << row;
   }
