@@ -16,6 +16,7 @@
 #include <charconv>
 #include <cstring>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -48,26 +49,49 @@ using Visitor = std::function<void(const Found&)>;
 
 Error timed_out(const std::string& what) { return system_error(what, ETIMEDOUT); }
 
-// Sends the question for one family. The kernel compares idiag_sport itself, before it builds an answer.
-Result<void> ask(int socket, uint8_t family, uint8_t state, uint16_t port, uint32_t sequence) {
+// One question to the kernel: which of its messages asks it, and of which family. Each question makes the kernel walk
+// the whole table of connections, those in TIME_WAIT included. The older message (TCPDIAG_GETSOCK) asks for both
+// families in one walk; sock_diag(7) has no word for that.
+struct Question {
+  uint16_t type;
+  uint8_t family;
+};
+constexpr Question kBothFamilies{TCPDIAG_GETSOCK, AF_UNSPEC};
+constexpr Question kOneFamily[] = {{SOCK_DIAG_BY_FAMILY, AF_INET}, {SOCK_DIAG_BY_FAMILY, AF_INET6}};
+
+template <class Request>
+Result<void> send_request(int socket, uint16_t type, const Request& request, uint32_t sequence) {
   struct {
     nlmsghdr header;
-    inet_diag_req_v2 request;
+    Request request;
   } message{};
   message.header.nlmsg_len = sizeof message;
-  message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  message.header.nlmsg_type = type;
   message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   message.header.nlmsg_seq = sequence;
-  message.request.sdiag_family = family;
-  message.request.sdiag_protocol = IPPROTO_TCP;
-  message.request.idiag_states = 1u << state;
-  message.request.id.idiag_sport = htons(port);
+  message.request = request;
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   const ssize_t sent =
       ::sendto(socket, &message, sizeof message, 0, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
   if (sent < 0) return system_error("ask the kernel's socket table", errno);
   return {};
+}
+
+// The kernel compares idiag_sport itself, before it builds an answer.
+Result<void> ask(int socket, Question question, uint8_t state, uint16_t port, uint32_t sequence) {
+  if (question.type == TCPDIAG_GETSOCK) {
+    inet_diag_req request{};
+    request.idiag_states = 1u << state;
+    request.id.idiag_sport = htons(port);
+    return send_request(socket, question.type, request, sequence);
+  }
+  inet_diag_req_v2 request{};
+  request.sdiag_family = question.family;
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_states = 1u << state;
+  request.id.idiag_sport = htons(port);
+  return send_request(socket, question.type, request, sequence);
 }
 
 struct Progress {
@@ -91,7 +115,8 @@ Result<void> read_messages(const char* data, size_t size, uint32_t sequence, uin
       progress.finished = true;
       return {};
     }
-    if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY || header->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) continue;
+    const bool of_a_socket = header->nlmsg_type == SOCK_DIAG_BY_FAMILY || header->nlmsg_type == TCPDIAG_GETSOCK;
+    if (!of_a_socket || header->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) continue;
     inet_diag_msg found{};
     std::memcpy(&found, NLMSG_DATA(header), sizeof found);
     if (found.id.idiag_sport != htons(port)) continue;
@@ -107,9 +132,9 @@ Result<void> read_messages(const char* data, size_t size, uint32_t sequence, uin
 }
 
 // One question and its whole answer. Returns whether the table stood still.
-Result<bool> dump_once(int socket, uint8_t family, uint8_t state, uint16_t port, uint32_t sequence, Deadline deadline,
-                       const Visitor& visit) {
-  if (auto asked = ask(socket, family, state, port, sequence); !asked) return asked.error();
+Result<bool> dump_once(int socket, Question question, uint8_t state, uint16_t port, uint32_t sequence,
+                       Deadline deadline, const Visitor& visit) {
+  if (auto asked = ask(socket, question, state, port, sequence); !asked) return asked.error();
   Progress progress;
   while (!progress.finished) {
     pollfd waiting{socket, POLLIN, 0};
@@ -144,11 +169,18 @@ Result<void> visit_netlink(uint8_t state, uint16_t port, Deadline deadline, cons
   const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG));
   if (socket.get() < 0) return system_error("open a NETLINK_SOCK_DIAG socket", errno);
   uint32_t sequence = 0;
+  std::span<const Question> questions(&kBothFamilies, 1);
   for (int attempt = 1;; ++attempt) {
     restart();
     bool whole = true;
-    for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}}) {
-      const auto stood_still = dump_once(socket.get(), family, state, port, ++sequence, deadline, visit);
+    for (const Question& question : questions) {
+      const auto stood_still = dump_once(socket.get(), question, state, port, ++sequence, deadline, visit);
+      if (!stood_still && question.type == TCPDIAG_GETSOCK && stood_still.error().code != ETIMEDOUT) {
+        questions = kOneFamily;  // a kernel, or what plays one, that doesn't know the older message
+        whole = false;
+        --attempt;
+        break;
+      }
       if (!stood_still) return stood_still.error();
       whole = whole && *stood_still;
     }
