@@ -14,6 +14,7 @@
 #include "shm/segment/boot.h"
 #include "shm/status/health.h"
 #include "src/base/log.h"
+#include "src/base/show.h"
 
 namespace pulse {
 

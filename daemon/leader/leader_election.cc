@@ -8,6 +8,7 @@
 #include "shm/status/health.h"
 #include "shm/status/snapshot.h"
 #include "src/base/log.h"
+#include "src/base/show.h"
 
 namespace pulse {
 

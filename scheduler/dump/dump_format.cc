@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <chrono>
 #include <utility>
+
+#include "src/base/number.h"
+#include "src/base/rfc3339.h"
 
 namespace pulse {
 
@@ -137,10 +138,8 @@ bool is_number(std::string_view text) {
 
 // False, and nothing appended, if it is none.
 bool append_time(std::string& out, std::string_view epoch_seconds) {
-  int64_t seconds = 0;
-  const char* end = epoch_seconds.data() + epoch_seconds.size();
-  const auto parsed = std::from_chars(epoch_seconds.data(), end, seconds);
-  return parsed.ec == std::errc{} && parsed.ptr == end && append_rfc3339(out, seconds);
+  const auto seconds = to_number<int64_t>(epoch_seconds);
+  return seconds && append_rfc3339(out, *seconds);
 }
 
 }  // namespace
@@ -218,34 +217,9 @@ void DumpWriter::row(std::string& out, const std::vector<std::optional<std::stri
   out += csv ? "\r\n" : "}\n";
 }
 
-bool append_rfc3339(std::string& out, int64_t epoch_seconds) {
-  constexpr int64_t kEndOf9999 = 253'402'300'799;
-  if (epoch_seconds < 0 || epoch_seconds > kEndOf9999) return false;
-  const std::chrono::sys_seconds instant{std::chrono::seconds(epoch_seconds)};
-  const auto day = std::chrono::floor<std::chrono::days>(instant);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss time(instant - day);
-  char text[] = "0000-00-00T00:00:00Z";
-  const auto put = [&text](int at, int digits, unsigned value) {
-    for (; digits > 0; value /= 10) text[at + --digits] = static_cast<char>('0' + value % 10);
-  };
-  put(0, 4, static_cast<unsigned>(static_cast<int>(date.year())));
-  put(5, 2, static_cast<unsigned>(date.month()));
-  put(8, 2, static_cast<unsigned>(date.day()));
-  put(11, 2, static_cast<unsigned>(time.hours().count()));
-  put(14, 2, static_cast<unsigned>(time.minutes().count()));
-  put(17, 2, static_cast<unsigned>(time.seconds().count()));
-  out.append(text, sizeof text - 1);
-  return true;
-}
-
 std::string dump_file_name(std::string_view pod, std::string_view table, int64_t realtime_ns, DumpFormat format) {
-  std::string time;
-  append_rfc3339(time, realtime_ns / 1'000'000'000);
+  std::string time = rfc3339_fraction(realtime_ns, 3);
   std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
-  const int64_t milliseconds = realtime_ns / 1'000'000 % 1000;
-  time.insert(time.size() - 1, std::to_string(1000 + milliseconds));
-  time[time.size() - 5] = '.';
   std::string name(pod);
   std::replace(name.begin(), name.end(), '/', '_');
   return name + "-" + std::string(table) + "-" + time + (format == DumpFormat::csv ? ".csv" : ".jsonl");

@@ -55,9 +55,6 @@ class DumpWriter {
   std::vector<Column> columns_;
 };
 
-// Appends "2025-06-07T08:09:10Z". False, and nothing appended, for an instant before 1970 or after the year 9999.
-bool append_rfc3339(std::string& out, int64_t epoch_seconds);
-
 // "POD-TABLE-20250607T080910.123Z.csv". A slash in `pod` becomes an underscore.
 std::string dump_file_name(std::string_view pod, std::string_view table, int64_t realtime_ns, DumpFormat format);
 

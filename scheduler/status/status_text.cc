@@ -7,6 +7,7 @@
 #include "shm/record/job_runs.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
+#include "src/base/show.h"
 #include "src/base/utf8.h"
 
 namespace pulse {

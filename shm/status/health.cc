@@ -1,12 +1,12 @@
 #include "shm/status/health.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "shm/record/drains.h"
 #include "shm/segment/names.h"
 #include "src/base/clock.h"
 #include "src/base/hash.h"
+#include "src/base/show.h"
 
 namespace pulse {
 
@@ -192,19 +192,6 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
                          : port_dead         ? port_message + ", for " + show_span(now_ns - port.since_ns)
                                              : verdict.message + "; that is longer than live_after";
   return verdict;
-}
-
-std::string show_span(int64_t span) {
-  char text[32];
-  const double seconds = static_cast<double>(std::max<int64_t>(0, span)) / 1e9;
-  if (seconds < 120) {
-    std::snprintf(text, sizeof text, "%.1f s", seconds);
-  } else if (seconds < 7200) {
-    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
-  } else {
-    std::snprintf(text, sizeof text, "%.0f h", seconds / 3600);
-  }
-  return text;
 }
 
 }  // namespace pulse

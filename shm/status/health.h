@@ -66,7 +66,4 @@ struct Memory {
 Verdict decide(const StateView& view, const PortView& port, const Policy& policy, Memory& memory,
                int64_t running_since_ns, int64_t now_ns);
 
-// "4.2 s", "3 min", "5 h": for people.
-std::string show_span(int64_t nanoseconds);
-
 }  // namespace pulse

@@ -1,14 +1,13 @@
 #include "shm/status/status_json.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
 #include "src/base/clock.h"
+#include "src/base/rfc3339.h"
 
 namespace pulse {
 
@@ -210,14 +209,6 @@ Json jobs(const StatusInput& input) {
   return list;
 }
 
-std::string rfc3339(int64_t epoch_seconds) {
-  const time_t time = epoch_seconds;
-  std::tm parts{};
-  char shown[32] = {};
-  if (::gmtime_r(&time, &parts) != nullptr) std::strftime(shown, sizeof shown, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return shown;
-}
-
 Json drain(const StatusInput& input) {
   const DrainRecord& record = input.view.drain;
   if (record.number == 0) return nullptr;
@@ -251,6 +242,7 @@ std::string members(const StatusInput& input) {
     const Member& member = list.members[i];
     const Peer* const peer = find_peer(input.view.observation, member);
     const bool dated = member.created_at != 0;
+    const std::string created_at = dated ? rfc3339(member.created_at) : "";
     out += i == 0 ? "\n    " : ",\n    ";
     out.append("{\"name\": ").append(quoted(text(member.name)));
     out.append(", \"address\": ").append(quoted(text(member.address)));
@@ -258,7 +250,7 @@ std::string members(const StatusInput& input) {
     out.append(", \"role\": ").append(member.is_core != 0 ? "\"core\"" : "\"satellite\"");
     out.append(", \"ready\": ").append(yes(member.ready != 0));
     out.append(", \"self\": ").append(yes(member.is_self != 0));
-    out.append(", \"created_at\": ").append(dated ? quoted(rfc3339(member.created_at)) : "null");
+    out.append(", \"created_at\": ").append(created_at.empty() ? "null" : quoted(created_at));
     out.append(", \"age_s\": ")
         .append(dated ? std::to_string(std::max<int64_t>(0, now_s - member.created_at)) : "null");
     out.append(", \"in_proxysql_servers\": ").append(yes(peer != nullptr));

@@ -159,26 +159,6 @@ TEST(DumpFormat, CountsAreNumbersInJson) {
   EXPECT_EQ(5, nlohmann::json::parse(written(DumpFormat::jsonl, {"sum_time"}, {"5"}))["sum_time_us"]);
 }
 
-TEST(DumpFormat, TimesAreRfc3339InUtc) {
-  const std::pair<int64_t, const char*> cases[] = {{0, "1970-01-01T00:00:00Z"},
-                                                   {951'782'399, "2000-02-28T23:59:59Z"},
-                                                   {951'782'400, "2000-02-29T00:00:00Z"},
-                                                   {1'749'283'750, "2025-06-07T08:09:10Z"},
-                                                   {1'767'225'599, "2025-12-31T23:59:59Z"},
-                                                   {4'107'542'400, "2100-03-01T00:00:00Z"},
-                                                   {253'402'300'799, "9999-12-31T23:59:59Z"}};
-  for (const auto& [seconds, expected] : cases) {
-    std::string out = "x";
-    EXPECT_TRUE(append_rfc3339(out, seconds));
-    EXPECT_EQ(std::string("x") + expected, out);
-  }
-  for (const int64_t seconds : {int64_t{-1}, int64_t{253'402'300'800}, INT64_MAX, INT64_MIN}) {
-    std::string out = "x";
-    EXPECT_FALSE(append_rfc3339(out, seconds));
-    EXPECT_EQ("x", out);
-  }
-}
-
 TEST(DumpFormat, ColumnsOfTimesAndNoOthersAreConverted) {
   EXPECT_EQ("pod_name,first_seen,sum_time_us,digest\r\npod-0,2025-06-07T08:09:10Z,1749283750,1749283750\r\n",
             written(DumpFormat::csv, {"first_seen", "sum_time", "digest"}, {"1749283750", "1749283750", "1749283750"}));
