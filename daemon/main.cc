@@ -100,7 +100,7 @@ int serve(const pulse::Config& config) {
 
   pulse::ProbeService service(config, host);
   std::optional<pulse::Control> control;  // made before it serves, and gone before the server is
-  auto server = pulse::HttpServer::listen(config.listen_address, static_cast<uint16_t>(config.listen_port),
+  auto server = pulse::HttpServer::listen(config.daemon.listen_address, static_cast<uint16_t>(config.daemon.port),
                                           pulse::HttpLimits{}, [&](const pulse::HttpRequest& request) {
                                             return pulse::Control::is_control(request.path) ? control->handle(request)
                                                                                             : service.handle(request);
@@ -130,7 +130,7 @@ int serve(const pulse::Config& config) {
     } else if (number > 0) {
       if (ending) break;
       ending = true;
-      if (config.drain_on_sigterm) control->start_drain();
+      if (config.drain.on_sigterm) control->start_drain();
       if (control->drain_runs()) pulse::log_info("a drain is under way: staying until it has ended");
     }
     service.tick();

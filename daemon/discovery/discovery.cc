@@ -53,8 +53,8 @@ std::vector<std::string> interface_addresses() {
 
 std::vector<Found> fixed_members(const Config& config) {
   std::vector<Found> found;
-  for (const std::string& text : config.discovery_members) {
-    const auto parsed = parse_member(text, config.discovery_port);
+  for (const std::string& text : config.discovery.members) {
+    const auto parsed = parse_member(text, config.discovery.port);
     if (!parsed) continue;  // load_config() has refused such
     Found member;
     member.address = parsed->first;
@@ -106,11 +106,11 @@ Discoverer::~Discoverer() { stop(); }
 
 void Discoverer::add_parts() {
   const auto config = config_;
-  switch (source_of(config->discovery_source)) {
+  switch (config->discovery.source) {
     case Source::kubernetes:
       for (const bool is_core : {true, false}) {
-        const PodQuery query{is_core,
-                             is_core ? config->kubernetes_core_selector : config->kubernetes_satellite_selector};
+        const PodQuery query{is_core, is_core ? config->discovery.kubernetes.core_selector
+                                              : config->discovery.kubernetes.satellite_selector};
         follow([config, query](const std::shared_ptr<SourceReport>& report) { follow_pods(*config, query, report); });
       }
       break;
@@ -182,7 +182,7 @@ void Discoverer::turn() {
   rebuild(looks, now);
   Discovery state = merge_looks(looks, no_core_);
   state.boot_id = boot_id_;
-  state.source = static_cast<uint8_t>(source_of(config_->discovery_source));
+  state.source = static_cast<uint8_t>(config_->discovery.source);
   state.members_left_out = left_out_;
   if (state.ok_ns != 0 && no_core_.since_ns == 0) no_core_.ok_ns = state.ok_ns;
   write(state);
@@ -197,7 +197,7 @@ void Discoverer::rebuild(const std::vector<SourceLook>& looks, int64_t now_ns) {
   for (size_t i = 0; i < looks.size() && !changed; ++i) changed = found_[i] != looks[i].found;
   if (changed || now_ns - own_checked_ns_ > kOwnCheckEvery) {
     own_checked_ns_ = now_ns;
-    OwnAddresses own{config_->address, config_->admin_host, config_->admin_port, interface_addresses()};
+    OwnAddresses own{config_->address, config_->admin.host, config_->admin.port, interface_addresses()};
     changed = changed || own != own_;
     own_ = std::move(own);
   }

@@ -55,7 +55,7 @@ void follow_names(const Config& config, const std::shared_ptr<SourceReport>& rep
   do {
     bool changed = false;
     std::string error;
-    for (const std::string& host : config.discovery_names) {
+    for (const std::string& host : config.discovery.names) {
       report->expect("look up " + host + ": no answer within " + std::to_string(kAnswerWithin.count()) + " s",
                      kAnswerWithin);
       const auto seen = look_up(host);
@@ -68,14 +68,14 @@ void follow_names(const Config& config, const std::shared_ptr<SourceReport>& rep
       }
     }
     // Complete is what all names have been found for once; until then a member may be missing.
-    if (changed && names.size() == config.discovery_names.size()) {
+    if (changed && names.size() == config.discovery.names.size()) {
       std::vector<Found> found;
       for (const auto& [host, known] : names) {
         for (const auto& [address, missing] : known) {
           Found member;
           member.name = host;
           member.address = address;
-          member.port = static_cast<uint16_t>(config.discovery_port);
+          member.port = static_cast<uint16_t>(config.discovery.port);
           member.is_core = member.ready = true;
           found.push_back(std::move(member));
         }
@@ -87,7 +87,7 @@ void follow_names(const Config& config, const std::shared_ptr<SourceReport>& rep
     } else {
       report->failed(error);
     }
-  } while (report->pause(config.discovery_interval));
+  } while (report->pause(config.discovery.interval));
 }
 
 }  // namespace pulse

@@ -38,7 +38,7 @@ class Follower {
         query_(query),
         report_(std::move(report)),
         url_(server.url()),
-        client_(std::move(server), config.kubernetes_account, report_),
+        client_(std::move(server), config.discovery.kubernetes.service_account, report_),
         random_(std::random_device{}()) {}
 
   void run() {
@@ -64,9 +64,9 @@ class Follower {
   double chance() { return std::uniform_real_distribution<double>(0, 1)(random_); }
 
   Result<std::string> path() {
-    std::string name = config_.kubernetes_namespace;
+    std::string name = config_.discovery.kubernetes.name_space;
     if (name.empty()) {
-      const auto own = read_account_file(config_.kubernetes_account, "namespace");
+      const auto own = read_account_file(config_.discovery.kubernetes.service_account, "namespace");
       if (!own) return Error{own.error().text + "; set pulse.discovery.kubernetes.namespace"};
       name = *own;
     }
@@ -82,7 +82,8 @@ class Follower {
     // What to do first: the rest may be cut off.
     error_ = begin;
     if (answer.status == 403) error_ += "give its service account list and watch on pods: ";
-    if (answer.status == 401) error_ += "is " + config_.kubernetes_account + "/token a token of this cluster?: ";
+    if (answer.status == 401)
+      error_ += "is " + config_.discovery.kubernetes.service_account + "/token a token of this cluster?: ";
     error_ += answer.error;
     ApiOutcome outcome;
     outcome.kind = answer.status == 410 ? ApiOutcome::Kind::expired : ApiOutcome::Kind::failed;
@@ -140,7 +141,7 @@ class Follower {
     const auto base = path();
     if (!base) return unreadable("watch pods: " + base.error().text);
     const std::string begin = what("watch");
-    const seconds span = watch_span(config_.discovery_watch, chance());
+    const seconds span = watch_span(config_.discovery.watch, chance());
     LineSplitter lines(kMostLineBytes);
     std::string problem;
     bool expired = false;
@@ -207,7 +208,7 @@ class Follower {
     report_->good();
   }
 
-  void publish() { report_->found(pods_.members(static_cast<uint16_t>(config_.discovery_port), query_.is_core)); }
+  void publish() { report_->found(pods_.members(static_cast<uint16_t>(config_.discovery.port), query_.is_core)); }
 
   const Config& config_;
   const PodQuery& query_;
@@ -226,7 +227,7 @@ class Follower {
 }  // namespace
 
 void follow_pods(const Config& config, const PodQuery& query, const std::shared_ptr<SourceReport>& report) {
-  const auto server = find_api_server(config.kubernetes_api, std::getenv("KUBERNETES_SERVICE_HOST"),
+  const auto server = find_api_server(config.discovery.kubernetes.api, std::getenv("KUBERNETES_SERVICE_HOST"),
                                       std::getenv("KUBERNETES_SERVICE_PORT"));
   if (!server) {
     report->failed("where is the Kubernetes API? " + server.error().text);

@@ -81,8 +81,8 @@ Control::Control(const Config& config, ProbeService& service, std::function<void
 }
 
 void Control::tick() {
-  if (config_.token_file.empty()) return;
-  auto token = first_line(config_.token_file);
+  if (config_.daemon.token_file.empty()) return;
+  auto token = first_line(config_.daemon.token_file);
   const std::string problem = token ? "" : token.error().text;
   if (problem != token_problem_) {
     token_problem_ = problem;

@@ -28,8 +28,8 @@ ProbeService::ProbeService(const Config& config, const std::string& host_name)
       boot_id_(machine_boot_id()),
       running_since_ns_(boottime_ns()),
       started_realtime_ns_(clock_ns(CLOCK_REALTIME)),
-      mysql_look_(config.mysql_host, static_cast<uint16_t>(config.mysql_port),
-                  config.mysql_look == "active" ? MysqlLook::Mode::active : MysqlLook::Mode::passive) {
+      mysql_look_(config.daemon.mysql_host, static_cast<uint16_t>(config.daemon.mysql_port),
+                  config.daemon.mysql_look == PortLook::active ? MysqlLook::Mode::active : MysqlLook::Mode::passive) {
   open_segment();
 }
 
@@ -62,7 +62,7 @@ void ProbeService::tick() {
   int64_t counted = -1;
   if (stale) {
     const auto clients =
-        count_established(static_cast<uint16_t>(config_.mysql_port), Deadline::after(milliseconds(500)));
+        count_established(static_cast<uint16_t>(config_.daemon.mysql_port), Deadline::after(milliseconds(500)));
     if (clients) counted = static_cast<int64_t>(*clients);
   }
   {
@@ -105,7 +105,7 @@ ProbeService::Snapshot ProbeService::look() {
   {
     const std::lock_guard<std::mutex> hold(mutex_);
     // A beat that began after ProxySQL was stopped and went through has met another one.
-    const int64_t others_ns = own_drain_.ended_ns + nanoseconds(config_.timeout).count();
+    const int64_t others_ns = own_drain_.ended_ns + nanoseconds(config_.beat.timeout).count();
     if (own_drain_.ended_ns != 0 && snapshot.view.record.last_ok_ns > others_ns) announced_ns_ = 0;
     if (announced_ns_ > snapshot.view.draining_since_ns) {
       snapshot.view.draining_since_ns = announced_ns_;
@@ -157,7 +157,7 @@ void ProbeService::drain_ended(bool stopped) {
 
 bool ProbeService::drain_runs() {
   const Snapshot now = look();
-  return may_be_at_work(now.view.draining_since_ns, now.view.drain, config_.drain_timeout, now.now_ns);
+  return may_be_at_work(now.view.draining_since_ns, now.view.drain, config_.drain.timeout, now.now_ns);
 }
 
 std::string ProbeService::drain_answer(bool good, const std::string& otherwise) {

@@ -51,12 +51,12 @@ const char* verb(LeaseRequest request) {
 
 LeaderKeeper::LeaderKeeper(const Config& config, const std::string& host_name, SegmentSource segment)
     : config_(config),
-      identity_(config.leader_identity.empty() ? host_name : config.leader_identity),
+      identity_(config.leader.identity.empty() ? host_name : config.leader.identity),
       segment_source_(std::move(segment)),
       boot_id_(machine_boot_id()),
-      mode_(mode_of(config.leader_mode)),
+      mode_(config.leader.mode),
       report_(std::make_shared<SourceReport>(std::make_shared<Wakeup>())),
-      candidate_({identity_, config.leader_duration, config.leader_renew, config.leader_retry}),
+      candidate_({identity_, config.leader.duration, config.leader.renew, config.leader.retry}),
       random_(std::random_device{}()) {
   state_.boot_id = boot_id_;
   state_.mode = static_cast<uint8_t>(mode_);
@@ -120,7 +120,7 @@ void LeaderKeeper::elect() {
       step = request(step);
     } catch (const std::exception& failure) {  // out of memory, say
       note(failure.what());
-      step = {LeaseRequest::get, config_.leader_retry};
+      step = {LeaseRequest::get, config_.leader.retry};
     }
     publish();
   }
@@ -139,7 +139,7 @@ bool LeaderKeeper::is_fit() const {
     if (layout.boot_id.load(std::memory_order_acquire) != boot_id_) return;
     last_beat_ns = layout.last_beat_ns.load(std::memory_order_relaxed);
   });
-  const int64_t patience = std::max(kSilentIntervals * nanoseconds(config_.interval).count(), kShortestSilence);
+  const int64_t patience = std::max(kSilentIntervals * nanoseconds(config_.beat.interval).count(), kShortestSilence);
   return mapped && last_beat_ns != 0 && boottime_ns() - last_beat_ns <= patience;
 }
 
@@ -154,30 +154,30 @@ bool LeaderKeeper::leader_jobs_run() const {
 
 Result<LeaderKeeper::Target> LeaderKeeper::target() {
   if (!client_) {
-    auto server = find_api_server(config_.kubernetes_api, std::getenv("KUBERNETES_SERVICE_HOST"),
+    auto server = find_api_server(config_.discovery.kubernetes.api, std::getenv("KUBERNETES_SERVICE_HOST"),
                                   std::getenv("KUBERNETES_SERVICE_PORT"));
     if (!server) return Error{"where is the Kubernetes API? " + server.error().text};
-    client_ = std::make_unique<ApiClient>(std::move(*server), config_.kubernetes_account, report_);
+    client_ = std::make_unique<ApiClient>(std::move(*server), config_.discovery.kubernetes.service_account, report_);
   }
   Target target;
-  target.name_space = config_.kubernetes_namespace;
+  target.name_space = config_.discovery.kubernetes.name_space;
   if (target.name_space.empty()) {
-    const auto own = read_account_file(config_.kubernetes_account, "namespace");
+    const auto own = read_account_file(config_.discovery.kubernetes.service_account, "namespace");
     if (!own) return Error{own.error().text + "; set pulse.discovery.kubernetes.namespace"};
     target.name_space = *own;
   }
   target.leases = "/apis/coordination.k8s.io/v1/namespaces/" + percent_encode(target.name_space) + "/leases";
-  target.lease = target.leases + "/" + percent_encode(config_.leader_lease_name);
-  target.shown = " lease " + target.name_space + "/" + config_.leader_lease_name + ": ";
+  target.lease = target.leases + "/" + percent_encode(config_.leader.lease_name);
+  target.shown = " lease " + target.name_space + "/" + config_.leader.lease_name + ": ";
   return target;
 }
 
 ApiAnswer LeaderKeeper::send(const Target& target, LeaseRequest request, const LeaseRecord& record,
                              std::string& received) {
-  const seconds within = answer_within(config_.leader_renew);
+  const seconds within = answer_within(config_.leader.renew);
   const std::string what = verb(request) + target.shown;
   if (request == LeaseRequest::get) return client_->ask("GET", target.lease, "", within, what, received);
-  const std::string body = lease_body(record, config_.leader_lease_name, target.name_space);
+  const std::string body = lease_body(record, config_.leader.lease_name, target.name_space);
   const bool create = request == LeaseRequest::create;
   return client_->ask(create ? "POST" : "PUT", create ? target.leases : target.lease, body, within, what, received);
 }
@@ -186,7 +186,7 @@ LeaseStep LeaderKeeper::request(const LeaseStep& step) {
   const auto to = target();
   if (!to) {
     note(to.error().text);
-    return {LeaseRequest::get, config_.leader_retry};
+    return {LeaseRequest::get, config_.leader.retry};
   }
   LeaseRecord record;
   if (step.request != LeaseRequest::get) record = candidate_.to_write(clock_ns(CLOCK_REALTIME));
@@ -211,7 +211,8 @@ LeaseStep LeaderKeeper::request(const LeaseStep& step) {
     reply = LeaseReply::not_found;
   } else {
     if (answer.status == 403) error = "give its service account get, create and update on leases: ";
-    if (answer.status == 401) error = "is " + config_.kubernetes_account + "/token a token of this cluster?: ";
+    if (answer.status == 401)
+      error = "is " + config_.discovery.kubernetes.service_account + "/token a token of this cluster?: ";
     error += answer.error;
   }
   LeaseStep next = candidate_.next(step.request, reply, record, sent_ns, now_ns,
@@ -266,7 +267,7 @@ void LeaderKeeper::judge_by_list() {
     read_members(*current, boot_id_, view);
     static const Members kNone{};
     found = lowest(view.members ? *view.members : kNone, view.discovery, config_.is_core(), boot_id_, now,
-                   config_.discovery_max_age);
+                   config_.discovery.max_age);
   } else {
     found.unusable = "there is no state segment yet";
   }

@@ -14,9 +14,9 @@ constexpr milliseconds kOverdue{1000};
 }  // namespace
 
 BeatDue::BeatDue(const Config& config, int64_t began_ns)
-    : always_(config.beats == "always"),
-      never_(config.beats == "never"),
-      silence_ns_(3 * nanoseconds(config.interval).count()),
+    : always_(config.daemon.beats == BeatsMode::always),
+      never_(config.daemon.beats == BeatsMode::never),
+      silence_ns_(3 * nanoseconds(config.beat.interval).count()),
       others_ns_(began_ns + std::max<int64_t>(0, kLeastSilence - silence_ns_)) {}
 
 bool BeatDue::is_due(int64_t last_beat_ns, int64_t now_ns) {
@@ -27,11 +27,11 @@ bool BeatDue::is_due(int64_t last_beat_ns, int64_t now_ns) {
 
 BeatStarter::BeatStarter(const Config& config, std::function<std::shared_ptr<Segment>()> segment)
     : beat_(config, "beat"),
-      interval_(config.interval),
-      longest_(config.timeout + kOverdue),
+      interval_(config.beat.interval),
+      longest_(config.beat.timeout + kOverdue),
       segment_(std::move(segment)),
       due_(config, boottime_ns()) {
-  if (config.beats != "never") thread_ = std::thread([this] { run(); });
+  if (config.daemon.beats != BeatsMode::never) thread_ = std::thread([this] { run(); });
 }
 
 BeatStarter::~BeatStarter() {

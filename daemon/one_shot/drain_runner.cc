@@ -12,7 +12,7 @@ constexpr milliseconds kOverdue{2000};
 }  // namespace
 
 DrainJob::DrainJob(const Config& config, std::function<void(const OneShotEnd&)> on_end)
-    : drain_(config, "drain"), longest_(config.drain_timeout + kOverdue), on_end_(std::move(on_end)) {}
+    : drain_(config, "drain"), longest_(config.drain.timeout + kOverdue), on_end_(std::move(on_end)) {}
 
 DrainJob::~DrainJob() {
   stopping_ = true;

@@ -38,7 +38,7 @@ constexpr milliseconds kDies{2000};  // once killed; one that is stuck in the ke
 }  // namespace
 
 std::string find_pulse_program(const Config& config) {
-  if (!config.pulse_program.empty()) return config.pulse_program;
+  if (!config.daemon.program.empty()) return config.daemon.program;
   std::array<char, 4096> self{};
   const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size() - 1);
   std::string path(self.data(), static_cast<size_t>(std::max<ssize_t>(0, length)));

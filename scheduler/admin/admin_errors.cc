@@ -10,8 +10,8 @@
 namespace pulse {
 
 AdminTarget admin_target(const Config& config) {
-  return {config.admin_host, static_cast<uint16_t>(config.admin_port), config.admin_user, config.admin_password,
-          config.admin_tls};
+  return {config.admin.host, static_cast<uint16_t>(config.admin.port), config.admin.user, config.admin.password,
+          config.admin.tls};
 }
 
 Deadline io_deadline(int64_t began_monotonic_ns, std::chrono::milliseconds timeout) {

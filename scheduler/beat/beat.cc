@@ -242,21 +242,21 @@ class Beat {
   int work() {
     if (!state_.load()) return finish(Outcome::failed, kExitConfig, state_.config_error());
     const Config& config = state_.loaded().config;
-    record_.interval_ms = static_cast<uint32_t>(config.interval.count());
-    record_.backoff_max_ms = static_cast<uint32_t>(config.backoff_max.count());
+    record_.interval_ms = static_cast<uint32_t>(config.beat.interval.count());
+    record_.backoff_max_ms = static_cast<uint32_t>(config.beat.backoff_max.count());
     with_layout([&](Layout& layout) {
       const bool default_path = !options_.state && state_.path() == kDefaultStatePath;
       if (!default_path) return;
       layout.config_identity.store(state_.loaded().identity, std::memory_order_relaxed);
       layout.config_path.store(config_path_hash(options_.config), std::memory_order_relaxed);
     });
-    const int64_t timeout_ns = nanoseconds(config.timeout).count();
+    const int64_t timeout_ns = nanoseconds(config.beat.timeout).count();
     arm_hard_timer(Deadline::at_monotonic_ns(began_monotonic_ns_ + timeout_ns));
     attempt_.deadline_ns = began_ns_ + timeout_ns;
     announce();
-    const Deadline deadline = io_deadline(began_monotonic_ns_, config.timeout);
+    const Deadline deadline = io_deadline(began_monotonic_ns_, config.beat.timeout);
     with_layout([&](Layout& layout) {
-      if (!read_known(layout, boot_id_, began_ns_, config.discovery_max_age, known_)) known_ = Known{};
+      if (!read_known(layout, boot_id_, began_ns_, config.discovery.max_age, known_)) known_ = Known{};
     });
 
     enter(Phase::connect);
@@ -298,7 +298,7 @@ class Beat {
 
     enter(Phase::publish);
     const Observation observation =
-        to_observation(*seen, known_.last, boottime_ns(), config.peer_timeout, config.is_core());
+        to_observation(*seen, known_.last, boottime_ns(), config.satellite.peer_timeout, config.is_core());
     with_layout([&](Layout& layout) {
       layout.observation.publish(observation);
       if (seen->has_globals) layout.hostgroups.publish(to_hostgroups(*seen, observation.at_ns));

@@ -53,7 +53,7 @@ int run_dry_beat(const Options& options) {
   }
   state.open_existing();
   const Config& config = state.loaded().config;
-  const milliseconds timeout = options.timeout.value_or(config.timeout);
+  const milliseconds timeout = options.timeout.value_or(config.beat.timeout);
   const Deadline deadline = io_deadline(began, timeout);
   arm_hard_timer(Deadline::at_monotonic_ns(began + nanoseconds(timeout).count()));
   auto lock = wait_for_lock(state, deadline);
@@ -66,7 +66,7 @@ int run_dry_beat(const Options& options) {
   const int64_t now_ns = boottime_ns();
   if (Layout* layout = state.layout(); layout != nullptr) {
     static_cast<void>(guarded([&] {
-      if (!read_known(*layout, machine_boot_id(), now_ns, config.discovery_max_age, known)) known = Known{};
+      if (!read_known(*layout, machine_boot_id(), now_ns, config.discovery.max_age, known)) known = Known{};
       layout->holder.publish({::getpid(), now_ns, now_ns + deadline.left().count()});
     }));
   }

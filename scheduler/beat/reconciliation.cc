@@ -55,7 +55,8 @@ Result<Plan> Reconciliation::plan(Seen& seen, const std::function<void(Phase)>& 
 
 Plan Reconciliation::plan_of(const Seen& seen) {
   if (!config_.is_core()) {
-    return plan_satellite({seen, config_.bootstrap, config_.peer_timeout, began_ns_, known_.list, known_.resync});
+    return plan_satellite(
+        {seen, config_.bootstrap, config_.satellite.peer_timeout, began_ns_, known_.list, known_.resync});
   }
   const int64_t started_ns =
       seen.has_globals ? began_ns_ - seen.uptime_s * 1'000'000'000 : known_.last.proxysql_started_ns;

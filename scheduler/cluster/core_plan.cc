@@ -74,7 +74,7 @@ class Planner {
     out_.record.waiting = 0;
     for (const FileModule& module : file_modules()) {
       put_together(module);
-      const bool wanted = contains(in_.config.core_modules, module.name) && in_file(module.name);
+      const bool wanted = contains(in_.config.core.modules, module.name) && in_file(module.name);
       if (!wanted) continue;
       if (standing() == Standing::authority) {
         stamp(module);
@@ -128,7 +128,7 @@ class Planner {
   // configuration back when the new core that kept it from doing so is replaced.
   void decide_standing() {
     if (standing() == Standing::aside) return;
-    const std::string& authority = in_.config.core_authority;
+    const std::string& authority = in_.config.core.authority;
     if (authority == "always") return decide(Standing::authority, "core.authority is \"always\"");
     if (authority == "never") return decide(Standing::aside, "core.authority is \"never\"");
     if (self_ == nullptr) {
@@ -257,7 +257,7 @@ class Planner {
       if (core.is_self) continue;
       const ServerRow* row = server_row(core.server);
       if (row == nullptr || !row->in_runtime) return;  // not checked yet
-      if (is_live(*row, seen().now_s, in_.config.peer_timeout)) {
+      if (is_live(*row, seen().now_s, in_.config.satellite.peer_timeout)) {
         if (comes_before_self(core)) return;  // it may be loading its file this very moment
         const ModuleRow* theirs = find_module(row->modules, module.name);
         if (theirs == nullptr || theirs->version > 1) return;
@@ -273,7 +273,7 @@ class Planner {
   // A core that answered once and doesn't any more is dead. One that never did may hold the newest configuration behind
   // a network that is slow to come up: it gets more time.
   bool is_given_up(const ServerRow& row) const {
-    const std::chrono::milliseconds patience = row.updated_at > 0 ? in_.config.peer_timeout : kNeverReached;
+    const std::chrono::milliseconds patience = row.updated_at > 0 ? in_.config.satellite.peer_timeout : kNeverReached;
     return is_dead(row, seen().now_s, in_.now_ns, patience);
   }
 
@@ -302,7 +302,7 @@ class Planner {
     const Core* other = nullptr;
     for (const Core& core : in_.list.cores) {
       const ServerRow* row = core.is_self ? nullptr : server_row(core.server);
-      if (row == nullptr || !is_live(*row, seen().now_s, in_.config.peer_timeout)) continue;
+      if (row == nullptr || !is_live(*row, seen().now_s, in_.config.satellite.peer_timeout)) continue;
       if (comes_before_self(core)) return false;
       const ModuleRow* theirs = find_module(row->modules, name);
       if (theirs == nullptr || theirs->version <= 1 || theirs->checksum == own.checksum) continue;

@@ -262,7 +262,7 @@ class Drain {
 
   // A beat that is under way ends within its own deadline. One that doesn't is stopped or stuck: it does no harm.
   void take_beats_lock() {
-    const Deadline patience = earlier(Deadline::after(config().timeout + milliseconds(100)), deadline_);
+    const Deadline patience = earlier(Deadline::after(config().beat.timeout + milliseconds(100)), deadline_);
     for (;;) {
       auto lock = InstanceLock::try_take(state_.path(), state_.group(), state_.layout() != nullptr);
       if (lock && lock->taken()) {
@@ -284,12 +284,12 @@ class Drain {
   // socket alone leaves the other.
   void find_process() {
     const Deadline by = earlier(Deadline::after(kFindWithin), deadline_);
-    const auto mysql =
-        listening_inodes(static_cast<uint16_t>(config().mysql_port), by, SocketSource::automatic, config().mysql_host);
-    const auto admin = is_unix_socket(config().admin_host)
+    const auto mysql = listening_inodes(static_cast<uint16_t>(config().daemon.mysql_port), by, SocketSource::automatic,
+                                        config().daemon.mysql_host);
+    const auto admin = is_unix_socket(config().admin.host)
                            ? mysql
-                           : listening_inodes(static_cast<uint16_t>(config().admin_port), by, SocketSource::automatic,
-                                              config().admin_host);
+                           : listening_inodes(static_cast<uint16_t>(config().admin.port), by, SocketSource::automatic,
+                                              config().admin.host);
     if (mysql && admin) process_ = ProcessHandle::with_sockets(*mysql, *admin, by);
   }
 
@@ -337,7 +337,7 @@ class Drain {
   // The deadline of one answer: a beat's timeout is what this ProxySQL is expected to answer in. What comes last has a
   // time of its own, which no answer may eat up.
   Deadline answer_by() const {
-    return earlier(Deadline::after(std::max(config().timeout, kShutdownAnswer)), last_steps());
+    return earlier(Deadline::after(std::max(config().beat.timeout, kShutdownAnswer)), last_steps());
   }
   Deadline last_steps() const {
     return Deadline::at_monotonic_ns(deadline_.monotonic_instant_ns() - nanoseconds(kDrainStopReserve).count());
@@ -444,7 +444,7 @@ class Drain {
   }
 
   void look_by_kernel() {
-    const auto clients = count_established(static_cast<uint16_t>(config().mysql_port),
+    const auto clients = count_established(static_cast<uint16_t>(config().daemon.mysql_port),
                                            earlier(Deadline::after(kSocketTableWithin), deadline_));
     if (clients) {
       count(*clients, false);
@@ -463,12 +463,12 @@ class Drain {
   bool has_ended() const {
     if (process_) return process_->wait_gone(Deadline::after(nanoseconds(0)));
     const Deadline by = earlier(Deadline::after(kSocketTableWithin), deadline_);
-    const auto mysql =
-        read_listen_state(static_cast<uint16_t>(config().mysql_port), by, SocketSource::automatic, config().mysql_host);
+    const auto mysql = read_listen_state(static_cast<uint16_t>(config().daemon.mysql_port), by, SocketSource::automatic,
+                                         config().daemon.mysql_host);
     if (!mysql || mysql->listening) return false;
-    if (is_unix_socket(config().admin_host)) return !is_served(config().admin_host);
+    if (is_unix_socket(config().admin.host)) return !is_served(config().admin.host);
     const auto admin =
-        read_listen_state(static_cast<uint16_t>(config().admin_port), by, SocketSource::automatic, config().admin_host);
+        read_listen_state(static_cast<uint16_t>(config().admin.port), by, SocketSource::automatic, config().admin.host);
     return admin && !admin->listening;
   }
 

@@ -23,10 +23,10 @@ milliseconds span_of(const std::vector<DrainStep>& steps) {
 
 DrainPolicy drain_policy(const Config& config) {
   DrainPolicy policy;
-  policy.settle = config.drain_settle;
-  policy.timeout = config.drain_timeout;
+  policy.settle = config.drain.settle;
+  policy.timeout = config.drain.timeout;
   policy.lowers = !config.is_core();
-  if (const auto steps = parse_drain_steps(config.drain_steps)) policy.steps = *steps;  // load_config() refused others
+  if (const auto steps = parse_drain_steps(config.drain.steps)) policy.steps = *steps;  // load_config() refused others
   return policy;
 }
 

@@ -131,7 +131,7 @@ class Dump {
   std::string why_not_now(const Config& config) {
     state_.open_existing();
     if (state_.segment() == nullptr) return "";
-    const BackoffPolicy policy{nanoseconds(config.interval).count(), nanoseconds(config.backoff_max).count()};
+    const BackoffPolicy policy{nanoseconds(config.beat.interval).count(), nanoseconds(config.beat.backoff_max).count()};
     const int64_t now = boottime_ns();
     const StateView view = read_state(*state_.segment(), machine_boot_id(), policy, now);
     if (view.draining_since_ns != 0 && view.drain.ended_ns < view.draining_since_ns) {

@@ -97,7 +97,7 @@ class Blocks {
   }
 
   void proxysql() {
-    add("mysql port", {input_.config.mysql_host + ":" + std::to_string(input_.config.mysql_port) +
+    add("mysql port", {input_.config.daemon.mysql_host + ":" + std::to_string(input_.config.daemon.mysql_port) +
                        (input_.port.answers ? " answers" : " doesn't answer: " + input_.port.reason) +
                        (input_.clients < 0 ? "" : ", " + std::to_string(input_.clients) + " clients")});
     add("backends", {number(seen_.backends_online) + " online, " + number(seen_.backends_shunned) + " shunned, " +

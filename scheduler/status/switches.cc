@@ -36,7 +36,7 @@ Opened open_segment(const Options& options, bool writable) {
   install_bus_guard();
   Config config;
   config.state = options.state.value_or(kDefaultStatePath);
-  config.mysql_host = "127.0.0.1";
+  config.daemon.mysql_host = "127.0.0.1";
   config.role = "role unknown";
   auto loaded = load_config(options.config, options.overrides());
   if (loaded) {
@@ -76,8 +76,8 @@ int with_segment(const Options& options, Access access) {
 PortView look_at_port(const Config& config, Deadline deadline) {
   PortView port;
   port.how = "socket table";
-  const auto listening =
-      read_listen_state(static_cast<uint16_t>(config.mysql_port), deadline, SocketSource::automatic, config.mysql_host);
+  const auto listening = read_listen_state(static_cast<uint16_t>(config.daemon.mysql_port), deadline,
+                                           SocketSource::automatic, config.daemon.mysql_host);
   port.known = static_cast<bool>(listening);
   port.answers = port.ever_answered = port.known && listening->listening;
   port.looked_at_ns = port.since_ns = boottime_ns();
@@ -113,7 +113,8 @@ StatusShown show_status(const Options& options, const Show& show) {
     view.problem = opened.segment.error().text;
   }
   const PortView port = look_at_port(config, Deadline::after(milliseconds(500)));
-  const auto clients = count_established(static_cast<uint16_t>(config.mysql_port), Deadline::after(milliseconds(500)));
+  const auto clients =
+      count_established(static_cast<uint16_t>(config.daemon.mysql_port), Deadline::after(milliseconds(500)));
   Memory memory;
   const int64_t now = boottime_ns();
   // How long nobody has seen a beat is reckoned from the segment's creation; the clock may have been set since.
@@ -201,7 +202,7 @@ int run_check_config(const Options& options) {
     std::printf("# bootstrap entry of proxysql_servers: %s:%u\n", entry.hostname.c_str(), entry.port);
   }
   std::printf("# a drain takes %lld s at most: terminationGracePeriodSeconds must be %lld or more\n",
-              static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(loaded->config.drain_timeout).count()),
+              static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(loaded->config.drain.timeout).count()),
               static_cast<long long>(least_grace(loaded->config).count()));
   if (loaded->jobs) {
     for (const Job& job : *loaded->jobs) {

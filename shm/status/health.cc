@@ -127,17 +127,17 @@ Policy make_policy(const Config& config, const std::string& host_name) {
   const auto ns = [](milliseconds span) { return nanoseconds(span).count(); };
   Policy policy;
   policy.is_core = config.is_core();
-  policy.interval_ns = ns(config.interval);
-  policy.backoff_max_ns = ns(config.backoff_max);
-  policy.mysql_dead_after_ns = ns(config.mysql_dead_after);
-  policy.live_after_ns = ns(config.live_after);
-  policy.drain_timeout = config.drain_timeout;
+  policy.interval_ns = ns(config.beat.interval);
+  policy.backoff_max_ns = ns(config.beat.backoff_max);
+  policy.mysql_dead_after_ns = ns(config.daemon.mysql_dead_after);
+  policy.live_after_ns = ns(config.daemon.live_after);
+  policy.drain_timeout = config.drain.timeout;
   uint64_t hash = fnv1a(host_name);  // with a last mixing step: pod names differ in their last letters
   hash ^= hash >> 32;
   hash *= 0x9E3779B97F4A7C15;
   hash ^= hash >> 29;
-  if (config.live_stagger.count() > 0) {
-    policy.live_stagger_ns = static_cast<int64_t>(hash % static_cast<uint64_t>(ns(config.live_stagger)));
+  if (config.daemon.live_stagger.count() > 0) {
+    policy.live_stagger_ns = static_cast<int64_t>(hash % static_cast<uint64_t>(ns(config.daemon.live_stagger)));
   }
   return policy;
 }

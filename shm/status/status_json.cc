@@ -147,8 +147,8 @@ Json authority(const StatusInput& input) {
 
 Json mysql_port(const StatusInput& input) {
   const PortView& port = input.port;
-  return Json{{"host", input.config.mysql_host},
-              {"port", input.config.mysql_port},
+  return Json{{"host", input.config.daemon.mysql_host},
+              {"port", input.config.daemon.mysql_port},
               {"answers", port.answers},
               {"since_ms", age_ms(port.since_ns, input.now_ns)},
               {"looked_age_ms", age_ms(port.looked_at_ns, input.now_ns)},
@@ -305,10 +305,10 @@ std::string status_json(const StatusInput& input) {
   json["segment"] = {{"path", input.config.state},
                      {"problem", view.problem.empty() ? view.absent : view.problem},
                      {"bytes", sizeof(Layout)}};
-  json["settings"] = {{"interval_ms", input.config.interval.count()},
-                      {"timeout_ms", input.config.timeout.count()},
-                      {"backoff_max_ms", input.config.backoff_max.count()},
-                      {"live_after_ms", input.config.live_after.count()}};
+  json["settings"] = {{"interval_ms", input.config.beat.interval.count()},
+                      {"timeout_ms", input.config.beat.timeout.count()},
+                      {"backoff_max_ms", input.config.beat.backoff_max.count()},
+                      {"live_after_ms", input.config.daemon.live_after.count()}};
   std::string out = dump(json, 2);
   out.resize(out.size() - 2);  // the closing brace comes after the members
   out.append(",\n  \"members\": ").append(members(input)).append("\n}\n");

@@ -55,11 +55,12 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const pulse::Config& config = loaded->config;
   using std::chrono::milliseconds;
-  expect(config.role == "core" || config.role == "satellite", "the role is one of two");
+  expect(config.role == Role::core || config.role == Role::satellite, "the role is one of two");
   expect(!config.state.empty() && config.state.front() == '/', "the segment's path is absolute");
-  expect(config.interval >= milliseconds(100) && config.timeout >= milliseconds(50), "times are in their ranges");
-  expect(config.admin_port >= 0 && config.admin_port <= 65535, "the admin port is one, or 0 for a socket");
-  expect(!config.admin_host.empty() && !config.admin_user.empty(), "who and where is known");
+  expect(config.beat.interval >= milliseconds(100) && config.beat.timeout >= milliseconds(50),
+         "times are in their ranges");
+  expect(config.admin.port >= 0 && config.admin.port <= 65535, "the admin port is one, or 0 for a socket");
+  expect(!config.admin.host.empty() && !config.admin.user.empty(), "who and where is known");
   for (const pulse::ServerEntry& entry : config.bootstrap) expect(!entry.hostname.empty(), "entries have a host");
   for (const pulse::Setting& setting : pulse::list_settings(*loaded)) {
     expect(!setting.key.empty() && !setting.source.empty(), "each setting says where it comes from");

@@ -35,12 +35,12 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CoreList list;
   list.cores = {{{"10.0.0.1", 6032}, "core-0", 10, true}, {{"10.0.0.2", 6032}, "core-1", 5, false}};
   Config config;
-  config.core_authority = "newest";
-  config.core_modules = {"mysql_servers", "mysql_users"};
+  config.core.authority = Authority::newest;
+  config.core.modules = {"mysql_servers", "mysql_users"};
   config.file_groups = {"mysql_servers", "mysql_users"};
   const CorePlan core = plan_core({*seen, list, config, CoreRecord{}, 1, kNow});
   const Plan satellite =
-      plan_satellite({*seen, {{"core.example", 6032, 0, ""}}, config.peer_timeout, kNow, list, false});
+      plan_satellite({*seen, {{"core.example", 6032, 0, ""}}, config.satellite.peer_timeout, kNow, list, false});
   for (const Plan* plan : {&core.plan, &satellite}) {
     for (const Step& step : plan->steps) expect(!step.statement.empty() && !step.reason.empty(), "steps say why");
   }

@@ -124,8 +124,8 @@ struct File {
 
 void show(const Segment& segment) {
   Config config;
-  config.role = "core";
-  config.mysql_host = "127.0.0.1";
+  config.role = Role::core;
+  config.daemon.mysql_host = "127.0.0.1";
   const Policy policy = make_policy(config, "host");
   StateView view = read_state(segment, kBoot, policy.backoff(), kNow);
   read_members(segment, kBoot, view);
@@ -167,9 +167,9 @@ void plan(Layout& layout) {
   static_cast<void>(has_loaded(seen, known.last));
   carry_first_seen(seen, known.last, kNow);
   Config config;
-  config.role = "core";
-  config.core_authority = "newest";
-  config.core_modules = {"mysql_users"};
+  config.role = Role::core;
+  config.core.authority = Authority::newest;
+  config.core.modules = {"mysql_users"};
   config.file_groups = {"mysql_users"};
   const CorePlan core = plan_core({seen, known.list, config, known.core, known.last.proxysql_started_ns, kNow});
   for (const Step& step : core.plan.steps) expect(!step.statement.empty() && !step.reason.empty(), "steps say why");
@@ -179,9 +179,10 @@ void plan(Layout& layout) {
     if (step.loads) outcomes.loaded.push_back(step.part);
   }
   settle_core(settled, core.plan, outcomes, seen, seen, kNow);
-  const Plan satellite = plan_satellite({seen, config.bootstrap, config.peer_timeout, kNow, known.list, known.resync});
+  const Plan satellite =
+      plan_satellite({seen, config.bootstrap, config.satellite.peer_timeout, kNow, known.list, known.resync});
   for (const Step& step : satellite.steps) expect(!step.statement.empty(), "a step is a statement");
-  static_cast<void>(to_observation(seen, known.last, kNow, config.peer_timeout, true));
+  static_cast<void>(to_observation(seen, known.last, kNow, config.satellite.peer_timeout, true));
 }
 
 }  // namespace

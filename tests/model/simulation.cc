@@ -245,10 +245,10 @@ void Simulation::beat(Node& node) {
   if (list.usable() && list.cores.empty()) list.unusable = "empty";
   if (!list.usable()) list.cores.clear();
   Config config;
-  config.role = node.is_core ? "core" : "satellite";
-  config.core_authority = "newest";
-  config.core_modules = config.file_groups = {"mysql_users"};
-  config.peer_timeout = kPeerTimeout;
+  config.role = node.is_core ? Role::core : Role::satellite;
+  config.core.authority = Authority::newest;
+  config.core.modules = config.file_groups = {"mysql_users"};
+  config.satellite.peer_timeout = kPeerTimeout;
   config.bootstrap = {{kPlaceholder.first, kPort, 0, ""}};
 
   const Seen before = seen_by(node);

@@ -52,8 +52,8 @@ class PublishedTest : public ::testing::Test {
  protected:
   PublishedTest() {
     install_bus_guard();
-    config_.discovery_source = "static";
-    config_.discovery_members = {"10.0.0.2", "10.0.0.1:6042"};
+    config_.discovery.source = Source::fixed;
+    config_.discovery.members = {"10.0.0.2", "10.0.0.1:6042"};
     config_.address = "10.0.0.2";
     set(open("state"));
   }
@@ -139,7 +139,7 @@ TEST_F(PublishedTest, ARestartOfTheDaemonChangesNothing) {
 }
 
 TEST_F(PublishedTest, WithoutASourceOnlyThatIsPublished) {
-  config_.discovery_source = "none";
+  config_.discovery.source = Source::none;
   Discoverer discoverer(config_, [this] { return get(); });
   ASSERT_TRUE(eventually([&] { return state().boot_id != 0; }));
   EXPECT_EQ(static_cast<uint8_t>(Source::none), state().source);

@@ -54,13 +54,13 @@ class ControlTest : public ::testing::Test {
  protected:
   ControlTest() {
     config_.state = dir_ / "state";
-    config_.role = "satellite";
-    config_.token_file = dir_ / "token";
+    config_.role = Role::satellite;
+    config_.daemon.token_file = dir_ / "token";
   }
   // The one-shot is this shell script.
   void script(const std::string& text) {
-    config_.pulse_program = dir_.write("program", "#!/bin/sh\n" + text + "\n");
-    ASSERT_EQ(0, ::chmod(config_.pulse_program.c_str(), 0700));
+    config_.daemon.program = dir_.write("program", "#!/bin/sh\n" + text + "\n");
+    ASSERT_EQ(0, ::chmod(config_.daemon.program.c_str(), 0700));
   }
   void start() {
     service_ = std::make_unique<ProbeService>(config_, "host");
@@ -134,7 +134,7 @@ TEST_F(ControlTest, MethodsAndWhatCantBe) {
   EXPECT_EQ(503, status_of(on));
   on.body = "maybe";
   EXPECT_EQ(400, status_of(on));
-  config_.role = "core";
+  config_.role = Role::core;
   start();
   EXPECT_EQ(409, status_of(call("/resync", "POST")));
 }

@@ -47,7 +47,7 @@ std::string promtool(const std::string& arguments, const std::string& input) {
 class MetricsTest : public ::testing::Test {
  protected:
   MetricsTest() {
-    config_.role = "core";
+    config_.role = Role::core;
     verdict_.state = State::beating;
     verdict_.started.passes = verdict_.ready.passes = verdict_.live.passes = true;
     port_.known = port_.answers = true;
@@ -396,7 +396,7 @@ TEST_F(MetricsTest, WhatIsNotKnownHasNoSample) {
   EXPECT_THAT(render(), Not(HasSubstr("_beats_total")));
 
   view_ = whole;
-  config_.role = "satellite";
+  config_.role = Role::satellite;
   EXPECT_THAT(render(), Not(HasSubstr("_authority")));
 }
 

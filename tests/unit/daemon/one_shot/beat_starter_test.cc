@@ -9,8 +9,8 @@ constexpr int64_t kSecond = 1'000'000'000;
 
 Config config(const char* beats, int interval_ms = 5000) {
   Config config;
-  config.beats = beats;
-  config.interval = milliseconds(interval_ms);
+  config.daemon.beats = beats;
+  config.beat.interval = milliseconds(interval_ms);
   return config;
 }
 

@@ -17,8 +17,8 @@ using std::chrono::seconds;
 class DrainJobTest : public ::testing::Test {
  protected:
   void script(const std::string& text) {
-    config_.pulse_program = dir_.write("program", "#!/bin/sh\n" + text + "\n");
-    ASSERT_EQ(0, ::chmod(config_.pulse_program.c_str(), 0700));
+    config_.daemon.program = dir_.write("program", "#!/bin/sh\n" + text + "\n");
+    ASSERT_EQ(0, ::chmod(config_.daemon.program.c_str(), 0700));
   }
   std::function<void(const OneShotEnd&)> note() {
     return [this](const OneShotEnd& end) {
@@ -52,7 +52,7 @@ TEST_F(DrainJobTest, TellsEachEndOnce) {
 
 TEST_F(DrainJobTest, GivesItItsTimeoutAndALittleMore) {
   script("exec sleep 60");
-  config_.drain_timeout = milliseconds(1);
+  config_.drain.timeout = milliseconds(1);
   DrainJob job(config_, note());
   ASSERT_TRUE(job.start());
   ASSERT_TRUE(has_ended(1));

@@ -21,8 +21,8 @@ class OneShotTest : public ::testing::Test {
  protected:
   // A one-shot that is this shell script.
   OneShot script(const std::string& text) {
-    config_.pulse_program = dir_.write("program", "#!/bin/sh\n" + text + "\n");
-    EXPECT_EQ(0, ::chmod(config_.pulse_program.c_str(), 0700));
+    config_.daemon.program = dir_.write("program", "#!/bin/sh\n" + text + "\n");
+    EXPECT_EQ(0, ::chmod(config_.daemon.program.c_str(), 0700));
     return OneShot(config_, "drain");
   }
   std::string read(const std::string& name) const {
@@ -56,7 +56,7 @@ TEST_F(OneShotTest, GetsTheDaemonsFileSegmentAndGroup) {
 }
 
 TEST_F(OneShotTest, SaysWhyItDidntStart) {
-  config_.pulse_program = dir_ / "nothing";
+  config_.daemon.program = dir_ / "nothing";
   const OneShotEnd end = OneShot(config_, "drain").run(seconds(10), stopping_);
   EXPECT_EQ(-1, end.exit_code);
   EXPECT_THAT(end.error, HasSubstr("start " + (dir_ / "nothing") + ": No such file or directory"));
@@ -94,7 +94,7 @@ TEST_F(OneShotTest, WhatEndsTheDaemonDoesntEndIt) {
 TEST(FindPulseProgram, IsTheConfiguredOneOrBesideThisOne) {
   Config config;
   EXPECT_THAT(find_pulse_program(config), ::testing::EndsWith("/bin/proxysql-pulse"));
-  config.pulse_program = "/opt/pulse";
+  config.daemon.program = "/opt/pulse";
   EXPECT_EQ("/opt/pulse", find_pulse_program(config));
 }
 

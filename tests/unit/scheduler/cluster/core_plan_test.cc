@@ -22,11 +22,11 @@ constexpr int64_t kSecond = 1'000'000'000;
 class CorePlanTest : public ::testing::Test {
  protected:
   CorePlanTest() {
-    config_.role = "core";
-    config_.core_authority = "newest";
-    config_.core_modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
+    config_.role = Role::core;
+    config_.core.authority = Authority::newest;
+    config_.core.modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
     config_.file_groups = {"mysql_users"};
-    config_.peer_timeout = std::chrono::milliseconds(5000);
+    config_.satellite.peer_timeout = std::chrono::milliseconds(5000);
     list_.cores = {core(1, 100), core(2, 300), core(3, 200)};
     list_.cores[1].is_self = true;
     seen_.now_s = kNowS;
@@ -195,7 +195,7 @@ TEST_F(CorePlanTest, ARestartRightAfterTheStampIsSeenByTheVersion) {
 
 TEST_F(CorePlanTest, OnlyTablesThatTheFileContainsAreEmptied) {
   config_.file_groups = {"mysql_servers", "mysql_replication_hostgroups", "mysql_variables", "mysql_users"};
-  config_.core_modules = {"mysql_servers", "mysql_variables"};
+  config_.core.modules = {"mysql_servers", "mysql_variables"};
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL SERVERS FROM CONFIG", "DELETE FROM mysql_servers",
                                         "DELETE FROM mysql_replication_hostgroups", "LOAD MYSQL SERVERS FROM CONFIG",
                                         "LOAD MYSQL SERVERS TO RUNTIME", "LOAD MYSQL VARIABLES FROM CONFIG",
@@ -238,9 +238,9 @@ TEST_F(CorePlanTest, WithoutAListTheNewestIsUndecided) {
   list_.unusable = "no list";
   EXPECT_EQ(Standing::undecided, standing());
   EXPECT_THAT(statements(), IsEmpty());
-  config_.core_authority = "always";
+  config_.core.authority = Authority::always;
   EXPECT_EQ(kStampOfUsers, statements());
-  config_.core_authority = "never";
+  config_.core.authority = Authority::never;
   EXPECT_EQ(Standing::aside, standing());
 }
 
@@ -377,7 +377,7 @@ TEST_F(CorePlanTest, AModuleThatWasJustLoadedIsStampedByTheNextBeat) {
 }
 
 TEST_F(CorePlanTest, VersionOneIsUnlockedWhenNobodyHasANewerOne) {
-  config_.core_authority = "never";
+  config_.core.authority = Authority::never;
   for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
   theirs(3, "mysql_users").version = 2;
@@ -399,14 +399,14 @@ TEST_F(CorePlanTest, VersionOneIsUnlockedWhenNobodyHasANewerOne) {
 }
 
 TEST_F(CorePlanTest, WhatIsUnlockedIsNotLoadedAgain) {
-  config_.core_authority = "never";
+  config_.core.authority = Authority::never;
   for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
   own("mysql_users").version = 2;
   EXPECT_THAT(statements(), IsEmpty()) << "also while the others haven't pulled it yet";
 }
 
 TEST_F(CorePlanTest, UnlockingNeedsAModuleOfTheFileAndAList) {
-  config_.core_authority = "never";
+  config_.core.authority = Authority::never;
   for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
   config_.file_groups.clear();
   EXPECT_THAT(statements(), IsEmpty());

@@ -64,10 +64,10 @@ TEST(DrainPlan, StepsThatAreRefusedAreExplained) {
 
 TEST(DrainPlan, ThePolicyIsTheConfigurations) {
   Config config;
-  config.role = "satellite";
-  config.drain_settle = milliseconds(7);
-  config.drain_timeout = milliseconds(8000);
-  config.drain_steps = {"9:1000", "3"};
+  config.role = Role::satellite;
+  config.drain.settle = milliseconds(7);
+  config.drain.timeout = milliseconds(8000);
+  config.drain.steps = {"9:1000", "3"};
   const DrainPolicy satellite = drain_policy(config);
   EXPECT_EQ(milliseconds(7), satellite.settle);
   EXPECT_EQ(milliseconds(8000), satellite.timeout);
@@ -75,7 +75,7 @@ TEST(DrainPlan, ThePolicyIsTheConfigurations) {
   EXPECT_TRUE(satellite.stops);
   ASSERT_EQ(2U, satellite.steps.size());
   EXPECT_EQ(milliseconds(9), satellite.steps[0].wait_timeout);
-  config.role = "core";
+  config.role = Role::core;
   EXPECT_FALSE(drain_policy(config).lowers) << "it would spread";
 }
 
@@ -178,12 +178,12 @@ TEST(DrainPlan, OutOfTheBalancerRestingClientsGoFirstThenAll) {
 
 TEST(DrainPlan, TheGraceMustHoldTheDrain) {
   Config config;
-  config.drain_timeout = milliseconds(25'000);
+  config.drain.timeout = milliseconds(25'000);
   EXPECT_EQ(seconds(27), least_grace(config));
   EXPECT_EQ("", grace_problem(config)) << "none is configured";
-  config.drain_grace = milliseconds(27'000);
+  config.drain.grace = milliseconds(27'000);
   EXPECT_EQ("", grace_problem(config));
-  config.drain_grace = milliseconds(26'999);
+  config.drain.grace = milliseconds(26'999);
   EXPECT_THAT(grace_problem(config), HasSubstr("terminationGracePeriodSeconds to 27"));
 }
 

@@ -155,11 +155,11 @@ TEST(LeaderConfig, DefaultsAreClientGosAndDurationsMustFit) {
   };
   const auto plain = parse("mode=\"lease\"");
   ASSERT_TRUE(plain);
-  EXPECT_EQ("proxysql-pulse-core", plain->config.leader_lease_name);
-  EXPECT_EQ(15000, plain->config.leader_duration.count());
-  EXPECT_EQ(10000, plain->config.leader_renew.count());
-  EXPECT_EQ(2000, plain->config.leader_retry.count());
-  EXPECT_EQ("none", parse("")->config.leader_mode);
+  EXPECT_EQ("proxysql-pulse-core", plain->config.leader.lease_name);
+  EXPECT_EQ(15000, plain->config.leader.duration.count());
+  EXPECT_EQ(10000, plain->config.leader.renew.count());
+  EXPECT_EQ(2000, plain->config.leader.retry.count());
+  EXPECT_EQ("none", parse("")->config.leader.mode);
   EXPECT_EQ(
       "/p.cnf:1: pulse.leader.duration_ms = 15000, renew_ms = 15000, retry_ms = 2000: duration_ms must be more than "
       "renew_ms, and renew_ms at least 1.2 times retry_ms",

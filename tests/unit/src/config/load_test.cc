@@ -33,14 +33,14 @@ TEST(Config, DefaultsAreProxySQLs) {
   const Config& config = loaded->config;
   EXPECT_FALSE(config.is_core());
   EXPECT_EQ("/dev/shm/proxysql-pulse", config.state);
-  EXPECT_EQ("127.0.0.1", config.admin_host);
-  EXPECT_EQ(6032, config.admin_port);
-  EXPECT_EQ("admin", config.admin_user);
-  EXPECT_EQ("admin", config.admin_password);
-  EXPECT_EQ(6033, config.mysql_port);
-  EXPECT_EQ(8080, config.listen_port);
-  EXPECT_EQ(5000, config.interval.count());
-  EXPECT_EQ(2000, config.timeout.count());
+  EXPECT_EQ("127.0.0.1", config.admin.host);
+  EXPECT_EQ(6032, config.admin.port);
+  EXPECT_EQ("admin", config.admin.user);
+  EXPECT_EQ("admin", config.admin.password);
+  EXPECT_EQ(6033, config.daemon.mysql_port);
+  EXPECT_EQ(8080, config.daemon.port);
+  EXPECT_EQ(5000, config.beat.interval.count());
+  EXPECT_EQ(2000, config.beat.timeout.count());
   EXPECT_EQ("default", source_of(*loaded, "pulse.admin.port"));
 }
 
@@ -66,14 +66,14 @@ pulse={ role="satellite" }
 )");
   ASSERT_TRUE(loaded) << loaded.error().text;
   const Config& config = loaded->config;
-  EXPECT_EQ("boss", config.admin_user);
-  EXPECT_EQ("s3cret", config.admin_password);
-  EXPECT_EQ("127.0.0.1", config.admin_host);
-  EXPECT_EQ(7032, config.admin_port);
-  EXPECT_EQ(7033, config.mysql_port);
-  EXPECT_EQ(500, config.interval.count());
-  EXPECT_EQ(400, config.timeout.count());
-  EXPECT_EQ(15'000, config.peer_timeout.count());
+  EXPECT_EQ("boss", config.admin.user);
+  EXPECT_EQ("s3cret", config.admin.password);
+  EXPECT_EQ("127.0.0.1", config.admin.host);
+  EXPECT_EQ(7032, config.admin.port);
+  EXPECT_EQ(7033, config.daemon.mysql_port);
+  EXPECT_EQ(500, config.beat.interval.count());
+  EXPECT_EQ(400, config.beat.timeout.count());
+  EXPECT_EQ(15'000, config.satellite.peer_timeout.count());
   ASSERT_EQ(2u, config.bootstrap.size()) << "ProxySQL skips a row without a port";
   EXPECT_EQ("core.example", config.bootstrap[0].hostname);
   EXPECT_EQ(2, config.bootstrap[0].weight);
@@ -101,7 +101,7 @@ TEST(Config, TheFirstRowsOfProxySQLsTablesAreEnough) {
     ASSERT_TRUE(loaded) << loaded.error().text;
     EXPECT_EQ(std::vector<std::string>{"mysql_servers"}, loaded->config.file_groups);
     EXPECT_EQ(2u, loaded->config.bootstrap.size());
-    EXPECT_EQ(700, loaded->config.interval.count());
+    EXPECT_EQ(700, loaded->config.beat.interval.count());
     EXPECT_EQ("/etc/p.cnf:6", source_of(*loaded, "pulse.role"));
   }
   const std::string mistaken = "mysql_users=( { a=1 },\n { nonsense } )\n" + std::string(kRole);
@@ -127,7 +127,7 @@ TEST(Config, ADrainHasTimeToSettle) {
             of("timeout_ms=10000, settle_ms=9999"));
   EXPECT_EQ("/etc/p.cnf:2: pulse.drain.settle_ms = 5000, the default" + at_most(milliseconds(5'000) - after),
             of("timeout_ms=5000"));
-  EXPECT_EQ("/etc/p.cnf:2: pulse.drain.settle_ms = 25000" + at_most(loaded->config.drain_timeout - after),
+  EXPECT_EQ("/etc/p.cnf:2: pulse.drain.settle_ms = 25000" + at_most(loaded->config.drain.timeout - after),
             of("settle_ms=25000"));
 }
 
@@ -136,16 +136,16 @@ TEST(Config, DiscoveryFollowsFromTheBootstrapEntries) {
       "proxysql_servers=( { hostname=\"core.example\" port=7032 }, { hostname=\"10.0.0.1\" port=6032 } )\n";
   const auto named = parse(entries + kRole);
   ASSERT_TRUE(named) << named.error().text;
-  EXPECT_EQ("dns", named->config.discovery_source);
-  EXPECT_EQ(std::vector<std::string>{"core.example"}, named->config.discovery_names);
-  EXPECT_EQ(7032, named->config.discovery_port);
-  EXPECT_EQ("never", named->config.core_authority);
+  EXPECT_EQ("dns", named->config.discovery.source);
+  EXPECT_EQ(std::vector<std::string>{"core.example"}, named->config.discovery.names);
+  EXPECT_EQ(7032, named->config.discovery.port);
+  EXPECT_EQ("never", named->config.core.authority);
   const auto numbers = parse("proxysql_servers=( { hostname=\"10.0.0.1\" port=6032 } )\n" + std::string(kRole));
   ASSERT_TRUE(numbers);
-  EXPECT_EQ("none", numbers->config.discovery_source);
+  EXPECT_EQ("none", numbers->config.discovery.source);
   const auto pods = parse("pulse={ role=\"core\" discovery={ source=\"kubernetes\" } }");
   ASSERT_TRUE(pods);
-  EXPECT_EQ("newest", pods->config.core_authority);
+  EXPECT_EQ("newest", pods->config.core.authority);
 }
 
 TEST(Config, ListsAreTakenFromFileAndEnvironment) {
@@ -154,9 +154,9 @@ TEST(Config, ListsAreTakenFromFileAndEnvironment) {
       "} }",
       {{"core.modules", "mysql_servers,mysql_users", "PULSE_CORE_MODULES"}});
   ASSERT_TRUE(loaded) << loaded.error().text;
-  EXPECT_EQ("static", loaded->config.discovery_source);
-  EXPECT_EQ((std::vector<std::string>{"10.0.0.1", "[fd00::1]:7032"}), loaded->config.discovery_members);
-  EXPECT_EQ((std::vector<std::string>{"mysql_servers", "mysql_users"}), loaded->config.core_modules);
+  EXPECT_EQ("static", loaded->config.discovery.source);
+  EXPECT_EQ((std::vector<std::string>{"10.0.0.1", "[fd00::1]:7032"}), loaded->config.discovery.members);
+  EXPECT_EQ((std::vector<std::string>{"mysql_servers", "mysql_users"}), loaded->config.core.modules);
 }
 
 TEST(Config, EachKindOfBadDiscoveryIsNamed) {
@@ -198,16 +198,16 @@ TEST(Config, WhatIsSetIsNotDerived) {
       "scheduler=( { interval_ms=500; arg1=\"beat\" } )\npulse={ role=\"core\"; interval_ms=3000; timeout_ms=77; "
       "satellite={ peer_timeout_ms=1234 }; };");
   ASSERT_TRUE(loaded);
-  EXPECT_EQ(3000, loaded->config.interval.count());
-  EXPECT_EQ(77, loaded->config.timeout.count());
-  EXPECT_EQ(1234, loaded->config.peer_timeout.count());
+  EXPECT_EQ(3000, loaded->config.beat.interval.count());
+  EXPECT_EQ(77, loaded->config.beat.timeout.count());
+  EXPECT_EQ(1234, loaded->config.satellite.peer_timeout.count());
 }
 
 TEST(Config, ARowThatProxySQLRefusesIsNoInterval) {
   const auto loaded = parse("scheduler=( { interval_ms=99; arg1=\"beat\" }, { interval_ms=700; arg1=\"beat\" } )\n" +
                             std::string(kRole));
   ASSERT_TRUE(loaded);
-  EXPECT_EQ(700, loaded->config.interval.count());
+  EXPECT_EQ(700, loaded->config.beat.interval.count());
 }
 
 TEST(Config, PulseWinsOverProxySQLAndFlagsOverAll) {
@@ -218,22 +218,22 @@ TEST(Config, PulseWinsOverProxySQLAndFlagsOverAll) {
   auto overrides = overrides_from_environment(environment);
   auto loaded = parse(text);
   ASSERT_TRUE(loaded);
-  EXPECT_EQ(8032, loaded->config.admin_port);
-  EXPECT_EQ("::1", loaded->config.admin_host);
+  EXPECT_EQ(8032, loaded->config.admin.port);
+  EXPECT_EQ("::1", loaded->config.admin.host);
   loaded = parse(text, overrides);
   ASSERT_TRUE(loaded) << loaded.error().text;
-  EXPECT_EQ(9032, loaded->config.admin_port);
+  EXPECT_EQ(9032, loaded->config.admin.port);
   EXPECT_EQ("PULSE_ADMIN_PORT", source_of(*loaded, "pulse.admin.port"));
   overrides.push_back({"admin.port", "9999", "--port"});
   loaded = parse(text, overrides);
   ASSERT_TRUE(loaded);
-  EXPECT_EQ(9999, loaded->config.admin_port);
+  EXPECT_EQ(9999, loaded->config.admin.port);
 }
 
 TEST(Config, SecretsAreNeverShown) {
   const auto loaded = parse("admin_variables={ admin_credentials=\"u:hush-hush\" }\n" + std::string(kRole));
   ASSERT_TRUE(loaded);
-  EXPECT_EQ("hush-hush", loaded->config.admin_password);
+  EXPECT_EQ("hush-hush", loaded->config.admin.password);
   for (const Setting& setting : list_settings(*loaded)) EXPECT_EQ(std::string::npos, setting.value.find("hush"));
   const std::string error = error_of("pulse={ role=\"core\"; admin={ password=12345; }; };");
   EXPECT_EQ(std::string::npos, error.find("12345")) << error;
@@ -245,7 +245,7 @@ TEST(Config, APasswordFileWinsAndLosesItsNewline) {
     const std::string file = dir.write("password", text);
     const auto loaded = parse("pulse={ role=\"core\"; admin={ password_file=\"" + file + "\"; }; };");
     ASSERT_TRUE(loaded) << loaded.error().text;
-    EXPECT_EQ("from-file", loaded->config.admin_password);
+    EXPECT_EQ("from-file", loaded->config.admin.password);
     EXPECT_EQ(file, source_of(*loaded, "pulse.admin.password"));
   }
 }
@@ -315,13 +315,14 @@ TEST(Config, FromTheLeastToTheMost) {
   for (const char* timeout : {"50", "60000"}) {
     const auto loaded = parse("pulse={ role=\"core\"; timeout_ms=" + std::string(timeout) + "; };");
     ASSERT_TRUE(loaded) << loaded.error().text;
-    EXPECT_EQ(timeout, std::to_string(loaded->config.timeout.count()));
+    EXPECT_EQ(timeout, std::to_string(loaded->config.beat.timeout.count()));
   }
 }
 
 TEST(Config, ATimeoutFollowsTheIntervalWithinLimits) {
   const auto timeout_of = [](int interval_ms) {
-    return parse("pulse={ role=\"core\"; interval_ms=" + std::to_string(interval_ms) + "; };")->config.timeout.count();
+    return parse("pulse={ role=\"core\"; interval_ms=" + std::to_string(interval_ms) + "; };")
+        ->config.beat.timeout.count();
   };
   EXPECT_EQ(200, timeout_of(200));
   EXPECT_EQ(400, timeout_of(500));
@@ -352,7 +353,7 @@ TEST(Config, APeerIsGivenFiveChecks) {
   const auto of = [](const char* check_interval_ms) {
     const auto loaded =
         parse("admin_variables={ cluster_check_interval_ms=" + std::string(check_interval_ms) + " }\n" + kRole);
-    return loaded ? loaded->config.peer_timeout.count() : 0;
+    return loaded ? loaded->config.satellite.peer_timeout.count() : 0;
   };
   EXPECT_EQ(5000, of("0"));
   EXPECT_EQ(7500, of("1500"));
@@ -362,15 +363,15 @@ TEST(Config, APeerIsGivenFiveChecks) {
 TEST(Config, ASocketIsNoPort) {
   const auto loaded = parse("admin_variables={ mysql_ifaces=\"/tmp/admin.sock\" }\n" + std::string(kRole));
   ASSERT_TRUE(loaded);
-  EXPECT_EQ("/tmp/admin.sock", loaded->config.admin_host);
-  EXPECT_EQ(6032, loaded->config.admin_port);
+  EXPECT_EQ("/tmp/admin.sock", loaded->config.admin.host);
+  EXPECT_EQ(6032, loaded->config.admin.port);
   EXPECT_EQ("default", source_of(*loaded, "pulse.admin.port"));
 }
 
 TEST(Config, LocalhostIsNoNameToLookUp) {
   const auto loaded = parse("proxysql_servers=( { hostname=\"localhost\" port=1 } )\n" + std::string(kRole));
   ASSERT_TRUE(loaded);
-  EXPECT_EQ("none", loaded->config.discovery_source);
+  EXPECT_EQ("none", loaded->config.discovery.source);
 }
 
 TEST(Config, TextsOfTheEnvironmentAreReadAsTheirKeysAre) {
@@ -378,7 +379,7 @@ TEST(Config, TextsOfTheEnvironmentAreReadAsTheirKeysAre) {
        {std::pair("1", true), std::pair("true", true), std::pair("0", false), std::pair("false", false)}) {
     const auto loaded = parse(kRole, {{"admin.tls", text, "PULSE_ADMIN_TLS"}});
     ASSERT_TRUE(loaded) << loaded.error().text;
-    EXPECT_EQ(value, loaded->config.admin_tls) << text;
+    EXPECT_EQ(value, loaded->config.admin.tls) << text;
   }
   EXPECT_EQ("PULSE_ADMIN_TLS: pulse.admin.tls = \"yes\": allowed is true or false",
             error_of(kRole, {{"admin.tls", "yes", "PULSE_ADMIN_TLS"}}));
