@@ -22,6 +22,7 @@
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
 #include "src/config/drain_steps.h"
+#include "src/config/load.h"
 
 namespace {
 
@@ -118,7 +119,7 @@ int serve(const pulse::Config& config) {
   std::optional<pulse::BeatStarter> beats(std::in_place, config, [&service] { return service.segment(); });
   pulse::LeaderKeeper leader(config, host, [&service] { return service.segment(); });
   std::thread http([&server] { (*server)->run(); });
-  pulse::log_info("answering on port " + std::to_string((*server)->port()) + " for the " + config.role +
+  pulse::log_info("answering on port " + std::to_string((*server)->port()) + " for the " + config.role_name() +
                   " whose state is in " + config.state);
   // While a drain runs, the daemon stays: a preStop hook waits for its answer, and probes ask on. A second signal ends
   // it.

@@ -13,6 +13,7 @@
 #include "daemon/discovery/pod_source.h"
 #include "shm/segment/boot.h"
 #include "shm/status/health.h"
+#include "src/base/host_port.h"
 #include "src/base/log.h"
 #include "src/base/show.h"
 
@@ -24,12 +25,6 @@ constexpr milliseconds kTurn{500};
 constexpr milliseconds kGather{10};
 constexpr milliseconds kStopWithin{250};
 constexpr int64_t kOwnCheckEvery = 5'000'000'000;
-
-Source source_of(const std::string& name) {
-  if (name == "kubernetes") return Source::kubernetes;
-  if (name == "dns") return Source::dns;
-  return name == "static" ? Source::fixed : Source::none;
-}
 
 // The addresses of this host that others could reach it by.
 std::vector<std::string> interface_addresses() {
@@ -54,11 +49,11 @@ std::vector<std::string> interface_addresses() {
 std::vector<Found> fixed_members(const Config& config) {
   std::vector<Found> found;
   for (const std::string& text : config.discovery.members) {
-    const auto parsed = parse_member(text, config.discovery.port);
+    const auto parsed = parse_host_port(text, config.discovery.port);
     if (!parsed) continue;  // load_config() has refused such
     Found member;
-    member.address = parsed->first;
-    member.port = parsed->second;
+    member.address = parsed->host;
+    member.port = parsed->port;
     member.is_core = member.ready = true;
     found.push_back(std::move(member));
   }

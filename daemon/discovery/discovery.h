@@ -10,7 +10,7 @@
 
 #include "daemon/discovery/source_report.h"
 #include "shm/segment/segment.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "daemon/discovery/source_report.h"
-#include "src/config/load.h"
+#include "src/base/result.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

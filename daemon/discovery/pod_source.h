@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "daemon/discovery/source_report.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

@@ -10,7 +10,7 @@
 #include "daemon/health/node_state.h"
 #include "daemon/http/http_server.h"
 #include "daemon/one_shot/drain_runner.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

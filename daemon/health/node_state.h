@@ -10,7 +10,7 @@
 #include "daemon/http/http_server.h"
 #include "shm/segment/segment.h"
 #include "shm/status/health.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

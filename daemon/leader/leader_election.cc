@@ -26,11 +26,6 @@ constexpr milliseconds kJobsWithin{3000};
 constexpr milliseconds kReleaseWithin{1500};
 constexpr milliseconds kStopWithin{250};
 
-LeaderMode mode_of(const std::string& mode) {
-  if (mode == "lease") return LeaderMode::lease;
-  return mode == "lowest" ? LeaderMode::lowest : LeaderMode::none;
-}
-
 // So that a leader can try several times before it has to stop being it.
 seconds answer_within(milliseconds renew) {
   return std::clamp(std::chrono::duration_cast<seconds>(renew / 4), seconds(1), seconds(5));

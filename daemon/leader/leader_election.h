@@ -14,7 +14,7 @@
 #include "daemon/kubernetes/api_client.h"
 #include "daemon/leader/lease.h"
 #include "shm/segment/segment.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

@@ -9,7 +9,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/result.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

@@ -5,7 +5,7 @@
 
 #include "scheduler/admin/admin_client.h"
 #include "shm/segment/layout.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

@@ -14,7 +14,7 @@
 #include "scheduler/cluster/membership.h"
 #include "scheduler/cluster/satellite_plan.h"
 #include "shm/segment/layout.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

@@ -128,9 +128,9 @@ class Planner {
   // configuration back when the new core that kept it from doing so is replaced.
   void decide_standing() {
     if (standing() == Standing::aside) return;
-    const std::string& authority = in_.config.core.authority;
-    if (authority == "always") return decide(Standing::authority, "core.authority is \"always\"");
-    if (authority == "never") return decide(Standing::aside, "core.authority is \"never\"");
+    const Authority authority = in_.config.core.authority;
+    if (authority == Authority::always) return decide(Standing::authority, "core.authority is \"always\"");
+    if (authority == Authority::never) return decide(Standing::aside, "core.authority is \"never\"");
     if (self_ == nullptr) {
       if (standing() == Standing::undecided) decide(Standing::undecided, why_no_membership());
       return;

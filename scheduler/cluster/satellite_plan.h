@@ -9,7 +9,7 @@
 #include "scheduler/cluster/cluster_query.h"
 #include "scheduler/cluster/membership.h"
 #include "scheduler/cluster/plan.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

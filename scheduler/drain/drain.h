@@ -7,7 +7,7 @@
 #include "shm/segment/lock.h"
 #include "src/base/clock.h"
 #include "src/base/result.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

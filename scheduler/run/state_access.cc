@@ -2,6 +2,9 @@
 
 #include <cstdlib>
 
+#include "src/config/identity.h"
+#include "src/linux/group.h"
+
 namespace pulse {
 
 // Without --state, the segment at the default path says which file it was made under: one stat(2) instead of reading

@@ -61,7 +61,7 @@ class Blocks {
 
   void health() {
     const Verdict& verdict = input_.verdict;
-    Block& state = add("state", {std::string(name(verdict.state)) + " (" + input_.config.role + ")"});
+    Block& state = add("state", {std::string(name(verdict.state)) + " (" + input_.config.role_name() + ")"});
     if (!verdict.message.empty()) state.lines.push_back(verdict.message);
     const auto probe = [&](const char* name, const Probe& from) {
       // What the state says already isn't said again.

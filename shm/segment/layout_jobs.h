@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "shm/segment/section.h"
+#include "src/config/words.h"
 
 namespace pulse {
 
@@ -61,8 +62,6 @@ struct JobSlot {
 };
 
 inline constexpr size_t kJobSlots = 16;
-
-enum class LeaderMode : uint8_t { none, lease, lowest };
 
 // Who leads the nodes of this role. Written by the daemon.
 struct LeaderState {

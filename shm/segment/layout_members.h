@@ -5,10 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace pulse {
+#include "src/config/words.h"
 
-// Where a list of members comes from.
-enum class Source : uint8_t { none, kubernetes, dns, fixed };
+namespace pulse {
 
 struct Member {                  // of the cluster, as discovered
   std::array<char, 128> name;    // of the pod; "" where the source knows none

@@ -52,20 +52,6 @@ const char* name(Standing standing) {
   return "unknown";
 }
 
-const char* name(Source source) {
-  switch (source) {
-    case Source::none:
-      return "none";
-    case Source::kubernetes:
-      return "kubernetes";
-    case Source::dns:
-      return "dns";
-    case Source::fixed:
-      return "static";
-  }
-  return "none";
-}
-
 const char* name(DrainPhase phase) {
   switch (phase) {
     case DrainPhase::none:
@@ -122,18 +108,6 @@ const char* name(JobOutcome outcome) {
       return "not_started";
     case JobOutcome::died:
       return "died";
-  }
-  return "unknown";
-}
-
-const char* name(LeaderMode mode) {
-  switch (mode) {
-    case LeaderMode::none:
-      return "none";
-    case LeaderMode::lease:
-      return "lease";
-    case LeaderMode::lowest:
-      return "lowest";
   }
   return "unknown";
 }

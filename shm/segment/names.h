@@ -8,10 +8,8 @@ namespace pulse {
 const char* name(Phase phase);
 const char* name(Outcome outcome);
 const char* name(Standing standing);
-const char* name(Source source);  // as in the configuration
 const char* name(DrainPhase phase);
 const char* name(DrainOutcome outcome);
 const char* name(JobOutcome outcome);
-const char* name(LeaderMode mode);
 
 }  // namespace pulse

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "shm/status/snapshot.h"
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 

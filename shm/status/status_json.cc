@@ -282,7 +282,7 @@ std::string status_json(const StatusInput& input) {
   const StateView& view = input.view;
   Json json = common(input, verdict.ready.passes, verdict.message, "status");
   json["version"] = PULSE_VERSION;
-  json["role"] = input.config.role;
+  json["role"] = input.config.role_name();
   const auto probe = [](const Probe& from) { return Json{{"passes", from.passes}, {"message", from.message}}; };
   json["probes"] = {
       {"started", probe(verdict.started)}, {"ready", probe(verdict.ready)}, {"live", probe(verdict.live)}};

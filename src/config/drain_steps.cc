@@ -3,7 +3,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 
@@ -46,13 +46,13 @@ Result<std::vector<DrainStep>> parse_drain_steps(const std::vector<std::string>&
 }
 
 std::chrono::seconds least_grace(const Config& config) {
-  return std::chrono::ceil<std::chrono::seconds>(config.drain_timeout + kAroundDrain);
+  return std::chrono::ceil<std::chrono::seconds>(config.drain.timeout + kAroundDrain);
 }
 
 std::string grace_problem(const Config& config) {
-  if (config.drain_grace.count() == 0 || config.drain_grace >= least_grace(config)) return "";
-  return "pulse.drain.grace_ms = " + std::to_string(config.drain_grace.count()) +
-         " is too short for pulse.drain.timeout_ms = " + std::to_string(config.drain_timeout.count()) +
+  if (config.drain.grace.count() == 0 || config.drain.grace >= least_grace(config)) return "";
+  return "pulse.drain.grace_ms = " + std::to_string(config.drain.grace.count()) +
+         " is too short for pulse.drain.timeout_ms = " + std::to_string(config.drain.timeout.count()) +
          ": the pod would be killed in the middle of the drain; set " + "terminationGracePeriodSeconds to " +
          std::to_string(least_grace(config).count()) + " at least, or lower the timeout";
 }

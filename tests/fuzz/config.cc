@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const pulse::Config& config = loaded->config;
   using std::chrono::milliseconds;
-  expect(config.role == Role::core || config.role == Role::satellite, "the role is one of two");
+  expect(config.role == pulse::Role::core || config.role == pulse::Role::satellite, "the role is one of two");
   expect(!config.state.empty() && config.state.front() == '/', "the segment's path is absolute");
   expect(config.beat.interval >= milliseconds(100) && config.beat.timeout >= milliseconds(50),
          "times are in their ranges");

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 
-Config config(const char* beats, int interval_ms = 5000) {
+Config config(BeatsMode beats, int interval_ms = 5000) {
   Config config;
   config.daemon.beats = beats;
   config.beat.interval = milliseconds(interval_ms);
@@ -15,13 +15,13 @@ Config config(const char* beats, int interval_ms = 5000) {
 }
 
 TEST(BeatDue, AlwaysAndNeverAskNobody) {
-  BeatDue always(config("always"), 0), never(config("never"), 0);
+  BeatDue always(config(BeatsMode::always), 0), never(config(BeatsMode::never), 0);
   EXPECT_TRUE(always.is_due(kSecond, kSecond));
   EXPECT_FALSE(never.is_due(0, 1000 * kSecond));
 }
 
 TEST(BeatDue, SilenceIsThreeIntervalsWithoutSomebodyElsesBeat) {
-  BeatDue due(config("when_silent"), 100 * kSecond);
+  BeatDue due(config(BeatsMode::when_silent), 100 * kSecond);
   EXPECT_FALSE(due.is_due(0, 115 * kSecond));
   EXPECT_TRUE(due.is_due(0, 115 * kSecond + 1)) << "none has ever come";
   EXPECT_FALSE(due.is_due(120 * kSecond, 130 * kSecond)) << "one has";
@@ -29,13 +29,13 @@ TEST(BeatDue, SilenceIsThreeIntervalsWithoutSomebodyElsesBeat) {
 }
 
 TEST(BeatDue, ShortIntervalsWaitAtTheStart) {
-  BeatDue due(config("when_silent", 500), 0);
+  BeatDue due(config(BeatsMode::when_silent, 500), 0);
   EXPECT_FALSE(due.is_due(0, 10 * kSecond));
   EXPECT_TRUE(due.is_due(0, 10 * kSecond + 1));
 }
 
 TEST(BeatDue, ItsOwnBeatsDontEndTheSilence) {
-  BeatDue due(config("when_silent"), 0);
+  BeatDue due(config(BeatsMode::when_silent), 0);
   ASSERT_TRUE(due.is_due(0, 16 * kSecond));
   due.own_beat(16 * kSecond);
   EXPECT_TRUE(due.is_due(16 * kSecond, 21 * kSecond)) << "one each interval, not one in three";

@@ -159,7 +159,7 @@ TEST(LeaderConfig, DefaultsAreClientGosAndDurationsMustFit) {
   EXPECT_EQ(15000, plain->config.leader.duration.count());
   EXPECT_EQ(10000, plain->config.leader.renew.count());
   EXPECT_EQ(2000, plain->config.leader.retry.count());
-  EXPECT_EQ("none", parse("")->config.leader.mode);
+  EXPECT_EQ(LeaderMode::none, parse("")->config.leader.mode);
   EXPECT_EQ(
       "/p.cnf:1: pulse.leader.duration_ms = 15000, renew_ms = 15000, retry_ms = 2000: duration_ms must be more than "
       "renew_ms, and renew_ms at least 1.2 times retry_ms",

@@ -87,7 +87,7 @@ TEST(Config, TheFilesGroupsOfConfigurationAreThoseWithRows) {
   const auto loaded = parse("mysql_servers=( { address=\"a\" } )\nmysql_users=()\nmysql_variables={ threads=2 }\n" +
                             std::string(kRole));
   ASSERT_TRUE(loaded);
-  EXPECT_EQ((std::vector<std::string>{"mysql_variables", "mysql_servers"}), loaded->config.file_groups);
+  EXPECT_EQ((std::vector<std::string>{"mysql_servers", "mysql_variables"}), loaded->config.file_groups);
 }
 
 TEST(Config, TheFirstRowsOfProxySQLsTablesAreEnough) {
@@ -136,16 +136,16 @@ TEST(Config, DiscoveryFollowsFromTheBootstrapEntries) {
       "proxysql_servers=( { hostname=\"core.example\" port=7032 }, { hostname=\"10.0.0.1\" port=6032 } )\n";
   const auto named = parse(entries + kRole);
   ASSERT_TRUE(named) << named.error().text;
-  EXPECT_EQ("dns", named->config.discovery.source);
+  EXPECT_EQ(Source::dns, named->config.discovery.source);
   EXPECT_EQ(std::vector<std::string>{"core.example"}, named->config.discovery.names);
   EXPECT_EQ(7032, named->config.discovery.port);
-  EXPECT_EQ("never", named->config.core.authority);
+  EXPECT_EQ(Authority::never, named->config.core.authority);
   const auto numbers = parse("proxysql_servers=( { hostname=\"10.0.0.1\" port=6032 } )\n" + std::string(kRole));
   ASSERT_TRUE(numbers);
-  EXPECT_EQ("none", numbers->config.discovery.source);
+  EXPECT_EQ(Source::none, numbers->config.discovery.source);
   const auto pods = parse("pulse={ role=\"core\" discovery={ source=\"kubernetes\" } }");
   ASSERT_TRUE(pods);
-  EXPECT_EQ("newest", pods->config.core.authority);
+  EXPECT_EQ(Authority::newest, pods->config.core.authority);
 }
 
 TEST(Config, ListsAreTakenFromFileAndEnvironment) {
@@ -154,7 +154,7 @@ TEST(Config, ListsAreTakenFromFileAndEnvironment) {
       "} }",
       {{"core.modules", "mysql_servers,mysql_users", "PULSE_CORE_MODULES"}});
   ASSERT_TRUE(loaded) << loaded.error().text;
-  EXPECT_EQ("static", loaded->config.discovery.source);
+  EXPECT_EQ(Source::fixed, loaded->config.discovery.source);
   EXPECT_EQ((std::vector<std::string>{"10.0.0.1", "[fd00::1]:7032"}), loaded->config.discovery.members);
   EXPECT_EQ((std::vector<std::string>{"mysql_servers", "mysql_users"}), loaded->config.core.modules);
 }
@@ -177,19 +177,15 @@ TEST(Config, EachKindOfBadDiscoveryIsNamed) {
   }
 }
 
-TEST(ParseMember, Table) {
-  const auto shown = [](const std::string& text) {
-    const auto member = parse_member(text, 6032);
-    return member ? member->first + " " + std::to_string(member->second) : "none";
+TEST(Config, MembersAreAddresses) {
+  const auto of = [](const std::string& member) {
+    return error_of("pulse={ role=\"core\" discovery={ members=[\"" + member + "\"] } }");
   };
-  EXPECT_EQ("10.0.0.1 6032", shown("10.0.0.1"));
-  EXPECT_EQ("10.0.0.1 7", shown("10.0.0.1:7"));
-  EXPECT_EQ("fd00::1 6032", shown("fd00::1"));
-  EXPECT_EQ("fd00::1 6032", shown("[fd00::1]"));
-  EXPECT_EQ("fd00::1 7", shown("[fd00::1]:7"));
-  for (const char* bad : {"", "name", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:x", "[fd00::1",
-                          "[fd00::1]7", "[fd00::1]:", "10.0.0.1 "}) {
-    EXPECT_EQ("none", shown(bad)) << bad;
+  for (const char* good : {"10.0.0.1", "10.0.0.1:7", "fd00::1", "[fd00::1]", "[fd00::1]:7"}) {
+    EXPECT_EQ("no error", of(good)) << good;
+  }
+  for (const char* bad : {"name", "name:7", "10.0.0.1:0", "10.0.0.1:x", "[fd00::1", "10.0.0.1 "}) {
+    EXPECT_NE(std::string::npos, of(bad).find("\"" + std::string(bad) + "\": allowed is ADDRESS")) << of(bad);
   }
 }
 
@@ -371,7 +367,7 @@ TEST(Config, ASocketIsNoPort) {
 TEST(Config, LocalhostIsNoNameToLookUp) {
   const auto loaded = parse("proxysql_servers=( { hostname=\"localhost\" port=1 } )\n" + std::string(kRole));
   ASSERT_TRUE(loaded);
-  EXPECT_EQ("none", loaded->config.discovery.source);
+  EXPECT_EQ(Source::none, loaded->config.discovery.source);
 }
 
 TEST(Config, TextsOfTheEnvironmentAreReadAsTheirKeysAre) {
@@ -400,37 +396,6 @@ TEST(Config, FilesThatAreNone) {
   EXPECT_EQ(dir.path() + ": not a regular file", load_config(dir.path(), {}).error().text);
   const std::string binary = dir.write("binary", std::string("a=1;\0b=2;", 9));
   EXPECT_EQ(binary + ": holds a zero byte: not a configuration file", load_config(binary, {}).error().text);
-}
-
-TEST(Config, IdentityFollowsTheFile) {
-  const test::TempDir dir;
-  const std::string file = dir.write("c.cnf", kRole);
-  const uint64_t first = config_identity(file);
-  EXPECT_NE(0u, first);
-  EXPECT_EQ(first, config_identity(file));
-  dir.write("c.cnf", std::string(kRole) + "# more\n");
-  EXPECT_NE(first, config_identity(file));
-  EXPECT_EQ(0u, config_identity(dir / "none"));
-}
-
-TEST(FirstInterface, ReadsProxySQLsLists) {
-  using Pair = std::pair<std::string, int64_t>;
-  EXPECT_EQ((Pair{"127.0.0.1", 6032}), *first_interface("0.0.0.0:6032"));
-  EXPECT_EQ((Pair{"::1", 6032}), *first_interface("[::]:6032;0.0.0.0:6032"));
-  EXPECT_EQ((Pair{"fe80::1", 7}), *first_interface("[fe80::1]:7"));
-  EXPECT_EQ((Pair{"10.0.0.1", 6032}), *first_interface("/tmp/a.sock; 10.0.0.1:6032"));
-  EXPECT_EQ((Pair{"/tmp/a.sock", 0}), *first_interface("/tmp/a.sock;/tmp/b.sock"));
-  for (const char* everywhere : {"*:6032", ":6032"}) {
-    EXPECT_EQ((Pair{"127.0.0.1", 6032}), *first_interface(everywhere)) << everywhere;
-  }
-  EXPECT_FALSE(first_interface("nonsense"));
-  EXPECT_FALSE(first_interface("a:99999"));
-}
-
-TEST(FindGroup, ByItsNumberOrItsWholeName) {
-  EXPECT_EQ(gid_t{0}, find_group("root"));
-  EXPECT_EQ(gid_t{4711}, find_group("4711"));
-  for (const char* none : {"roo", "roott", "", "0x", "root:"}) EXPECT_FALSE(find_group(none)) << none;
 }
 
 }  // namespace

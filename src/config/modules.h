@@ -1,0 +1,61 @@
+// The one list of ProxySQL's modules of configuration. Another module is another row.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace pulse {
+
+// A module of configuration: how commands name it, where its checksum stands, and the tables that its groups of the
+// configuration file fill (ProxySQL_Config.cpp; a group is named as its table).
+struct FileModule {
+  const char* name;      // as core.modules and stats_proxysql_servers_checksums have it; a group of the file, too
+  const char* command;   // LOAD <command> TO RUNTIME
+  const char* checksum;  // the module whose checksum moves only with a load
+  std::span<const char* const> tables;  // the first one mustn't be empty when it is loaded; none: variables
+  bool serves = false;                  // a satellite that has received this one can serve clients
+};
+
+namespace detail {
+
+inline constexpr const char* kMysqlServers[] = {
+    "mysql_servers",           "mysql_replication_hostgroups", "mysql_group_replication_hostgroups",
+    "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups",  "mysql_servers_ssl_params"};
+inline constexpr const char* kMysqlUsers[] = {"mysql_users"};
+inline constexpr const char* kMysqlQueryRules[] = {"mysql_query_rules"};
+
+}  // namespace detail
+
+// In the order in which a core loads them.
+inline constexpr FileModule kFileModules[] = {
+    {"mysql_servers", "MYSQL SERVERS", "mysql_servers_v2", detail::kMysqlServers, true},
+    {"mysql_users", "MYSQL USERS", "mysql_users", detail::kMysqlUsers, true},
+    {"mysql_query_rules", "MYSQL QUERY RULES", "mysql_query_rules", detail::kMysqlQueryRules},
+    {"mysql_variables", "MYSQL VARIABLES", "mysql_variables", {}},
+    {"admin_variables", "ADMIN VARIABLES", "admin_variables", {}},
+};
+
+constexpr std::span<const FileModule> file_modules() { return kFileModules; }
+
+// Their names, for core.modules.
+inline constexpr auto kModuleNames = [] {
+  std::array<const char*, std::size(kFileModules)> names{};
+  for (size_t i = 0; i < names.size(); ++i) names[i] = kFileModules[i].name;
+  return names;
+}();
+
+// The module that a row of stats_proxysql_servers_checksums is about, by either of its names; null if there is none.
+const FileModule* find_file_module(std::string_view name);
+
+// Calls `take` with each group of the configuration file that a module is loaded from.
+template <class Take>
+void each_file_group(Take take) {
+  for (const FileModule& module : kFileModules) {
+    if (module.tables.empty()) take(module.name);
+    for (const char* table : module.tables) take(table);
+  }
+}
+
+}  // namespace pulse

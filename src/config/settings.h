@@ -1,0 +1,132 @@
+// The settings, by subject: each option's default and its meaning at its field. How a file names them: keys.h.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/config/words.h"
+
+namespace pulse {
+
+inline constexpr const char* kDefaultConfigPath = "/etc/proxysql.cnf";
+inline constexpr const char* kDefaultStatePath = "/dev/shm/proxysql-pulse";
+
+// A row of proxysql_servers as the file's group of that name gives it: the bootstrap entries.
+struct ServerEntry {
+  std::string hostname;
+  uint16_t port = 6032;
+  int64_t weight = 0;
+  std::string comment;
+};
+
+struct BeatSettings {
+  std::chrono::milliseconds interval{5000};  // between two beats; that of ProxySQL's scheduler row, if not set
+  std::chrono::milliseconds timeout{0};      // of one beat, from first instruction to exit; if not set, 4/5 interval
+  std::chrono::milliseconds backoff_max{30000};  // the longest pause after beats that timed out
+};
+
+// ProxySQL's admin interface. What isn't set is taken from admin_variables.
+struct AdminSettings {
+  std::string host = "127.0.0.1";  // a name, an address, or the path of a unix socket
+  int64_t port = 6032;
+  std::string user = "admin";
+  std::string password = "admin";
+  std::string password_file;  // its first line is the password; "": `password` counts
+  bool tls = false;
+};
+
+struct SatelliteSettings {
+  // A core that ProxySQL hasn't reached for longer is dead. If not set: five of ProxySQL's checks of the cluster.
+  std::chrono::milliseconds peer_timeout{0};
+};
+
+struct KubernetesSettings {
+  std::string api;  // https://HOST:PORT; "": from the environment
+  std::string service_account = "/var/run/secrets/kubernetes.io/serviceaccount";  // has ca.crt, token and namespace
+  std::string name_space;                                                         // "": the service account's
+  std::string core_selector = "app=proxysql,component=core";                      // of labels
+  std::string satellite_selector = "app=proxysql,component=satellite";
+};
+
+struct DiscoverySettings {
+  Source source = Source::none;      // if not set: static with members, dns with names
+  std::vector<std::string> names;    // dns: host names; if not set, those of the bootstrap entries
+  std::vector<std::string> members;  // static: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT
+  int64_t port = 6032;  // the members' admin interface, where nothing else says so; if not set, the bootstrap entry's
+  std::chrono::milliseconds interval{2000};  // dns: between two lookups
+  std::chrono::milliseconds max_age{60000};  // beats act on no list that is older
+  std::chrono::milliseconds watch{120000};   // kubernetes: the longest life of one watch
+  KubernetesSettings kubernetes;
+};
+
+struct CoreSettings {
+  Authority authority = Authority::never;  // if not set: newest with kubernetes
+  // Of these, those that the file contains.
+  std::vector<std::string> modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
+};
+
+struct DrainSettings {
+  std::chrono::milliseconds timeout{25000};  // of a whole drain, ProxySQL's end included
+  std::chrono::milliseconds settle{5000};    // endpoints get as long to take this pod out
+  // "WAIT_TIMEOUT_MS:SPAN_MS", ..., "WAIT_TIMEOUT_MS"; see parse_drain_steps().
+  std::vector<std::string> steps = {"2000:4000", "1000:3000", "500:3000", "200:3000", "50:2000", "0"};
+  bool on_sigterm = false;             // the daemon drains when it is told to end
+  std::chrono::milliseconds grace{0};  // what the pod has, to be checked against; 0: not said
+};
+
+struct DaemonSettings {
+  BeatsMode beats = BeatsMode::never;  // which the daemon starts
+  std::string program;                 // proxysql-pulse; "": beside proxysql-pulsed
+  std::string token_file;              // its first line allows control calls from elsewhere than loopback
+  std::string listen_address;          // "": all
+  int64_t port = 8080;                 // 0: any free one, which is logged
+  // ProxySQL's port for clients; if not set, that of mysql_variables.
+  std::string mysql_host = "127.0.0.1";  // an address
+  int64_t mysql_port = 6033;
+  PortLook mysql_look = PortLook::passive;
+  std::chrono::milliseconds mysql_dead_after{10000};  // without an answer, the data plane is dead
+  // The liveness probe fails when the admin interface has been unresponsive for that long; 0: never. A part of the
+  // stagger, by the host's name, comes on top, so that not all nodes restart at once.
+  std::chrono::milliseconds live_after{600000};
+  std::chrono::milliseconds live_stagger{300000};
+};
+
+struct LeaderSettings {
+  LeaderMode mode = LeaderMode::none;
+  std::string identity;                       // "": this host's name, which is the pod's
+  std::string lease_name;                     // if not set: proxysql-pulse-ROLE
+  std::chrono::milliseconds duration{15000};  // others wait for that long after they last saw it renewed
+  std::chrono::milliseconds renew{10000};     // the leader stops being it after that long without a renewal
+  std::chrono::milliseconds retry{2000};      // between two tries
+};
+
+struct Config {
+  std::optional<Role> role;  // always there in what load_config() returns
+  std::string state = kDefaultStatePath;
+  std::string group_name;  // who may use the segment besides its owner; see `group`
+  std::string address;     // this node's own among the members; "": found out, see find_self() in daemon/
+  BeatSettings beat;
+  AdminSettings admin;
+  SatelliteSettings satellite;
+  DiscoverySettings discovery;
+  CoreSettings core;
+  DrainSettings drain;
+  DaemonSettings daemon;
+  LeaderSettings leader;
+
+  // Not keys of their own:
+  std::string file;                      // that was read
+  std::optional<gid_t> group;            // group_name's number
+  std::vector<ServerEntry> bootstrap;    // of proxysql_servers
+  std::vector<std::string> file_groups;  // the groups with rows that the file contains: "mysql_servers", ...
+
+  bool is_core() const { return role == Role::core; }
+  const char* role_name() const { return role ? name(*role) : "role unknown"; }
+};
+
+}  // namespace pulse

@@ -1,0 +1,47 @@
+#include "src/config/modules.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "src/config/settings.h"
+
+namespace pulse {
+namespace {
+
+TEST(Modules, ByDefaultAllAreLoadedButTheAdminVariables) {
+  std::vector<std::string> wanted(kModuleNames.begin(), kModuleNames.end());
+  std::erase(wanted, "admin_variables");
+  EXPECT_EQ(wanted, CoreSettings{}.modules) << "which has its own list, for people to read";
+}
+
+TEST(Modules, AreFoundByNameAndByChecksum) {
+  for (const FileModule& module : file_modules()) {
+    EXPECT_EQ(&module, find_file_module(module.name));
+    EXPECT_EQ(&module, find_file_module(module.checksum));
+  }
+  EXPECT_EQ(nullptr, find_file_module("mysql_ldap_mapping"));
+  EXPECT_EQ(nullptr, find_file_module(""));
+}
+
+TEST(Modules, ServersAndUsersAreWhatClientsNeed) {
+  std::vector<std::string> serving;
+  for (const FileModule& module : file_modules()) {
+    if (module.serves) serving.emplace_back(module.name);
+  }
+  EXPECT_EQ((std::vector<std::string>{"mysql_servers", "mysql_users"}), serving);
+}
+
+TEST(Modules, EachGroupOfTheFileIsOneModules) {
+  std::vector<std::string> groups;
+  each_file_group([&](const char* group) { groups.emplace_back(group); });
+  EXPECT_EQ(
+      (std::vector<std::string>{"mysql_servers", "mysql_replication_hostgroups", "mysql_group_replication_hostgroups",
+                                "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups", "mysql_servers_ssl_params",
+                                "mysql_users", "mysql_query_rules", "mysql_variables", "admin_variables"}),
+      groups);
+}
+
+}  // namespace
+}  // namespace pulse
