@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/beat/observation.h"
 #include "scheduler/beat/reconciliation.h"
 #include "scheduler/drain/drain.h"
 #include "scheduler/run/hard_timer.h"

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/beat/observation.h"
 #include "src/base/log.h"
 
 namespace pulse {

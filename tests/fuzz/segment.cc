@@ -11,6 +11,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "scheduler/beat/observation.h"
 #include "scheduler/beat/reconciliation.h"
 #include "scheduler/cluster/core_plan.h"
 #include "scheduler/cluster/satellite_plan.h"
