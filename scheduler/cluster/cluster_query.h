@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "scheduler/admin/admin_client.h"
+#include "scheduler/admin/admin_session.h"
 #include "shm/segment/layout.h"
 #include "src/base/result.h"
 

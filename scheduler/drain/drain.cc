@@ -14,6 +14,7 @@
 #include "scheduler/admin/admin_errors.h"
 #include "scheduler/drain/drain_plan.h"
 #include "scheduler/run/hard_timer.h"
+#include "scheduler/run/limits.h"
 #include "scheduler/run/process.h"
 #include "scheduler/run/state_access.h"
 #include "shm/record/drains.h"
@@ -659,7 +660,7 @@ int run_undrain(const Options& options) {
   if (state.layout() == nullptr) return fail(kExitUnavailable, state.problem());
   const Config& config = state.loaded().config;
   // Not the beat's timeout: somebody waits for this one.
-  const Deadline deadline = io_deadline(began, options.timeout.value_or(milliseconds(5000)));
+  const Deadline deadline = io_deadline({began}, options.timeout.value_or(milliseconds(5000)));
   auto lock = try_drain_lock(state);
   while (lock && !lock->taken() && !deadline.passed()) {
     pause_for(kPoll);

@@ -13,6 +13,7 @@
 #include "scheduler/admin/admin_errors.h"
 #include "scheduler/dump/atomic_file.h"
 #include "scheduler/run/hard_timer.h"
+#include "scheduler/run/limits.h"
 #include "scheduler/run/state_access.h"
 #include "shm/record/attempts.h"
 #include "shm/segment/boot.h"
@@ -199,7 +200,7 @@ class Dump {
   const Options& options_;
   const milliseconds timeout_ = options_.timeout.value_or(kDefaultTimeout);
   const int64_t began_ns_ = monotonic_ns();
-  const Deadline deadline_ = io_deadline(began_ns_, timeout_);
+  const Deadline deadline_ = io_deadline({began_ns_}, timeout_);
   StateAccess state_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "src/base/log.h"
+
 namespace pulse {
 
 // Without --state, the segment at the default path says which file it was made under: one stat(2) instead of reading
@@ -27,7 +29,7 @@ void StateAccess::open_segment(bool create) {
   options.path = path_;
   options.group = group_;
   options.create = create;
-  options.root_may = options_.dry_run || options_.command != "beat";
+  options.root_may = !creates_;
   auto opened = Segment::open(options);
   if (opened) {
     segment_ = std::move(*opened);
@@ -36,10 +38,14 @@ void StateAccess::open_segment(bool create) {
   }
 }
 
-void StateAccess::open() { open_any(true); }
-void StateAccess::open_existing() { open_any(false); }
+void StateAccess::open() {
+  creates_ = true;
+  open_any();
+}
 
-void StateAccess::open_any(bool create) {
+void StateAccess::open_existing() { open_any(); }
+
+void StateAccess::open_any() {
   install_bus_guard();
   if (path_is_known()) {
     if (!segment_) open_segment(false);
@@ -48,7 +54,7 @@ void StateAccess::open_any(bool create) {
   if (load()) {
     path_ = loaded_->config.state;
     group_ = loaded_->config.group;
-    open_segment(create);
+    open_segment(creates_);
   } else if (!options_.state) {
     // The file was readable once, under this name: the segment made then is where its fault is to be reported.
     open_segment(false);
@@ -73,6 +79,12 @@ bool StateAccess::load() {
     }
   }
   return loaded_.has_value();
+}
+
+void GuardedLayout::lose() {
+  layout_ = nullptr;
+  if (on_loss_ != nullptr) on_loss_();
+  log_error("the state segment " + path_ + " was cut short; " + goes_on_);
 }
 
 }  // namespace pulse

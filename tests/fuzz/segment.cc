@@ -152,7 +152,7 @@ void show(const Segment& segment) {
 // What a beat makes of what it finds: no statement that isn't about a server or a module.
 void plan(Layout& layout) {
   Known known;
-  if (!read_known(layout, kBoot, kNow, std::chrono::minutes(1), known)) return;
+  if (!read_known(layout, kBoot, BootTime{kNow}, std::chrono::minutes(1), known)) return;
   BeatRecord record{};
   Attempt attempt{};
   if (layout.record.read(record) && layout.attempt.read(attempt)) {
