@@ -9,6 +9,8 @@
 #include "scheduler/drain/drain.h"
 #include "scheduler/dump/dump.h"
 #include "scheduler/job/guard.h"
+#include "scheduler/status/check_config.h"
+#include "scheduler/status/status_command.h"
 #include "scheduler/status/switches.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"

@@ -1,6 +1,7 @@
 #include "scheduler/run/state_access.h"
 
 #include <cstdlib>
+#include <utility>
 
 #include "src/base/log.h"
 
@@ -79,6 +80,27 @@ bool StateAccess::load() {
     }
   }
   return loaded_.has_value();
+}
+
+OpenedSegment open_segment(const Options& options, bool writable) {
+  install_bus_guard();
+  Config config;
+  config.state = options.state.value_or(kDefaultStatePath);
+  config.mysql_host = "127.0.0.1";
+  config.role = "role unknown";
+  auto loaded = load_config(options.config, options.overrides());
+  if (loaded) {
+    config = loaded->config;
+  } else {
+    log_warning(loaded.error().text);
+  }
+  SegmentOptions segment;
+  segment.path = config.state;
+  segment.group = config.group;
+  segment.writable = writable;
+  segment.create = false;  // a file of this person's user would shut the beats' user out
+  segment.root_may = true;
+  return {std::move(config), Segment::open(segment)};
 }
 
 void GuardedLayout::lose() {

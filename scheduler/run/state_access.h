@@ -9,6 +9,8 @@
 #include "scheduler/cli/command_line.h"
 #include "shm/segment/lock.h"
 #include "shm/segment/segment.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
 #include "src/config/load.h"
 
 namespace pulse {
@@ -56,6 +58,19 @@ class StateAccess {
   bool tried_load_ = false;
   bool creates_ = false;
 };
+
+// For a person's command that doesn't wait for anything but the kernel: how long it may take all the same, when a disk
+// or a terminal hangs.
+inline constexpr milliseconds kCommandTimeout{10000};
+
+struct OpenedSegment {
+  Config config;
+  Result<Segment> segment;
+};
+
+// The segment as the command line or the configuration names it, for a person's command. A configuration that can't be
+// read is logged and doesn't keep `status` from showing what there is.
+OpenedSegment open_segment(const Options& options, bool writable);
 
 // Every access of a run to the mapping: a file that is cut short meanwhile costs the report, not the run.
 class GuardedLayout {
