@@ -1,10 +1,12 @@
 #include "scheduler/beat/beat.h"
 
+#include <array>
 #include <utility>
 
 #include "scheduler/admin/admin_errors.h"
 #include "scheduler/beat/observation.h"
 #include "scheduler/beat/real_beat_system.h"
+#include "scheduler/cli/command.h"
 #include "scheduler/run/hard_timer.h"
 #include "scheduler/run/limits.h"
 #include "shm/segment/names.h"
@@ -216,5 +218,45 @@ int run_beat(const Options& options) {
            .release();
   return std::make_unique<Beat>(options, system, layout, state.problem(), began).release()->run();
 }
+
+namespace {
+
+int run_any_beat(const Options& options) { return options.dry_run ? run_dry_beat(options) : run_beat(options); }
+
+constexpr std::array<Option, 2> kBeatOptions = {{
+    {"dry-run", nullptr, "print what a beat would do and why; change nothing\n", take_flag<&Options::dry_run>},
+    timeout_option(50, 60'000, "{} (pulse.timeout_ms, 4/5 of the interval)\n"),
+}};
+
+constexpr std::array<Exit, 6> kBeatExits = {{
+    {nullptr, kExitOk},
+    {"admin interface unreachable or login refused", kExitUnavailable},
+    {nullptr, kExitStatement},
+    {"skipped: another beat runs, or backing off from an admin interface that hangs", kExitSkipped},
+    {nullptr, kExitConfig},
+    {nullptr, kExitTimeout},
+}};
+
+}  // namespace
+
+constinit const Command kBeatCommand = {
+    .name = "beat",
+    .summary = "one reconciliation, then exit; --dry-run: what it would do",
+    .usage = "[--dry-run] [OPTION...]",
+    .about = R"(One reconciliation: looks at ProxySQL, repairs what differs, exits. By hand it
+is the same as by the scheduler. Quiet when there is nothing to do.
+)",
+    .options = kBeatOptions,
+    .more = R"(What ProxySQL's scheduler needs, in the same file as the group pulse:
+  scheduler = ( { id = 1  active = 1  interval_ms = 2000
+                  filename = "/usr/bin/proxysql-pulse"  arg1 = "beat" } )
+A ProxySQL that has run before takes it in with, on its admin interface,
+  LOAD SCHEDULER FROM CONFIG; LOAD SCHEDULER TO RUNTIME; SAVE SCHEDULER TO DISK;
+)",
+    .exits = kBeatExits,
+    .by_scheduler = true,
+    .timeout_key = "timeout_ms",
+    .run = run_any_beat,
+};
 
 }  // namespace pulse

@@ -10,6 +10,7 @@
 #include "scheduler/beat/beat_system.h"
 #include "scheduler/beat/drain_cleanup.h"
 #include "scheduler/beat/reconciliation.h"
+#include "scheduler/cli/command.h"
 #include "scheduler/cli/command_line.h"
 #include "scheduler/run/state_access.h"
 #include "src/base/clock.h"
@@ -68,5 +69,7 @@ int run_beat(const Options& options);
 // Prints what a beat would do and why. Holds the lock meanwhile, so that it and a beat never meet; waits for it
 // until its deadline. Writes nothing, not even to the segment's record.
 int run_dry_beat(const Options& options);
+
+extern const Command kBeatCommand;
 
 }  // namespace pulse

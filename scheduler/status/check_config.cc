@@ -1,8 +1,10 @@
 #include "scheduler/status/check_config.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
+#include "scheduler/cli/command.h"
 #include "scheduler/run/hard_timer.h"
 #include "scheduler/run/state_access.h"
 #include "src/base/exit_code.h"
@@ -46,5 +48,28 @@ int run_check_config(const Options& options) {
   }
   return loaded->jobs ? kExitOk : kExitConfig;
 }
+
+namespace {
+
+constexpr std::array<Option, 1> kCheckConfigOptions = {timeout_option(50, 60'000, "{} (10000)\n")};
+
+constexpr std::array<Exit, 2> kCheckConfigExits = {
+    {{"all is right", kExitOk}, {"the file, line and key that aren't", kExitConfig}}};
+
+}  // namespace
+
+constinit const Command kCheckConfigCommand = {
+    .name = "check-config",
+    .summary = "what is made of the configuration file, or is wrong in it",
+    .usage = "[OPTION...]",
+    .about = R"(Prints each effective value with where it comes from (file and line, variable,
+option), the jobs, and what terminationGracePeriodSeconds a drain needs.
+Changes nothing, asks nobody. Passwords are never printed.
+)",
+    .options = kCheckConfigOptions,
+    .exits = kCheckConfigExits,
+    .timeout_key = "timeout_ms",
+    .run = run_check_config,
+};
 
 }  // namespace pulse

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <functional>
 
+#include "scheduler/cli/command.h"
 #include "scheduler/run/hard_timer.h"
 #include "scheduler/run/state_access.h"
 #include "scheduler/status/status_text.h"
@@ -106,5 +108,48 @@ int run_status(const Options& options) {
   std::fputs(shown.text.c_str(), stdout);
   return shown.usable ? kExitOk : kExitUnavailable;
 }
+
+namespace {
+
+Result<Options> check_status(Options options) {
+  if (options.watch && options.json) return Error{"--watch is for people, --json for programs: one of them"};
+  return options;
+}
+
+constexpr std::array<Option, 3> kStatusOptions = {{
+    {"watch", nullptr, "live, until Ctrl-C; needs a terminal\n", take_flag<&Options::watch>},
+    {"json", nullptr, "the same as /status of the daemon, for programs\n", take_flag<&Options::json>},
+    timeout_option(50, 60'000, "{} (10000)\n"),
+}};
+
+constexpr std::array<Exit, 2> kStatusExits = {
+    {{nullptr, kExitOk}, {"the state segment can't be used: the text says why", kExitUnavailable}}};
+
+}  // namespace
+
+constinit const Command kStatusCommand = {
+    .name = "status",
+    .summary = "how this node is: state, probes, heartbeat, backends, jobs",
+    .usage = "[--watch | --json] [OPTION...]",
+    .about = R"(Shows how this node is, from the state segment and the kernel's socket table.
+It never asks ProxySQL, so it answers at once while the admin interface hangs,
+and the daemon need not run. For root, ProxySQL's user and members of
+pulse.group.
+)",
+    .options = kStatusOptions,
+    .more = R"(State, in the first line:
+  beating             all is well
+  starting            no beat has gone through yet
+  failing             beats end with an error: see "last error"
+  admin_unresponsive  the admin interface hangs; traffic flows on
+  scheduler_silent    ProxySQL starts no beats: see its log, runtime_scheduler
+  draining            a drain is under way, or has ended with ProxySQL left up
+  maintenance         "maintenance on"
+)",
+    .exits = kStatusExits,
+    .timeout_key = "timeout_ms",
+    .check = check_status,
+    .run = run_status,
+};
 
 }  // namespace pulse

@@ -1,7 +1,9 @@
 #include "scheduler/status/switches.h"
 
+#include <array>
 #include <cstdio>
 
+#include "scheduler/cli/command.h"
 #include "scheduler/run/hard_timer.h"
 #include "scheduler/run/state_access.h"
 #include "shm/status/snapshot.h"
@@ -51,5 +53,48 @@ int run_resync(const Options& options) {
     std::puts("asked for: the next beat puts proxysql_servers back to the configuration file's entries and loads it");
   });
 }
+
+namespace {
+
+constexpr std::array<Option, 1> kSwitchOptions = {timeout_option(50, 60'000, "{} (10000)\n")};
+constexpr std::array<const char*, 2> kOnOff = {"on", "off"};
+
+constexpr const char* kNoSegment = "the state segment can't be used";
+constexpr std::array<Exit, 2> kMaintenanceExits = {{{nullptr, kExitOk}, {kNoSegment, kExitUnavailable}}};
+constexpr std::array<Exit, 3> kResyncExits = {
+    {{"asked for", kExitOk}, {"this is a core", kExitUsage}, {kNoSegment, kExitUnavailable}}};
+
+}  // namespace
+
+constinit const Command kMaintenanceCommand = {
+    .name = "maintenance",
+    .summary = "\"on\" takes this node out of service, \"off\" puts it back",
+    .usage = "on|off [OPTION...]",
+    .about = R"(on: /healthz/ready answers 503, so that load balancers take this node out.
+Nothing is closed or stopped, beats go on. off: back to what is really the
+case. It is remembered in the state segment, so it survives ProxySQL and the
+daemon.
+)",
+    .options = kSwitchOptions,
+    .exits = kMaintenanceExits,
+    .takes = kOnOff,
+    .timeout_key = "timeout_ms",
+    .run = run_maintenance,
+};
+
+constinit const Command kResyncCommand = {
+    .name = "resync",
+    .summary = "the next beat of a satellite starts from the file's cores",
+    .usage = "[OPTION...]",
+    .about = R"(On a satellite: the next beat puts the file's entries and the discovered cores
+into proxysql_servers, removes dead ones and loads it to runtime. For one that
+follows wrong cores, or none. The table is never empty meanwhile, traffic isn't
+touched.
+)",
+    .options = kSwitchOptions,
+    .exits = kResyncExits,
+    .timeout_key = "timeout_ms",
+    .run = run_resync,
+};
 
 }  // namespace pulse
