@@ -5,11 +5,8 @@
 
 #include <cstdio>
 
-#include "scheduler/beat/beat.h"
-#include "scheduler/drain/drain.h"
-#include "scheduler/dump/dump.h"
-#include "scheduler/job/guard.h"
-#include "scheduler/status/switches.h"
+#include "scheduler/cli/command_line.h"
+#include "scheduler/commands.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
 
@@ -22,24 +19,12 @@ void keep_standard_descriptors() {
   }
 }
 
-int run(const pulse::Options& options) {
-  if (options.command == "beat") return options.dry_run ? pulse::run_dry_beat(options) : pulse::run_beat(options);
-  if (options.command == "guard" || options.command == "job") return pulse::run_guard(options);
-  if (options.command == "status") return pulse::run_status(options);
-  if (options.command == "maintenance") return pulse::run_maintenance(options);
-  if (options.command == "resync") return pulse::run_resync(options);
-  if (options.command == "drain") return pulse::run_drain(options);
-  if (options.command == "undrain") return pulse::run_undrain(options);
-  if (options.command == "dump") return pulse::run_dump(options);
-  return pulse::run_check_config(options);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   keep_standard_descriptors();
   ::signal(SIGPIPE, SIG_IGN);
-  const auto options = pulse::parse_options(argc, argv);
+  const auto options = pulse::parse_options(pulse::program(), argc, argv);
   if (!options) {
     pulse::log_error(options.error().text);
     return pulse::kExitUsage;
@@ -48,7 +33,7 @@ int main(int argc, char** argv) {
     std::fputs(options->text->c_str(), stdout);
     return pulse::kExitOk;
   }
-  const int code = run(*options);
+  const int code = pulse::find_command(pulse::program(), options->command)->run(*options);
   // No destructors, here or in the libraries: the kernel takes back all there is, and nothing can block any more.
   std::fflush(stdout);
   ::_exit(code);

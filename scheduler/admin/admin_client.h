@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "scheduler/admin/admin_session.h"
 #include "src/base/clock.h"
 #include "src/base/result.h"
 
@@ -21,11 +22,6 @@ struct AdminTarget {
   std::string user;
   std::string password;
   bool tls = false;
-};
-
-struct AdminResult {
-  std::vector<std::vector<std::string>> rows;  // NULL is ""
-  uint64_t affected = 0;
 };
 
 // Takes a result as it comes. What it is given lasts until it returns; its error ends the reading.
@@ -42,7 +38,7 @@ class RowSink {
 //
 // Errors: code ETIMEDOUT when the deadline passed; otherwise the MySQL error number: 2000 to 2999 is the
 // conversation itself (unreachable, lost, garbage), anything else is what ProxySQL answered.
-class AdminClient {
+class AdminClient final : public AdminSession {
  public:
   // Resolves, connects and logs in. A name is looked up in the hosts file and by DNS; that alone isn't bound by
   // `deadline` (the resolver can't be) but by the process's hard timer.
@@ -50,20 +46,19 @@ class AdminClient {
 
   // Runs one statement. A result of more than 8 MiB or 100,000 rows is an error, so that a peer that never stops
   // sending costs no memory.
-  Result<AdminResult> query(const std::string& statement, Deadline deadline);
+  Result<AdminResult> query(const std::string& statement, Deadline deadline) override;
 
   // The same without a limit and in constant memory: each row is handed on as it comes. Returns how many rows the
   // statement changed, 0 for a result. After an error, the sink's too, the connection is good for nothing but its end.
   Result<uint64_t> read(const std::string& statement, RowSink& sink, Deadline deadline);
 
-  // The number that the server gave this connection.
-  uint64_t connection_id() const;
+  uint64_t connection_id() const override;
 
   // Says goodbye and closes. Without it the destructor closes the socket alone, which never waits.
   void close(Deadline deadline);
 
   // The same for a process that ends next: frees nothing, and waits only for a TLS connection. No query after it.
-  void say_goodbye(Deadline deadline);
+  void say_goodbye(Deadline deadline) override;
 
  private:
   struct Closer {

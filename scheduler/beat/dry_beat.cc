@@ -3,10 +3,12 @@
 #include <cstdio>
 #include <ctime>
 
+#include "scheduler/admin/admin_client.h"
 #include "scheduler/admin/admin_errors.h"
 #include "scheduler/beat/beat.h"
 #include "scheduler/beat/reconciliation.h"
 #include "scheduler/run/hard_timer.h"
+#include "scheduler/run/limits.h"
 #include "scheduler/run/state_access.h"
 #include "shm/segment/boot.h"
 #include "shm/segment/names.h"
@@ -43,7 +45,7 @@ void print(const Plan& plan, const Seen& seen) {
 }  // namespace
 
 int run_dry_beat(const Options& options) {
-  const int64_t began = monotonic_ns();
+  const Moment began;
   arm_hard_timer(Deadline::after(options.timeout.value_or(milliseconds(5000))));
   limit_memory();
   StateAccess state(options);
@@ -54,8 +56,8 @@ int run_dry_beat(const Options& options) {
   state.open_existing();
   const Config& config = state.loaded().config;
   const milliseconds timeout = options.timeout.value_or(config.beat.timeout);
-  const Deadline deadline = io_deadline(began, timeout);
-  arm_hard_timer(Deadline::at_monotonic_ns(began + nanoseconds(timeout).count()));
+  const Deadline deadline = io_deadline(began.monotonic, timeout);
+  arm_hard_timer(Deadline::at(began.monotonic + timeout));
   auto lock = wait_for_lock(state, deadline);
   if (!lock || !lock->taken()) {
     log_error(lock ? "a beat is running and doesn't end: try again" : lock.error().text);
@@ -63,11 +65,11 @@ int run_dry_beat(const Options& options) {
   }
 
   Known known;
-  const int64_t now_ns = boottime_ns();
+  const BootTime now = BootTime::now();
   if (Layout* layout = state.layout(); layout != nullptr) {
     static_cast<void>(guarded([&] {
-      if (!read_known(*layout, machine_boot_id(), now_ns, config.discovery.max_age, known)) known = Known{};
-      layout->holder.publish({::getpid(), now_ns, now_ns + deadline.left().count()});
+      if (!read_known(*layout, machine_boot_id(), now, config.discovery.max_age, known)) known = Known{};
+      layout->holder.publish({::getpid(), now.ns, (now + deadline.left()).ns});
     }));
   }
 
@@ -79,10 +81,10 @@ int run_dry_beat(const Options& options) {
   auto client = AdminClient::connect(admin_target(config), deadline);
   if (!client) return fail(client.error());
   phase = Phase::observe;
-  Reconciliation reconciliation(*client, config, known, deadline, now_ns);
+  Reconciliation reconciliation(*client, config, known, deadline, now);
   auto seen = reconciliation.observe(Look::everything);
   if (!seen) return fail(seen.error());
-  const auto plan = reconciliation.plan(*seen, [&phase](Phase now) { phase = now; });
+  const auto plan = reconciliation.plan(*seen, [&phase](Phase entered) { phase = entered; });
   if (!plan) return fail(plan.error());
   client->close(deadline);
   if (config.is_core() && !text(reconciliation.core().reason).empty()) {

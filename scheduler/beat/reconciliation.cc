@@ -4,12 +4,12 @@
 #include <cstddef>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/beat/observation.h"
 #include "src/base/log.h"
 
 namespace pulse {
 
-bool read_known(const Layout& layout, uint64_t boot_id, int64_t now_ns, std::chrono::milliseconds max_age,
-                Known& known) {
+bool read_known(const Layout& layout, uint64_t boot_id, BootTime now, std::chrono::milliseconds max_age, Known& known) {
   static Members members;  // 200 KB of which the pages of the first few cores are touched
   Discovery discovery{};
   const bool read = layout.observation.read(known.last) && layout.core.read(known.core) &&
@@ -19,13 +19,13 @@ bool read_known(const Layout& layout, uint64_t boot_id, int64_t now_ns, std::chr
                     });
   known.resync =
       layout.resync_requested.load(std::memory_order_relaxed) != layout.resync_done.load(std::memory_order_relaxed);
-  if (read) known.list = usable_cores(members, discovery, boot_id, now_ns, max_age);
+  if (read) known.list = usable_cores(members, discovery, boot_id, now.ns, max_age);
   return read;
 }
 
 Result<Seen> Reconciliation::observe(std::optional<Look> wanted) {
   const uint64_t id = client_.connection_id();
-  Look look = wanted.value_or(what_to_look_at(known_.last, id, began_ns_));
+  Look look = wanted.value_or(what_to_look_at(known_.last, id, began_.ns));
   for (;;) {
     auto answer = client_.query(observe_statement(look), deadline_);
     if (!answer) return answer.error();
@@ -36,7 +36,7 @@ Result<Seen> Reconciliation::observe(std::optional<Look> wanted) {
       continue;
     }
     seen->connection_id = id;
-    carry_first_seen(*seen, known_.last, began_ns_);
+    carry_first_seen(*seen, known_.last, began_.ns);
     return seen;
   }
 }
@@ -56,11 +56,11 @@ Result<Plan> Reconciliation::plan(Seen& seen, const std::function<void(Phase)>& 
 Plan Reconciliation::plan_of(const Seen& seen) {
   if (!config_.is_core()) {
     return plan_satellite(
-        {seen, config_.bootstrap, config_.satellite.peer_timeout, began_ns_, known_.list, known_.resync});
+        {seen, config_.bootstrap, config_.satellite.peer_timeout, began_.ns, known_.list, known_.resync});
   }
   const int64_t started_ns =
-      seen.has_globals ? began_ns_ - seen.uptime_s * 1'000'000'000 : known_.last.proxysql_started_ns;
-  CorePlan made = plan_core({seen, known_.list, config_, known_.core, started_ns, began_ns_});
+      seen.has_globals ? began_.ns - seen.uptime_s * 1'000'000'000 : known_.last.proxysql_started_ns;
+  CorePlan made = plan_core({seen, known_.list, config_, known_.core, started_ns, began_.ns});
   core_ = made.record;
   return std::move(made.plan);
 }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "scheduler/admin/admin_client.h"
+#include "scheduler/admin/admin_session.h"
 #include "scheduler/cluster/cluster_query.h"
 #include "scheduler/cluster/core_plan.h"
 #include "scheduler/cluster/membership.h"
@@ -27,8 +27,7 @@ struct Known {
 };
 
 // Copies it out of a mapping; to be called within guarded(). False if a section is rewritten without pause.
-bool read_known(const Layout& layout, uint64_t boot_id, int64_t now_ns, std::chrono::milliseconds max_age,
-                Known& known);
+bool read_known(const Layout& layout, uint64_t boot_id, BootTime now, std::chrono::milliseconds max_age, Known& known);
 
 struct Acted {
   uint32_t writes = 0;
@@ -38,9 +37,9 @@ struct Acted {
 
 class Reconciliation {
  public:
-  // All by reference, `began_ns` is the beat's own begin by CLOCK_BOOTTIME.
-  Reconciliation(AdminClient& client, const Config& config, const Known& known, Deadline deadline, int64_t began_ns)
-      : client_(client), config_(config), known_(known), deadline_(deadline), began_ns_(began_ns) {}
+  // All by reference, `began` is when the beat itself did.
+  Reconciliation(AdminSession& client, const Config& config, const Known& known, Deadline deadline, BootTime began)
+      : client_(client), config_(config), known_(known), deadline_(deadline), began_(began) {}
 
   // Reads ProxySQL: with `look`, or as much as is due.
   Result<Seen> observe(std::optional<Look> look = std::nullopt);
@@ -60,11 +59,11 @@ class Reconciliation {
   Plan plan_of(const Seen& seen);
   Result<void> run(const Step& step, Acted& acted);
 
-  AdminClient& client_;
+  AdminSession& client_;
   const Config& config_;
   const Known& known_;
   const Deadline deadline_;
-  const int64_t began_ns_;
+  const BootTime began_;
   CoreRecord core_{};
 };
 

@@ -27,14 +27,17 @@ struct Options {
   bool watch = false;
   DumpTable table{"stats_mysql_query_digest"};  // dump's own, as the next two
   DumpFormat format = DumpFormat::csv;
-  std::string output = "/tmp";      // a directory, or "-" for standard output
-  std::optional<std::string> text;  // help or version, to be printed
+  std::string output = "/tmp";        // a directory, or "-" for standard output
+  std::optional<std::string> text;    // help or version, to be printed
+  const char* timeout_key = nullptr;  // the key of the configuration that the timeout stands for; null: none
 
   // What the flags lay over the file, and before it what the environment does.
   std::vector<Override> overrides() const;
 };
 
-// Parses argv. The error's text says what to do; the exit code for it is 64.
-Result<Options> parse_options(int argc, const char* const* argv);
+struct Program;
+
+// Parses argv by the table of the program's commands. The error's text says what to do; the exit code for it is 64.
+Result<Options> parse_options(const Program& program, int argc, const char* const* argv);
 
 }  // namespace pulse

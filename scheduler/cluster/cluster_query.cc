@@ -4,8 +4,6 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "shm/segment/boot.h"
-
 namespace pulse {
 
 namespace {
@@ -124,19 +122,6 @@ std::string observe_statement(Look look) {
       " WHERE variable_name = 'admin-version'");
 }
 
-Look what_to_look_at(const Observation& last, uint64_t connection_id, int64_t now_ns) {
-  const bool due = last.globals_ns == 0 || now_ns - last.globals_ns >= nanoseconds(kEverythingEvery).count();
-  return due || connection_id <= last.connection_id ? Look::everything : Look::cluster;
-}
-
-bool has_loaded(const Seen& seen, const Observation& last) {
-  for (size_t i = 0; i < std::min<size_t>(last.modules_count, kModules); ++i) {
-    const ModuleRow* module = find_module(seen.modules, text(last.modules[i].name));
-    if (module != nullptr && module->version != last.modules[i].version) return true;
-  }
-  return false;
-}
-
 Result<Seen> parse_seen(const AdminResult& answer, Look look) {
   Seen seen;
   bool has_uptime = false;
@@ -162,118 +147,6 @@ bool is_live(const ServerRow& row, int64_t now_s, std::chrono::milliseconds time
 bool is_dead(const ServerRow& row, int64_t now_s, int64_t now_ns, std::chrono::milliseconds timeout) {
   if (row.updated_at > 0) return (now_s - row.updated_at) * 1000 > timeout.count();
   return row.in_runtime && row.first_seen_ns != 0 && now_ns - row.first_seen_ns > nanoseconds(timeout).count();
-}
-
-void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns) {
-  const bool same_boot =
-      !seen.has_globals || is_same_boot(last.proxysql_started_ns, now_ns - seen.uptime_s * 1'000'000'000);
-  const size_t known = same_boot ? std::min<size_t>(last.peers_count, kPeers) : 0;
-  for (ServerRow& row : seen.servers) {
-    if (!row.in_runtime) continue;
-    row.first_seen_ns = now_ns;
-    for (size_t i = 0; i < known; ++i) {
-      const Peer& peer = last.peers[i];
-      if (peer.first_seen_ns != 0 && peer.port == row.port && text(peer.hostname) == row.hostname) {
-        row.first_seen_ns = std::min(now_ns, peer.first_seen_ns);
-      }
-    }
-  }
-}
-
-namespace {
-
-void compare_with_peers(Module& to, const ModuleRow& own, const Seen& seen, const Observation& last, int64_t now_ns,
-                        std::chrono::milliseconds peer_timeout) {
-  for (const ServerRow& row : seen.servers) {
-    if (!is_live(row, seen.now_s, peer_timeout)) continue;
-    const ModuleRow* theirs = find_module(row.modules, own.name);
-    if (theirs == nullptr || theirs->checksum.empty() || theirs->checksum == own.checksum) continue;
-    ++to.differing_peers;
-    if (theirs->epoch == own.epoch) ++to.equal_epochs;
-  }
-  if (to.differing_peers == 0) return;
-  to.differs_since_ns = now_ns;
-  for (size_t i = 0; i < std::min<size_t>(last.modules_count, kModules); ++i) {
-    const Module& before = last.modules[i];
-    if (text(before.name) == own.name && before.differs_since_ns != 0) to.differs_since_ns = before.differs_since_ns;
-  }
-}
-
-}  // namespace
-
-Observation to_observation(const Seen& seen, const Observation& last, int64_t now_ns,
-                           std::chrono::milliseconds peer_timeout, bool is_core) {
-  Observation out{};
-  out.at_ns = now_ns;
-  out.connection_id = seen.connection_id;
-  out.is_core = is_core ? 1 : 0;
-  if (seen.has_globals) {
-    out.globals_ns = now_ns;
-    out.proxysql_started_ns = now_ns - seen.uptime_s * 1'000'000'000;
-    out.clients = seen.clients;
-    out.backends_online = seen.backends_online;
-    out.backends_shunned = seen.backends_shunned;
-    out.backends_offline = seen.backends_offline;
-    out.backends_total = seen.backends_online + seen.backends_shunned + seen.backends_offline;
-    out.listener_paused = seen.listener_paused ? 1 : 0;
-    set_text(out.version, seen.version);
-  } else {
-    out.globals_ns = last.globals_ns;
-    out.proxysql_started_ns = last.proxysql_started_ns;
-    out.clients = last.clients;
-    out.backends_online = last.backends_online;
-    out.backends_shunned = last.backends_shunned;
-    out.backends_offline = last.backends_offline;
-    out.backends_total = last.backends_total;
-    out.listener_paused = last.listener_paused;
-    out.version = last.version;
-  }
-
-  // Uptime comes in whole seconds: two looks at one boot differ by less than two.
-  const bool same_boot = last.at_ns != 0 && is_same_boot(last.proxysql_started_ns, out.proxysql_started_ns);
-  const bool received = std::any_of(seen.modules.begin(), seen.modules.end(), [](const ModuleRow& module) {
-    return module.version > 1 &&
-           (module.name == "mysql_servers" || module.name == "mysql_servers_v2" || module.name == "mysql_users");
-  });
-  out.configured = received || out.backends_total > 0 || (same_boot && last.configured != 0) ? 1 : 0;
-
-  for (const ModuleRow& module : seen.modules) {
-    if (out.modules_count == kModules) break;
-    Module& to = out.modules[out.modules_count++];
-    set_text(to.name, module.name);
-    set_text(to.checksum, module.checksum);
-    to.version = module.version;
-    to.epoch = module.epoch;
-    compare_with_peers(to, module, seen, last, now_ns, peer_timeout);
-  }
-  for (const ServerRow& row : seen.servers) {
-    const bool live = is_live(row, seen.now_s, peer_timeout);
-    if (live) ++out.live_peers;
-    if (out.peers_count < kPeers) {
-      Peer& to = out.peers[out.peers_count];
-      set_text(to.hostname, row.hostname);
-      to.port = row.port;
-      to.in_memory = row.in_memory ? 1 : 0;
-      to.in_runtime = row.in_runtime ? 1 : 0;
-      to.live = live ? 1 : 0;
-      to.checked = row.updated_at > 0 ? 1 : 0;
-      to.updated_at = row.updated_at;
-      to.first_seen_ns = row.first_seen_ns;
-    }
-    ++out.peers_count;
-  }
-  return out;
-}
-
-Hostgroups to_hostgroups(const Seen& seen, int64_t now_ns) {
-  Hostgroups out{};
-  out.at_ns = now_ns;
-  for (const auto& [id, hostgroup] : seen.hostgroups) {
-    if (out.count < kHostgroups) out.hostgroups[out.count] = hostgroup;
-    ++out.count;
-    if (hostgroup.online == 0) ++out.without_online;
-  }
-  return out;
 }
 
 }  // namespace pulse

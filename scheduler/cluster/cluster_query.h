@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "scheduler/admin/admin_client.h"
+#include "scheduler/admin/admin_session.h"
 #include "shm/segment/layout.h"
 #include "src/base/result.h"
 
@@ -62,17 +62,6 @@ enum class Look { cluster, everything };
 // stats_proxysql_servers_metrics: reading it can hang ProxySQL for good.
 std::string observe_statement(Look look);
 
-// How often everything is looked at.
-inline constexpr std::chrono::seconds kEverythingEvery{10};
-
-// What to look at, given the last observation: everything if that is due, or if another ProxySQL seems to run by now.
-// `connection_id` is the present connection's.
-Look what_to_look_at(const Observation& last, uint64_t connection_id, int64_t now_ns);
-
-// Whether a module's version has changed since the last observation: something was loaded, or this is another boot of
-// ProxySQL. Everything is worth a look then.
-bool has_loaded(const Seen& seen, const Observation& last);
-
 // Reads the answer. Fails if a row isn't as asked for or a part is missing.
 Result<Seen> parse_seen(const AdminResult& answer, Look look);
 
@@ -80,18 +69,5 @@ Result<Seen> parse_seen(const AdminResult& answer, Look look);
 // since, or never reached although it has been there for that long.
 bool is_live(const ServerRow& row, int64_t now_s, std::chrono::milliseconds timeout);
 bool is_dead(const ServerRow& row, int64_t now_s, int64_t now_ns, std::chrono::milliseconds timeout);
-
-// Gives each server at runtime the first_seen_ns that the last observation has of it, if that was of the same boot of
-// ProxySQL, else `now_ns`: a ProxySQL that has just started hasn't failed to reach anybody yet.
-void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns);
-
-// As published to the segment. `last` is the observation before it: of the same ProxySQL boot, once configured is
-// configured.
-Observation to_observation(const Seen& seen, const Observation& last, int64_t now_ns,
-                           std::chrono::milliseconds peer_timeout, bool is_core);
-
-// The hostgroups of a look at everything, as published. With more than kHostgroups, those with the lowest numbers; the
-// counts are of all.
-Hostgroups to_hostgroups(const Seen& seen, int64_t now_ns);
 
 }  // namespace pulse

@@ -7,13 +7,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <optional>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/cli/command.h"
 #include "scheduler/drain/drain_plan.h"
 #include "scheduler/run/hard_timer.h"
+#include "scheduler/run/limits.h"
 #include "scheduler/run/process.h"
 #include "scheduler/run/state_access.h"
 #include "shm/record/drains.h"
@@ -659,7 +662,7 @@ int run_undrain(const Options& options) {
   if (state.layout() == nullptr) return fail(kExitUnavailable, state.problem());
   const Config& config = state.loaded().config;
   // Not the beat's timeout: somebody waits for this one.
-  const Deadline deadline = io_deadline(began, options.timeout.value_or(milliseconds(5000)));
+  const Deadline deadline = io_deadline({began}, options.timeout.value_or(milliseconds(5000)));
   auto lock = try_drain_lock(state);
   while (lock && !lock->taken() && !deadline.passed()) {
     pause_for(kPoll);
@@ -701,5 +704,61 @@ int run_undrain(const Options& options) {
                                          : "undrain: back in service, with the timeouts as they were before");
   return kExitOk;
 }
+
+namespace {
+
+constexpr std::array<Option, 2> kDrainOptions = {{
+    {"no-shutdown", nullptr, "leave ProxySQL up; \"undrain\" puts it back into service\n",
+     take_flag<&Options::no_shutdown>},
+    timeout_option(3'000, 3'600'000, "of the whole drain, {}\n(pulse.drain.timeout_ms, 25000)\n"),
+}};
+
+constexpr std::array<Exit, 3> kDrainExits = {{
+    {nullptr, kExitOk},
+    {"ProxySQL couldn't be stopped: readiness stays 503 until \"undrain\"", kExitUnavailable, kExitStatement,
+     kExitTimeout},
+    {nullptr, kExitConfig},
+}};
+
+constexpr std::array<Option, 1> kUndrainOptions = {timeout_option(50, 60'000, "{} (5000)\n")};
+
+constexpr std::array<Exit, 6> kUndrainExits = {{
+    {nullptr, kExitOk},
+    {"admin interface unreachable or login refused", kExitUnavailable},
+    {nullptr, kExitStatement},
+    {"a drain still runs", kExitSkipped},
+    {nullptr, kExitConfig},
+    {nullptr, kExitTimeout},
+}};
+
+}  // namespace
+
+constinit const Command kDrainCommand = {
+    .name = "drain",
+    .summary = "lets clients leave, then shuts ProxySQL down",
+    .usage = "[--no-shutdown] [OPTION...]",
+    .about = R"(Lets clients leave, then shuts this ProxySQL down: readiness is 503 at once,
+idle connections are closed while it still serves, and when nobody has been
+there for a second, or at the deadline, it is stopped. For a preStop hook, and
+for people. A second one waits for the first.
+)",
+    .options = kDrainOptions,
+    .exits = kDrainExits,
+    .timeout_key = "drain.timeout_ms",
+    .run = run_drain,
+};
+
+constinit const Command kUndrainCommand = {
+    .name = "undrain",
+    .summary = "puts a ProxySQL that was drained back into service",
+    .usage = "[OPTION...]",
+    .about = R"(After a drain that left ProxySQL up, or failed: puts back what the drain has
+changed, resumes a paused ProxySQL, lets readiness pass again.
+)",
+    .options = kUndrainOptions,
+    .exits = kUndrainExits,
+    .timeout_key = "timeout_ms",
+    .run = run_undrain,
+};
 
 }  // namespace pulse

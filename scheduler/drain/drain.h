@@ -1,6 +1,7 @@
 // proxysql-pulse drain and undrain: takes one ProxySQL out of service without cutting anybody off, and back.
 #pragma once
 
+#include "scheduler/cli/command.h"
 #include "scheduler/cli/command_line.h"
 #include "scheduler/run/state_access.h"
 #include "shm/segment/layout.h"
@@ -23,5 +24,8 @@ Result<InstanceLock> try_drain_lock(const StateAccess& state, bool create = true
 
 // Restores what the drain of `record` changed in ProxySQL: its two variables, and the listeners if it paused them.
 Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadline deadline);
+
+extern const Command kDrainCommand;
+extern const Command kUndrainCommand;
 
 }  // namespace pulse

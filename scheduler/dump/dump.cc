@@ -6,13 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <climits>
 #include <cstdio>
 #include <optional>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/cli/command.h"
 #include "scheduler/dump/atomic_file.h"
 #include "scheduler/run/hard_timer.h"
+#include "scheduler/run/limits.h"
 #include "scheduler/run/state_access.h"
 #include "shm/record/attempts.h"
 #include "shm/segment/boot.h"
@@ -199,12 +202,89 @@ class Dump {
   const Options& options_;
   const milliseconds timeout_ = options_.timeout.value_or(kDefaultTimeout);
   const int64_t began_ns_ = monotonic_ns();
-  const Deadline deadline_ = io_deadline(began_ns_, timeout_);
+  const Deadline deadline_ = io_deadline({began_ns_}, timeout_);
   StateAccess state_;
 };
 
 }  // namespace
 
 int run_dump(const Options& options) { return Dump(options).run(); }
+
+Result<Options> check_dump(Options options) {
+  if (options.arguments.size() > 1) return Error{"dump takes one table"};
+  if (options.output.empty()) return Error{"--output takes a directory, or - for standard output"};
+  if (options.arguments.empty()) return options;
+  auto table = parse_dump_table(options.arguments.front());
+  if (!table) return table.error();
+  table->reset |= options.table.reset;
+  options.table = *table;
+  return options;
+}
+
+namespace {
+
+Result<void> take_output(Options& options, const Option&, const std::string& value) {
+  options.output = value;
+  return {};
+}
+
+Result<void> take_format(Options& options, const Option&, const std::string& value) {
+  if (value != "csv" && value != "jsonl") return Error{"--format takes csv or jsonl"};
+  options.format = value == "csv" ? DumpFormat::csv : DumpFormat::jsonl;
+  return {};
+}
+
+Result<void> take_reset(Options& options, const Option&, const std::string&) {
+  options.table.reset = true;
+  return {};
+}
+
+constexpr std::array<Option, 4> kDumpOptions = {{
+    {.name = "output",
+     .value = "DIR|-",
+     .text = "the file's directory, or - for standard output (/tmp)\n",
+     .take = take_output,
+     .completes = Completes::files},
+    {.name = "format",
+     .value = "FORMAT",
+     .text = "csv or jsonl (csv)\n",
+     .take = take_format,
+     .completes = Completes::words,
+     .words = "csv jsonl"},
+    {.name = "reset",
+     .value = nullptr,
+     .text = "read the table's _reset twin, which ProxySQL empties as\n"
+             "it is read: counts are lost if the dump fails then\n",
+     .take = take_reset},
+    timeout_option(50, 3'600'000, "{} (60000)\n"),
+}};
+
+constexpr std::array<Exit, 7> kDumpExits = {{
+    {"the file is there", kExitOk},
+    {"a table that isn't dumped", kExitUsage},
+    {"admin interface unreachable or login refused", kExitUnavailable},
+    {"no such table", kExitStatement},
+    {"the file can't be written", kExitOutput},
+    {"another dump or a drain runs, or the admin interface hangs", kExitSkipped},
+    {nullptr, kExitTimeout},
+}};
+
+}  // namespace
+
+constinit const Command kDumpCommand = {
+    .name = "dump",
+    .summary = "writes the query digests, or another table, into a file",
+    .usage = "[TABLE] [OPTION...]",
+    .about = R"(Writes a table of ProxySQL whose name begins with stats_, by default
+stats_mysql_query_digest, into a new file and prints its path. The file is
+whole or not there. While ProxySQL builds the answer its other admin statements
+wait: some 20 s for a million digests. Traffic doesn't.
+)",
+    .options = kDumpOptions,
+    .exits = kDumpExits,
+    .takes_name = true,
+    .check = check_dump,
+    .run = run_dump,
+};
 
 }  // namespace pulse

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <optional>
 
+#include "scheduler/cli/command.h"
 #include "scheduler/job/job_output.h"
 #include "scheduler/job/job_process.h"
 #include "scheduler/job/job_slot.h"
@@ -495,5 +497,99 @@ class Guard {
 }  // namespace
 
 int run_guard(const Options& options) { return Guard(options).run(); }
+
+namespace {
+
+Result<Options> check_name(Options options) {
+  if (options.arguments.size() == 1 && is_job_name(options.arguments.front())) return options;
+  return Error{options.command + " takes one name: " + kJobNames};
+}
+
+Result<Options> check_job(Options options) {
+  auto named = check_name(std::move(options));
+  if (!named) return named;
+  if (!named->program.empty()) return Error{"the command of a job is in the file; guard takes one"};
+  if (named->leader_only) return Error{"--leader-only goes with guard; a job has leader_only in the file"};
+  return named;
+}
+
+Result<Options> check_guard(Options options) {
+  auto named = check_name(std::move(options));
+  if (!named || (!named->program.empty() && !named->program.front().empty())) return named;
+  return Error{"guard takes a command: guard NAME -- /path/of/program ARGUMENT..."};
+}
+
+constexpr std::array<Option, 1> kJobOptions = {
+    timeout_option(kShortestJob.count(), kLongestJob.count(), "until all of it is gone, {} (the job's)\n")};
+
+constexpr std::array<Option, 2> kGuardOptions = {{
+    {"leader-only", nullptr,
+     "only on the leader (pulse.leader), and no longer than\n"
+     "this node is it\n",
+     take_flag<&Options::leader_only>},
+    timeout_option(kShortestJob.count(), kLongestJob.count(), "until all of it is gone, {} (60000)\n"),
+}};
+
+constexpr Exit kOwnCode = {"the program's own"};
+constexpr Exit kOthersSegment = {"the state segment is another user's", kExitUnavailable};
+constexpr Exit kNotNow = {"it runs already, or this node isn't the leader", kExitSkipped};
+constexpr Exit kTimedOut = {"timed out", kExitTimeout};
+constexpr Exit kNotRun = {"126, 127 it can't be run"};
+constexpr Exit kSignalled = {"128+N it was ended by signal N"};
+
+constexpr std::array<Exit, 7> kJobExits = {
+    kOwnCode,  kOthersSegment, kNotNow,   Exit{"bad configuration, or no such job", kExitConfig},
+    kTimedOut, kNotRun,        kSignalled};
+constexpr std::array<Exit, 6> kGuardExits = {kOwnCode, kOthersSegment, kNotNow, kTimedOut, kNotRun, kSignalled};
+
+// The names that check-config finds in the file that the line names.
+constexpr const char* kCompleteJobs = R"sh(      [[ $previous == job || $previous == --config=* || $previous == '' ]] &&
+        while read -r line; do
+          [[ $line == 'pulse.jobs: { name="'* ]] && line=${line#*\"} && words+=" ${line%%\"*}"
+        done < <("${COMP_WORDS[0]}" check-config --config "$config" 2> /dev/null) ;;
+)sh";
+
+}  // namespace
+
+constinit const Command kJobCommand = {
+    .name = "job",
+    .summary = "runs a program of the list pulse.jobs, within its limits",
+    .usage = "NAME [OPTION...]",
+    .about = R"(Runs the program that the list pulse.jobs in the file has under that name: one
+of a name at a time, and gone by its timeout with all that it has started. Its
+output goes into the log, how it went into "status", /status and /metrics. In
+the file:
+  pulse = { role = "core"
+    jobs = ( { name = "upload"  command = ["/usr/local/bin/upload", "-v"]
+               timeout_ms = 60000  leader_only = true } ) }
+)",
+    .options = kJobOptions,
+    .more = R"(The scheduler row of it has arg1 = "job"  arg2 = "upload".
+)",
+    .exits = kJobExits,
+    .takes_name = true,
+    .by_scheduler = true,
+    .completion = kCompleteJobs,
+    .check = check_job,
+    .run = run_guard,
+};
+
+constinit const Command kGuardCommand = {
+    .name = "guard",
+    .summary = "the same for a program given here",
+    .usage = "NAME [OPTION...] -- COMMAND [ARGUMENT...]",
+    .about = R"(Runs a program: one of that name at a time, and gone by its timeout with all
+that it has started. It gets an environment of its own (PATH, HOME, LANG).
+Its output goes into the log, how it went into "status", /status and /metrics.
+  proxysql-pulse guard checker --timeout-ms 30000 -- /usr/local/bin/checker -q
+)",
+    .options = kGuardOptions,
+    .exits = kGuardExits,
+    .takes_name = true,
+    .takes_program = true,
+    .by_scheduler = true,
+    .check = check_guard,
+    .run = run_guard,
+};
 
 }  // namespace pulse

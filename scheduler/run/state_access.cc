@@ -1,7 +1,9 @@
 #include "scheduler/run/state_access.h"
 
 #include <cstdlib>
+#include <utility>
 
+#include "src/base/log.h"
 #include "src/config/identity.h"
 #include "src/linux/group.h"
 
@@ -30,7 +32,7 @@ void StateAccess::open_segment(bool create) {
   options.path = path_;
   options.group = group_;
   options.create = create;
-  options.root_may = options_.dry_run || options_.command != "beat";
+  options.root_may = !creates_;
   auto opened = Segment::open(options);
   if (opened) {
     segment_ = std::move(*opened);
@@ -39,10 +41,14 @@ void StateAccess::open_segment(bool create) {
   }
 }
 
-void StateAccess::open() { open_any(true); }
-void StateAccess::open_existing() { open_any(false); }
+void StateAccess::open() {
+  creates_ = true;
+  open_any();
+}
 
-void StateAccess::open_any(bool create) {
+void StateAccess::open_existing() { open_any(); }
+
+void StateAccess::open_any() {
   install_bus_guard();
   if (path_is_known()) {
     if (!segment_) open_segment(false);
@@ -51,7 +57,7 @@ void StateAccess::open_any(bool create) {
   if (load()) {
     path_ = loaded_->config.state;
     group_ = loaded_->config.group;
-    open_segment(create);
+    open_segment(creates_);
   } else if (!options_.state) {
     // The file was readable once, under this name: the segment made then is where its fault is to be reported.
     open_segment(false);
@@ -76,6 +82,33 @@ bool StateAccess::load() {
     }
   }
   return loaded_.has_value();
+}
+
+OpenedSegment open_segment(const Options& options, bool writable) {
+  install_bus_guard();
+  Config config;
+  config.state = options.state.value_or(kDefaultStatePath);
+  config.daemon.mysql_host = "127.0.0.1";
+  config.role = "role unknown";
+  auto loaded = load_config(options.config, options.overrides());
+  if (loaded) {
+    config = loaded->config;
+  } else {
+    log_warning(loaded.error().text);
+  }
+  SegmentOptions segment;
+  segment.path = config.state;
+  segment.group = config.group;
+  segment.writable = writable;
+  segment.create = false;  // a file of this person's user would shut the beats' user out
+  segment.root_may = true;
+  return {std::move(config), Segment::open(segment)};
+}
+
+void GuardedLayout::lose() {
+  layout_ = nullptr;
+  if (on_loss_ != nullptr) on_loss_();
+  log_error("the state segment " + path_ + " was cut short; " + goes_on_);
 }
 
 }  // namespace pulse

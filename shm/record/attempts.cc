@@ -44,9 +44,7 @@ void fold(BeatRecord& record, const AttemptEnd& end, const BackoffPolicy& policy
     record.wedged_since_ns = 0;
   }
   if (record.consecutive_timeouts > 0) {
-    int64_t wait = policy.interval_ns;
-    for (uint32_t k = 0; k < record.consecutive_timeouts && wait < policy.backoff_max_ns; ++k) wait *= 2;
-    wait = std::min(wait, policy.backoff_max_ns);
+    const int64_t wait = wait_after(record.consecutive_timeouts, policy);
     if (__builtin_add_overflow(end.ended_ns, wait, &record.next_attempt_ns)) record.next_attempt_ns = 0;
   }
   record.history[record.history_count++ % kHistory] = Ended{end.ended_ns,
@@ -100,23 +98,6 @@ BeatRecord counts_of(const BeatRecord& record) {
   counts.duration_ns = record.duration_ns;
   counts.durations = record.durations;
   return counts;
-}
-
-Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent) {
-  if (now_ns >= record.next_attempt_ns) return Admission::attempt;
-  if (parent.pid == 0) return Admission::held_back;
-  const bool same = record.parent_pid == parent.pid && record.parent_start_ticks == parent.start_ticks;
-  if (!same) {
-    // Another ProxySQL than the one that was wedged: nothing of the old row of timeouts is left.
-    const bool known_before = record.parent_pid != 0;
-    record.parent_pid = parent.pid;
-    record.parent_start_ticks = parent.start_ticks;
-    record.parent_threads_most = parent.threads;
-    return known_before ? Admission::attempt_threads_dropped : Admission::held_back;
-  }
-  record.parent_threads_most = std::max(record.parent_threads_most, parent.threads);
-  const bool dropped = parent.threads + record.consecutive_timeouts <= record.parent_threads_most;
-  return dropped ? Admission::attempt_threads_dropped : Admission::held_back;
 }
 
 }  // namespace pulse

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "shm/record/backoff.h"
 #include "shm/segment/layout.h"
 
 namespace pulse {
@@ -34,11 +35,6 @@ struct AttemptEnd {
   std::string_view message;
 };
 
-struct BackoffPolicy {
-  int64_t interval_ns;
-  int64_t backoff_max_ns;
-};
-
 // Adds the end of one attempt to the record: its outcome, its duration, its line of the history. Back-off: after k
 // timeouts in a row, the next attempt is not before min(interval * 2^k, backoff_max) after the end of the last;
 // anything else but a death ends the row.
@@ -55,20 +51,5 @@ bool fold_unrecorded(BeatRecord& record, const Attempt& attempt, const Marks& ma
 
 // What of a record outlives a boot of the machine: the counts. Instants and rows of failures mean nothing any more.
 BeatRecord counts_of(const BeatRecord& record);
-
-// What back-off allows at this moment.
-enum class Admission { attempt, held_back, attempt_threads_dropped };
-
-struct ParentThreads {
-  int64_t pid = 0;  // 0: not known
-  int64_t start_ticks = 0;
-  uint32_t threads = 0;
-};
-
-// Decides whether a beat may make an attempt. A beat that is held back watches the threads of the parent (ProxySQL).
-// Each abandoned attempt has left one thread there, and all of them go when the admin interface answers again. So an
-// attempt is admitted at once when as many threads have gone as there were timeouts in a row. Keeps the highest count
-// in the record.
-Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent);
 
 }  // namespace pulse

@@ -1,5 +1,7 @@
-// What the exit codes of both programs mean.
+// What the exit codes of both programs mean: the one list. Help texts are made of it, documentation is held to it.
 #pragma once
+
+#include <array>
 
 namespace pulse {
 
@@ -7,12 +9,38 @@ namespace pulse {
 enum ExitCode : int {
   kExitOk = 0,
   kExitUsage = 64,
-  kExitUnavailable = 69,  // the admin interface is unreachable or refuses
-  kExitStatement = 70,    // a statement failed
-  kExitOutput = 74,       // a dump can't be written
-  kExitSkipped = 75,      // lock busy, or backing off
+  kExitUnavailable = 69,
+  kExitStatement = 70,
+  kExitOutput = 74,
+  kExitSkipped = 75,
   kExitConfig = 78,
   kExitTimeout = 124,
 };
+
+struct ExitCodeRow {
+  ExitCode code;
+  const char* name;
+  const char* meaning;  // for all commands together; some of them say it more closely
+};
+
+inline constexpr std::array<ExitCodeRow, 8> kExitCodes = {{
+    {kExitOk, "ok", "done"},
+    {kExitUsage, "usage", "usage"},
+    {kExitUnavailable, "unavailable",
+     "admin interface unreachable or login refused, or the state segment can't be used"},
+    {kExitStatement, "statement", "a statement failed"},
+    {kExitOutput, "output", "a dump can't be written"},
+    {kExitSkipped, "skipped", "skipped: another one runs, or backing off"},
+    {kExitConfig, "config", "bad configuration"},
+    {kExitTimeout, "timeout", "hard timeout"},
+}};
+
+// The row of a code, or null.
+constexpr const ExitCodeRow* find_exit_code(int code) {
+  for (const ExitCodeRow& row : kExitCodes) {
+    if (row.code == code) return &row;
+  }
+  return nullptr;
+}
 
 }  // namespace pulse

@@ -1,5 +1,5 @@
 // Any rows as ProxySQL's answer to what a beat asks: refused, or planned upon. Rows are lines, cells end with a tab.
-#include "scheduler/cluster/cluster_query.h"
+#include "scheduler/beat/observation.h"
 #include "scheduler/cluster/core_plan.h"
 #include "scheduler/cluster/satellite_plan.h"
 #include "tests/fuzz/fuzz.h"

@@ -11,6 +11,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "scheduler/beat/observation.h"
 #include "scheduler/beat/reconciliation.h"
 #include "scheduler/cluster/core_plan.h"
 #include "scheduler/cluster/satellite_plan.h"
@@ -151,7 +152,7 @@ void show(const Segment& segment) {
 // What a beat makes of what it finds: no statement that isn't about a server or a module.
 void plan(Layout& layout) {
   Known known;
-  if (!read_known(layout, kBoot, kNow, std::chrono::minutes(1), known)) return;
+  if (!read_known(layout, kBoot, BootTime{kNow}, std::chrono::minutes(1), known)) return;
   BeatRecord record{};
   Attempt attempt{};
   if (layout.record.read(record) && layout.attempt.read(attempt)) {

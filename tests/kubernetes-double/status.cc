@@ -65,7 +65,8 @@ Answer too_large(uint64_t wanted, uint64_t current) {
   Answer answer = status_answer(
       504, "Timeout",
       "Timeout: Too large resource version: " + std::to_string(wanted) + ", current: " + std::to_string(current),
-      R"({"causes":[{"reason":"ResourceVersionTooLarge","message":"Too large resource version"}],"retryAfterSeconds":1})");
+      R"({"causes":[{"reason":"ResourceVersionTooLarge","message":"Too large resource version"}],)"
+      R"("retryAfterSeconds":1})");
   answer.headers = {{"Retry-After", "1"}};
   return answer;
 }

@@ -126,7 +126,8 @@ TEST(KubernetesPodsTest, ReadsEvents) {
   EXPECT_EQ("99", bookmark->pod.resource_version);
 
   const auto gone = parse_watch_event(
-      R"({"type":"ERROR","object":{"kind":"Status","metadata":{},"status":"Failure","message":"too old","reason":"Expired","code":410}})");
+      R"({"type":"ERROR","object":{"kind":"Status","metadata":{},"status":"Failure","message":"too old",)"
+      R"("reason":"Expired","code":410}})");
   ASSERT_TRUE(gone) << gone.error().text;
   EXPECT_EQ(WatchKind::error, gone->kind);
   EXPECT_EQ(410, gone->code);

@@ -7,13 +7,14 @@
 #include <set>
 
 #include "scheduler/cli/help.h"
+#include "scheduler/commands.h"
 
 namespace pulse {
 namespace {
 
 Result<Options> parse(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "proxysql-pulse");
-  return parse_options(static_cast<int>(arguments.size()), arguments.data());
+  return parse_options(program(), static_cast<int>(arguments.size()), arguments.data());
 }
 
 // A scheduler row's plain line has a short way of its own; what comes before the command takes the long one.
@@ -102,6 +103,34 @@ TEST(Options, SayWhatIsWrong) {
             parse({"job", "a", "--timeout-ms", "199"}).error().text);
 }
 
+TEST(Options, SayWhichCommandTakesThem) {
+  EXPECT_EQ("--json goes with status; see proxysql-pulse --help", parse({"dump", "--json"}).error().text);
+  EXPECT_EQ("--leader-only goes with guard; a job has leader_only in the file; see proxysql-pulse --help",
+            parse({"job", "a", "--leader-only"}).error().text);
+  EXPECT_EQ("completion takes no --timeout-ms; see proxysql-pulse --help",
+            parse({"completion", "bash", "--timeout-ms=100"}).error().text);
+  EXPECT_EQ("--watch is for people, --json for programs: one of them; see proxysql-pulse --help",
+            parse({"status", "--watch", "--json"}).error().text);
+}
+
+TEST(Options, AreOfTheKeyThatTheCommandNames) {
+  const auto key = [](std::vector<const char*> line) {
+    line.push_back("--timeout-ms=5000");
+    const auto options = parse(line);
+    std::string found = "none";
+    for (const Override& each : options->overrides()) {
+      if (each.source == "--timeout-ms") found = each.key;
+    }
+    return found;
+  };
+  EXPECT_EQ("timeout_ms", key({"beat"}));
+  EXPECT_EQ("timeout_ms", key({"--config=/a", "beat"}));
+  EXPECT_EQ("drain.timeout_ms", key({"drain"}));
+  EXPECT_EQ("timeout_ms", key({"undrain"}));
+  EXPECT_EQ("none", key({"dump"}));
+  EXPECT_EQ("none", key({"job", "a"}));
+}
+
 TEST(Options, AJobsTimeoutIsNotABeats) {
   const auto job = parse({"job", "a", "--timeout-ms=3600000"});
   ASSERT_TRUE(job);
@@ -156,23 +185,22 @@ TEST(Help, OfACommandSaysWhatTheCommandTakes) {
       {"--config", "/a"}, {"--state", "/s"},   {"--group", "7"},      {"--timeout-ms", "5000"},
       {"--output", "-"},  {"--format", "csv"}, {"--leader-only", ""}, {"--dry-run", ""},
       {"--json", ""},     {"--watch", ""},     {"--no-shutdown", ""}, {"--reset", ""}};
-  const std::vector<std::string> common = options_in(program_help());
+  const std::vector<std::string> common = options_in(program_help(program()));
   std::set<std::string> said;
-  for (const Command& command : commands()) {
+  for (const Command* row : program().commands) {
+    const Command& command = *row;
     const std::string help = command_help(command);
     EXPECT_EQ(0u, help.find("Usage: proxysql-pulse " + std::string(command.name))) << help;
     EXPECT_EQ(help, parse({command.name, "--help"})->text.value_or(""));
-    EXPECT_NE(std::string::npos, program_help().find("\n  " + std::string(command.name) + " "));
+    EXPECT_NE(std::string::npos, program_help(program()).find("\n  " + std::string(command.name) + " "));
     for (const auto& [option, value] : values) {
       std::vector<const char*> line = {command.name};
-      if (!command.takes.empty()) line.push_back(command.takes.front().c_str());
+      if (!command.takes.empty()) line.push_back(command.takes.front());
       const bool runs_a_job = command.name == std::string("job") || command.name == std::string("guard");
       if (runs_a_job) line.push_back("name");
       line.push_back(option.c_str());
       if (!value.empty()) line.push_back(value.c_str());
       if (command.name == std::string("guard")) line.insert(line.end(), {"--", "/bin/true"});
-      // completion needs none of them, and doesn't refuse what all others take.
-      if (command.name == std::string("completion") && option == "--timeout-ms") continue;
       const std::vector<std::string> named = options_in(help);
       const bool told = std::find(named.begin(), named.end(), option) != named.end();
       EXPECT_EQ(told, static_cast<bool>(parse(line))) << command.name << " " << option;
@@ -180,13 +208,14 @@ TEST(Help, OfACommandSaysWhatTheCommandTakes) {
     }
   }
   EXPECT_EQ(values.size(), said.size());
-  EXPECT_EQ(program_help(), parse({"--help"})->text.value_or(""));
+  EXPECT_EQ(program_help(program()), parse({"--help"})->text.value_or(""));
   EXPECT_EQ("unknown command \"bet\"; see proxysql-pulse --help", parse({"bet", "--help"}).error().text);
   EXPECT_FALSE(parse({"guard", "name", "--", "/bin/program", "--help"})->text) << "the program's own";
 }
 
 TEST(Help, SaysWhatTimeoutsAreTaken) {
-  for (const Command& command : commands()) {
+  for (const Command* row : program().commands) {
+    const Command& command = *row;
     const std::string help = command_help(command);
     const size_t at = help.find("--timeout-ms N  ");
     if (at == std::string::npos) continue;
@@ -194,7 +223,7 @@ TEST(Help, SaysWhatTimeoutsAreTaken) {
     const std::string least = std::to_string(std::stoll(help.substr(least_at)));
     const std::string most = std::to_string(std::stoll(help.substr(help.find(" to ", least_at) + 4)));
     std::vector<const char*> line = {command.name};
-    if (!command.takes.empty()) line.push_back(command.takes.front().c_str());
+    if (!command.takes.empty()) line.push_back(command.takes.front());
     if (command.name == std::string("job")) line.push_back("name");
     if (command.name == std::string("guard")) line.insert(line.end(), {"name"});
     line.insert(line.end(), {"--timeout-ms", "0"});
@@ -206,6 +235,31 @@ TEST(Help, SaysWhatTimeoutsAreTaken) {
       line[value] = span.c_str();
       EXPECT_EQ(taken, static_cast<bool>(parse(line))) << command.name << " " << span;
     }
+  }
+}
+
+TEST(Help, SaysOfEachExitCodeWhatTheListKnows) {
+  for (const ExitCodeRow& row : kExitCodes) {
+    const std::string said = std::to_string(row.code) + " " + row.meaning;
+    std::string help = program_help(program());
+    std::replace(help.begin(), help.end(), '\n', ' ');
+    EXPECT_NE(std::string::npos, help.find(said)) << said;
+  }
+  for (const Command* command : program().commands) {
+    for (const Exit& exit : command->exits) {
+      for (const int code : {exit.code, exit.second, exit.third}) {
+        EXPECT_TRUE(code < 0 || find_exit_code(code) != nullptr) << command->name << " " << code;
+      }
+      EXPECT_TRUE(exit.code >= 0 || exit.meaning != nullptr) << command->name;
+    }
+  }
+}
+
+TEST(Help, FitsATerminal) {
+  std::string all = program_help(program());
+  for (const Command* command : program().commands) all += command_help(*command);
+  for (size_t at = 0; at < all.size(); at = all.find('\n', at) + 1) {
+    EXPECT_LE(all.find('\n', at) - at, 80u) << all.substr(at, 90);
   }
 }
 

@@ -209,34 +209,5 @@ TEST_F(Unrecorded, WhatIsRecordedIsNotFoldedAgain) {
 
 TEST(PhaseOf, GarbageIsNone) { EXPECT_EQ(Phase::none, phase_of({5 << 8 | 0xEE, 0, 0}, 5)); }
 
-class AdmitTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    fold(record_, ended(1, Outcome::timed_out, kExitTimeout, 0, 0), kPolicy);
-    fold(record_, ended(2, Outcome::timed_out, kExitTimeout, 0, 0), kPolicy);  // next attempt at 2 s
-  }
-  Admission at(int64_t now_ms, uint32_t threads) { return admit(record_, now_ms * kMs, {100, 7, threads}); }
-  BeatRecord record_{};
-};
-
-TEST_F(AdmitTest, WaitsItsTime) {
-  EXPECT_EQ(Admission::held_back, at(100, 11));
-  EXPECT_EQ(Admission::held_back, at(1'999, 11));
-  EXPECT_EQ(Admission::attempt, at(2'000, 11));
-}
-
-TEST_F(AdmitTest, ADropOfAllAbandonedThreadsAdmitsAtOnce) {
-  EXPECT_EQ(Admission::held_back, at(100, 11));
-  EXPECT_EQ(Admission::held_back, at(600, 10)) << "one less is somebody else's";
-  EXPECT_EQ(Admission::attempt_threads_dropped, at(1'100, 9));
-}
-
-TEST_F(AdmitTest, AnotherProxySQLIsNotWedged) {
-  EXPECT_EQ(Admission::held_back, at(100, 11));
-  EXPECT_EQ(Admission::attempt_threads_dropped, admit(record_, 200 * kMs, {100, 8, 11}));
-}
-
-TEST_F(AdmitTest, AnUnknownParentWaits) { EXPECT_EQ(Admission::held_back, admit(record_, 100 * kMs, {})); }
-
 }  // namespace
 }  // namespace pulse

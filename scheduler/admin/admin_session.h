@@ -1,0 +1,36 @@
+// What a beat needs of a connection to ProxySQL's admin interface: AdminClient in the program, scripted answers in
+// tests.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/base/clock.h"
+#include "src/base/result.h"
+
+namespace pulse {
+
+struct AdminResult {
+  std::vector<std::vector<std::string>> rows;  // NULL is ""
+  uint64_t affected = 0;
+};
+
+class AdminSession {
+ public:
+  AdminSession() = default;
+  AdminSession(AdminSession&&) = default;
+  AdminSession& operator=(AdminSession&&) = default;
+  virtual ~AdminSession() = default;
+
+  // Runs one statement. Errors as AdminClient's.
+  virtual Result<AdminResult> query(const std::string& statement, Deadline deadline) = 0;
+
+  // The number that the server gave this connection.
+  virtual uint64_t connection_id() const = 0;
+
+  // Ends the connection of a process that ends next. No query after it.
+  virtual void say_goodbye(Deadline deadline) = 0;
+};
+
+}  // namespace pulse

@@ -1,0 +1,68 @@
+#include "scheduler/beat/beat_lock.h"
+
+#include "shm/record/attempts.h"
+#include "shm/segment/names.h"
+#include "src/base/log.h"
+
+namespace pulse {
+
+namespace {
+
+// How late a timer may be.
+constexpr milliseconds kOverdueGrace{50};
+
+}  // namespace
+
+bool is_overdue(const Holder& holder, BootTime now) {
+  return holder.pid != 0 && now > BootTime{holder.deadline_ns} + kOverdueGrace;
+}
+
+std::string overdue_text(const Holder& holder, Phase phase, BootTime now) {
+  const auto late = std::chrono::duration_cast<milliseconds>(now - BootTime{holder.deadline_ns});
+  return "a beat that was " + std::to_string(late.count()) + " ms past its deadline in phase " + name(phase) +
+         " (pid " + std::to_string(holder.pid) + ")";
+}
+
+Result<bool> BeatLock::take() {
+  auto taken = system_.try_lock();
+  if (!taken || *taken) return taken;
+  if (end_overdue_holder()) taken = system_.try_lock();
+  if (taken && !*taken) {
+    layout_.with([&](Layout& layout) {
+      layout.skipped_busy.fetch_add(1, std::memory_order_relaxed);
+      layout.last_beat_ns.store(began_.ns, std::memory_order_relaxed);
+    });
+  }
+  return taken;
+}
+
+// True if the holder is gone, and its lock with it.
+bool BeatLock::end_overdue_holder() {
+  Holder holder{};
+  bool read = false;
+  layout_.with([&](Layout& layout) { read = layout.holder.read(holder); });
+  if (!read || !is_overdue(holder, system_.now())) return false;
+  const KillResult result = system_.kill(static_cast<pid_t>(holder.pid), {holder.began_ns});
+  if (result == KillResult::killed) {
+    killed_ = true;
+    log_warning("killed " + overdue_text(holder, mark_overdue(), system_.now()));
+  } else if (result == KillResult::failed) {
+    log_error("can't kill " + overdue_text(holder, Phase::none, system_.now()) + ": stuck in the kernel, or not ours");
+  }
+  return result == KillResult::killed || result == KillResult::gone;
+}
+
+// Writes down how the holder's attempt ended, for it can't any more. Returns the phase it was in.
+Phase BeatLock::mark_overdue() {
+  Phase phase = Phase::none;
+  layout_.with([&](Layout& layout) {
+    Attempt attempt{};
+    if (!layout.attempt.read(attempt)) return;
+    phase = phase_of({layout.phase_mark.load(std::memory_order_relaxed), 0, 0}, attempt.id);
+    layout.ended_ns.store(system_.now().ns, std::memory_order_relaxed);
+    layout.end_mark.store(make_mark(attempt.id, Outcome::overdue), std::memory_order_release);
+  });
+  return phase;
+}
+
+}  // namespace pulse

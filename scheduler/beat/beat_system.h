@@ -1,0 +1,50 @@
+// What a beat does outside of the state segment: locks, processes, the hard timer, the configuration, ProxySQL. Unit
+// tests put their own in its place and run a whole beat without a process, a file or a wait.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "scheduler/admin/admin_session.h"
+#include "scheduler/run/process.h"
+#include "shm/record/backoff.h"
+#include "shm/segment/layout.h"
+#include "src/base/clock.h"
+#include "src/base/result.h"
+#include "src/config/load.h"
+
+namespace pulse {
+
+class BeatSystem {
+ public:
+  virtual ~BeatSystem() = default;
+
+  virtual BootTime now() = 0;
+  virtual pid_t pid() = 0;
+
+  // Moves the hard timer, and tells it where to leave its mark.
+  virtual void arm_hard_timer(MonotonicTime instant) = 0;
+  virtual void mark_hard_timer(Layout& layout, uint64_t attempt) = 0;
+
+  // The lock of beats, kept until the process ends. False: somebody else holds it.
+  virtual Result<bool> try_lock() = 0;
+  // Kills the process of this pid that ran already at `ran_at`, see kill_process().
+  virtual KillResult kill(pid_t pid, BootTime ran_at) = 0;
+  // The lock of drains, kept until the process ends if it was free. False: a drain holds it, or it can't be had.
+  virtual bool try_drain_lock() = 0;
+
+  // Of the machine's present boot.
+  virtual uint64_t boot_id() = 0;
+  // ProxySQL's, which has started this beat; pid 0 if it can't be read.
+  virtual ParentThreads parent_threads() = 0;
+
+  // The configuration; the error's text is config_error's. It lasts as long as this.
+  virtual Result<const LoadedConfig*> load() = 0;
+  virtual Result<std::unique_ptr<AdminSession>> connect(const Config& config, Deadline deadline) = 0;
+  // Restores what the drain of `record` has changed in ProxySQL.
+  virtual Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadline deadline) = 0;
+};
+
+}  // namespace pulse

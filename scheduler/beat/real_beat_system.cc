@@ -1,0 +1,71 @@
+#include "scheduler/beat/real_beat_system.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "scheduler/admin/admin_client.h"
+#include "scheduler/admin/admin_errors.h"
+#include "scheduler/drain/drain.h"
+#include "scheduler/run/hard_timer.h"
+#include "shm/segment/boot.h"
+
+namespace pulse {
+
+BootTime RealBeatSystem::now() { return BootTime::now(); }
+
+pid_t RealBeatSystem::pid() { return ::getpid(); }
+
+void RealBeatSystem::arm_hard_timer(MonotonicTime instant) { pulse::arm_hard_timer(Deadline::at(instant)); }
+void RealBeatSystem::mark_hard_timer(Layout& layout, uint64_t attempt) { set_hard_timer_mark(&layout, attempt); }
+
+Result<bool> RealBeatSystem::try_lock() {
+  auto lock = InstanceLock::try_take(state_.path(), state_.group());
+  if (!lock) return lock.error();
+  lock_ = std::move(*lock);
+  return lock_->taken();
+}
+
+KillResult RealBeatSystem::kill(pid_t pid, BootTime ran_at) {
+  return kill_process(pid, ran_at.ns, Deadline::after(milliseconds(50)));
+}
+
+bool RealBeatSystem::try_drain_lock() {
+  auto lock = pulse::try_drain_lock(state_);
+  if (!lock || !lock->taken()) return false;
+  drain_lock_ = std::move(*lock);
+  return true;
+}
+
+uint64_t RealBeatSystem::boot_id() {
+  // Read only where it matters: a file in memory is of the boot under which it was first stamped.
+  uint64_t id = 0;
+  if (Segment* segment = state_.segment(); segment != nullptr && segment->in_memory()) {
+    id = state_.stored(&Layout::boot_id);
+  }
+  return id != 0 ? id : machine_boot_id();
+}
+
+ParentThreads RealBeatSystem::parent_threads() {
+  const pid_t parent = ::getppid();
+  const auto stat = read_process_stat(parent);
+  if (!stat) return {};
+  return {parent, stat->start_ticks, stat->threads};
+}
+
+Result<const LoadedConfig*> RealBeatSystem::load() {
+  if (!state_.load()) return Error{state_.config_error()};
+  return &state_.loaded();
+}
+
+Result<std::unique_ptr<AdminSession>> RealBeatSystem::connect(const Config& config, Deadline deadline) {
+  auto client = AdminClient::connect(admin_target(config), deadline);
+  if (!client) return client.error();
+  return std::unique_ptr<AdminSession>(std::make_unique<AdminClient>(std::move(*client)));
+}
+
+Result<void> RealBeatSystem::undo_drain(const Config& config, const DrainRecord& record, Deadline deadline) {
+  return pulse::undo_drain(config, record, deadline);
+}
+
+}  // namespace pulse

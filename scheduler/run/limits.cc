@@ -1,0 +1,21 @@
+#include "scheduler/run/limits.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace pulse {
+
+Deadline io_deadline(MonotonicTime began, milliseconds timeout) {
+  const nanoseconds span(timeout);
+  return Deadline::at(began + span - std::min<nanoseconds>(milliseconds(30), span / 5));
+}
+
+void limit_memory() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes
+  const rlimit limit{64 << 20, 64 << 20};
+  ::setrlimit(RLIMIT_DATA, &limit);
+#endif
+}
+
+}  // namespace pulse

@@ -1,0 +1,211 @@
+#include "scheduler/beat/beat.h"
+
+#include <algorithm>
+
+#include "shm/record/attempts.h"
+#include "src/base/exit_code.h"
+#include "tests/unit/scheduler/beat/fake_beat_system.h"
+
+namespace pulse {
+namespace {
+
+using ::testing::internal::CaptureStderr;
+using ::testing::internal::GetCapturedStderr;
+using Events = std::vector<std::string>;
+using Rows = std::vector<std::vector<std::string>>;
+
+const Rows kGood = {{"memory", "core-1", "6032", "", ""},
+                    {"runtime", "core-1", "6032", "", ""},
+                    {"peer", "core-1", "6032", "1000000", "mysql_users 2 1700000001 0xCD"}};
+const Rows kEmpty = {};
+
+class BeatTest : public BeatParts {
+ protected:
+  BeatTest() {
+    memory_->boot_id = 9;
+    Config& config = system_.config.config;
+    config.role = Role::satellite;
+    config.beat.interval = milliseconds(500);
+    config.beat.timeout = milliseconds(400);
+    config.satellite.peer_timeout = milliseconds(5000);
+    config.bootstrap = {{"core-1", 6032, 0, ""}};
+    system_.config.identity = 31;
+    system_.looks = {kGood};
+    options_.command = "beat";
+  }
+  int run(GuardedLayout& layout, const char* no_segment = "") {
+    Beat beat(options_, system_, layout, no_segment, began_);
+    CaptureStderr();
+    const int code = beat.run();
+    log_ = logged(GetCapturedStderr());
+    return code;
+  }
+  int run() { return run(layout_); }
+  BeatRecord record() const { return read(memory_->record); }
+
+  Options options_;
+  const Moment began_{system_.clock, {7'000'000'000}};
+  std::string log_;
+};
+
+TEST_F(BeatTest, AQuietOneLooksAndLeaves) {
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ((Events{"lock", "mark 1", "load", "arm 7400", "connect until 7370", "look at everything", "goodbye"}),
+            system_.events);
+  EXPECT_EQ("", log_);
+  EXPECT_EQ(1u, record().ok);
+  EXPECT_EQ(0u, record().history[0].writes);
+  EXPECT_EQ(1u, read(memory_->observation).live_peers);
+  EXPECT_EQ(make_mark(1, Phase::publish), memory_->phase_mark.load());
+  EXPECT_EQ((began_.boot + milliseconds(400)).ns, read(memory_->attempt).deadline_ns);
+}
+
+TEST_F(BeatTest, ARepairIsPlannedOnASecondLookAndReportedFromAThird) {
+  system_.looks = {kEmpty, kEmpty, kGood};
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ((Events{"lock", "mark 1", "load", "arm 7400", "connect until 7370", "look at everything",
+                    "look at everything", "LOAD PROXYSQL SERVERS FROM CONFIG", "SELECT COUNT(*) FROM proxysql_servers",
+                    "LOAD PROXYSQL SERVERS TO RUNTIME", "look at everything", "goodbye"}),
+            system_.events);
+  EXPECT_EQ(2u, record().history[0].writes);
+  EXPECT_EQ(1u, read(memory_->observation).live_peers) << "what is there now";
+}
+
+TEST_F(BeatTest, ABusyLockOrABackOffTouchesNothingElse) {
+  system_.locks = {false};
+  EXPECT_EQ(kExitSkipped, run());
+  EXPECT_EQ(Events{"lock"}, system_.events);
+  system_.events.clear();
+  system_.locks = {true};
+  BeatRecord record{};
+  record.next_attempt_ns = began_.boot.ns + 1;
+  record.consecutive_timeouts = 1;
+  memory_->record.publish(record);
+  EXPECT_EQ(kExitSkipped, run());
+  EXPECT_EQ(Events{"lock"}, system_.events);
+  EXPECT_EQ("", log_);
+  EXPECT_EQ(0u, read(memory_->attempt).id) << "no attempt";
+}
+
+TEST_F(BeatTest, WithoutALockThereIsNoBeat) {
+  system_.locks = {Error{"open /x.lock: Read-only file system"}};
+  EXPECT_EQ(kExitConfig, run());
+  EXPECT_EQ(
+      "[error] open /x.lock: Read-only file system: no beat without a lock; set pulse.state to a path where this"
+      " user may make files",
+      log_);
+}
+
+TEST_F(BeatTest, WithoutASegmentItWorksAndSaysSo) {
+  GuardedLayout none(nullptr, "/state", "");
+  EXPECT_EQ(kExitOk, run(none, "open /state: Permission denied"));
+  EXPECT_EQ("[error] open /state: Permission denied; this beat goes on without it: no back-off, no report", log_);
+  EXPECT_EQ("goodbye", system_.events.back());
+}
+
+TEST_F(BeatTest, ADrainStandsBeforeTheBackOff) {
+  memory_->draining_since_ns = 5;
+  system_.drain_lock_free = false;
+  EXPECT_EQ(kExitSkipped, run());
+  EXPECT_EQ((Events{"lock", "drain lock"}), system_.events);
+}
+
+TEST_F(BeatTest, ALeftOverDrainIsUndoneBeforeAnythingIsPlanned) {
+  memory_->draining_since_ns = began_.boot.ns - 1'000'000'000;
+  DrainRecord drain{};
+  drain.began_ns = began_.boot.ns - 1'000'000'000;
+  memory_->drain.publish(drain);
+  system_.looks = {kEmpty, kEmpty, kGood};
+  EXPECT_EQ(kExitOk, run());
+  const auto undone = std::find(system_.events.begin(), system_.events.end(), "undo drain");
+  const auto load = std::find(system_.events.begin(), system_.events.end(), "LOAD PROXYSQL SERVERS FROM CONFIG");
+  ASSERT_NE(system_.events.end(), undone);
+  EXPECT_LT(undone, load);
+}
+
+TEST_F(BeatTest, AProxySQLThatADrainHasStoppedIsNotMissed) {
+  memory_->draining_since_ns = 5;
+  DrainRecord drain{};
+  drain.began_ns = drain.ended_ns = 6;
+  drain.outcome = static_cast<uint8_t>(DrainOutcome::stopped);
+  memory_->drain.publish(drain);
+  system_.unreachable = Error{"connect: refused", 2002};
+  EXPECT_EQ(kExitUnavailable, run());
+  EXPECT_EQ("", log_);
+  memory_->draining_since_ns = 0;
+  memory_->record.publish({});
+  memory_->attempt.publish({});
+  EXPECT_EQ(kExitUnavailable, run());
+  EXPECT_EQ("[error] connect: refused", log_) << "without a drain it is";
+}
+
+TEST_F(BeatTest, ABadConfigurationIsReportedAndNobodyIsAsked) {
+  system_.bad_config = Error{"/etc/proxysql.cnf:3: pulse.role"};
+  EXPECT_EQ(kExitConfig, run());
+  EXPECT_EQ((Events{"lock", "mark 1", "load"}), system_.events);
+  EXPECT_EQ("[error] /etc/proxysql.cnf:3: pulse.role", log_);
+  EXPECT_EQ(static_cast<uint8_t>(Phase::config), record().history[0].phase);
+}
+
+TEST_F(BeatTest, ADeadlineThatPassesIsATimeoutWithItsPhase) {
+  system_.takes = milliseconds(190);
+  system_.refusals = {{"look at everything", Error{"timed out after 370 ms", ETIMEDOUT}}};
+  EXPECT_EQ(kExitTimeout, run());
+  EXPECT_EQ("[error] timed out after 370 ms in phase observe; backing off, next attempt in 1000 ms", log_);
+  EXPECT_EQ(1u, record().timed_out);
+  EXPECT_EQ((began_.boot + milliseconds(380) + milliseconds(1000)).ns, record().next_attempt_ns);
+  EXPECT_EQ(0, read(memory_->observation).at_ns) << "nothing was seen";
+}
+
+TEST_F(BeatTest, ARefusedStatementIsReportedAfterWhatWasSeen) {
+  system_.looks = {kEmpty, kEmpty, kEmpty};
+  system_.refusals = {{"LOAD PROXYSQL SERVERS TO RUNTIME", Error{"ERROR 1045: no", 1045}}};
+  EXPECT_EQ(kExitStatement, run());
+  EXPECT_NE(std::string::npos, log_.find("[error] ERROR 1045: no")) << log_;
+  EXPECT_EQ(static_cast<uint8_t>(Phase::act), record().history[0].phase);
+  EXPECT_EQ(1u, record().history[0].writes);
+  EXPECT_NE(0, read(memory_->observation).at_ns);
+}
+
+TEST_F(BeatTest, ALostConversationEndsAtOnce) {
+  system_.looks = {kEmpty};
+  system_.refusals = {{"LOAD PROXYSQL SERVERS FROM CONFIG", Error{"lost", 2013}}};
+  EXPECT_EQ(kExitUnavailable, run());
+  EXPECT_EQ("LOAD PROXYSQL SERVERS FROM CONFIG", system_.events.back());
+}
+
+TEST_F(BeatTest, AResyncIsDoneOnceAndOneAskedForMeanwhileIsKept) {
+  memory_->resync_requested = 3;
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_NE(system_.events.end(),
+            std::find(system_.events.begin(), system_.events.end(), "LOAD PROXYSQL SERVERS FROM CONFIG"));
+  EXPECT_EQ(3u, memory_->resync_done.load());
+  system_.events.clear();
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ(system_.events.end(),
+            std::find(system_.events.begin(), system_.events.end(), "LOAD PROXYSQL SERVERS FROM CONFIG"));
+}
+
+TEST_F(BeatTest, TheLastCoreThatGoesAndTheFirstThatComesBackAreSaid) {
+  ASSERT_EQ(kExitOk, run());
+  const Rows dead = {{"memory", "core-1", "6032", "", ""},
+                     {"runtime", "core-1", "6032", "", ""},
+                     {"peer", "core-1", "6032", "999000", "mysql_users 2 1700000001 0xCD"}};
+  system_.looks = {dead};
+  ASSERT_EQ(kExitOk, run());
+  EXPECT_EQ("[warning] no core is alive: no core is alive; the table is as it should be, waiting for a core", log_);
+  system_.looks = {kGood};
+  ASSERT_EQ(kExitOk, run());
+  EXPECT_EQ("[info] 1 cores are alive again", log_);
+}
+
+TEST_F(BeatTest, OnlyTheDefaultPathRemembersItsFile) {
+  ASSERT_EQ(kExitOk, run());
+  EXPECT_EQ(0u, memory_->config_identity.load());
+  GuardedLayout at_default(memory_.get(), kDefaultStatePath, "");
+  ASSERT_EQ(kExitOk, run(at_default));
+  EXPECT_EQ(31u, memory_->config_identity.load());
+}
+
+}  // namespace
+}  // namespace pulse
