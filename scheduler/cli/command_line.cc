@@ -11,6 +11,7 @@
 
 #include "scheduler/cli/completion.h"
 #include "scheduler/cli/help.h"
+#include "scheduler/dump/dump.h"
 #include "src/config/jobs.h"
 
 namespace pulse {
@@ -47,17 +48,6 @@ Result<Options> check_job(Options options) {
   return options;
 }
 
-Result<Options> check_dump(Options options) {
-  if (options.arguments.size() > 1) return usage("dump takes one table");
-  if (options.output.empty()) return usage("--output takes a directory, or - for standard output");
-  if (options.arguments.empty()) return options;
-  auto table = parse_dump_table(options.arguments.front());
-  if (!table) return usage(table.error().text);
-  table->reset |= options.table.reset;
-  options.table = *table;
-  return options;
-}
-
 Result<Options> check(Options options) {
   const Command* const command = find_command(options.command);
   if (options.command.empty()) return usage("no command given");
@@ -82,7 +72,9 @@ Result<Options> check(Options options) {
   if (job) return check_job(std::move(options));
   if (!options.program.empty()) return usage("only guard takes a command after --");
   if (options.leader_only) return usage("--leader-only goes with guard");
-  return dump ? check_dump(std::move(options)) : options;
+  if (!dump) return options;
+  auto checked = check_dump(std::move(options));
+  return checked ? checked : usage(checked.error().text);
 }
 
 // Reads the plain line that a scheduler row has, "beat [--config FILE] [--state FILE] [--group NAME]" and the like with
