@@ -7,6 +7,7 @@
 
 #include "scheduler/beat/beat.h"
 #include "scheduler/drain/drain.h"
+#include "scheduler/drain/undrain.h"
 #include "scheduler/dump/dump.h"
 #include "scheduler/job/guard.h"
 #include "scheduler/status/switches.h"

@@ -9,7 +9,8 @@
 
 #include "scheduler/admin/admin_errors.h"
 #include "scheduler/beat/reconciliation.h"
-#include "scheduler/drain/drain.h"
+#include "scheduler/drain/announcement.h"
+#include "scheduler/drain/drain_admin.h"
 #include "scheduler/run/hard_timer.h"
 #include "scheduler/run/process.h"
 #include "scheduler/run/state_access.h"
