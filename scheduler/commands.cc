@@ -5,6 +5,7 @@
 #include "scheduler/beat/beat.h"
 #include "scheduler/cli/completion.h"
 #include "scheduler/drain/drain.h"
+#include "scheduler/drain/undrain.h"
 #include "scheduler/dump/dump.h"
 #include "scheduler/job/guard.h"
 #include "scheduler/status/check_config.h"

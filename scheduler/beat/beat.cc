@@ -6,12 +6,16 @@
 #include "scheduler/admin/admin_errors.h"
 #include "scheduler/beat/observation.h"
 #include "scheduler/beat/real_beat_system.h"
+#include "scheduler/beat/reconciliation.h"
 #include "scheduler/cli/command.h"
+#include "scheduler/drain/announcement.h"
+#include "scheduler/drain/drain_admin.h"
 #include "scheduler/run/hard_timer.h"
 #include "scheduler/run/limits.h"
 #include "shm/segment/names.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
+#include "src/config/identity.h"
 
 namespace pulse {
 

@@ -6,7 +6,8 @@
 
 #include "scheduler/admin/admin_client.h"
 #include "scheduler/admin/admin_errors.h"
-#include "scheduler/drain/drain.h"
+#include "scheduler/drain/announcement.h"
+#include "scheduler/drain/drain_admin.h"
 #include "scheduler/run/hard_timer.h"
 #include "shm/segment/boot.h"
 

@@ -1,11 +1,17 @@
-// proxysql-pulse drain and undrain: takes one ProxySQL out of service without cutting anybody off, and back.
+// proxysql-pulse drain: takes one ProxySQL out of service without cutting anybody off.
 #pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
 
 #include "scheduler/cli/command.h"
 #include "scheduler/cli/command_line.h"
-#include "scheduler/run/state_access.h"
-#include "shm/segment/layout.h"
-#include "shm/segment/lock.h"
+#include "scheduler/drain/drain_plan.h"
+#include "scheduler/drain/drain_target.h"
+#include "scheduler/drain/drain_watch.h"
+#include "scheduler/run/engine_clock.h"
 #include "src/base/clock.h"
 #include "src/base/result.h"
 #include "src/config/settings.h"
@@ -16,16 +22,66 @@ namespace pulse {
 // second one waits for the first and reports what came of it. Bounded by drain.timeout_ms, whatever hangs.
 int run_drain(const Options& options);
 
-// Puts a ProxySQL that was drained and runs on back into service.
-int run_undrain(const Options& options);
+struct DrainSetup {
+  DrainPolicy policy;
+  milliseconds beat_timeout{0};  // what this ProxySQL is expected to answer in
+  MonotonicTime began_monotonic;
+  int64_t began_boot_ns = 0;  // the same instant
+};
 
-// The lock of drains, STATE.drain.lock: held by the one that runs, from its announcement to its end. Never waits.
-Result<InstanceLock> try_drain_lock(const StateAccess& state, bool create = true);
+// One drain, from its announcement to its end. Decides what is done when; what it does it does to the others.
+class Drain {
+ public:
+  Drain(DrainSetup setup, DrainedAdmin& admin, DrainedServer& server, DrainNotice& notice, EngineClock& clock)
+      : setup_(std::move(setup)), admin_(admin), server_(server), notice_(notice), clock_(clock) {}
 
-// Restores what the drain of `record` changed in ProxySQL: its two variables, and the listeners if it paused them.
-Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadline deadline);
+  // Returns the exit code, at setup.policy.timeout after the beginning at the latest.
+  int run();
+
+ private:
+  const DrainPolicy& policy() const { return setup_.policy; }
+  MonotonicTime deadline() const { return setup_.began_monotonic + policy().timeout; }
+  // What comes last has a time of its own, which no answer may eat up.
+  MonotonicTime last_steps() const { return deadline() - kDrainStopReserve; }
+  // In `span`, but not after the drain's own deadline.
+  Deadline in(nanoseconds span) const { return Deadline::at(std::min(clock_.now() + span, deadline())); }
+  Deadline answer_by() const;
+  DrainSight sight() const;
+
+  void announce();
+  int work();
+  void look();
+  Result<void> look_by_admin();
+  void look_by_server();
+  bool is_drained_one(int64_t started_boot_ns);
+  void count(int64_t clients);
+  Result<void> lower(const Sighting& seen);
+  void lose_admin(const Error& error);
+
+  int finish(DrainAction action);
+  void pause();
+  std::string ask_to_stop();
+  bool wait_ended(MonotonicTime by);
+  bool has_ended();
+  int end_drained();
+  int failure_code() const;
+  int end(DrainOutcome outcome, int code, const std::string& what);
+  void enter(DrainPhase phase);
+
+  const DrainSetup setup_;
+  DrainedAdmin& admin_;
+  DrainedServer& server_;
+  DrainNotice& notice_;
+  EngineClock& clock_;
+
+  DrainBefore before_;
+  DrainRecord record_{};
+  ClientWatch clients_;
+  AdminTrouble trouble_;
+  std::string edits_;        // had been set and not loaded, and went live
+  std::string gone_reason_;  // why the ProxySQL that was to be drained is gone; "": it isn't
+};
 
 extern const Command kDrainCommand;
-extern const Command kUndrainCommand;
 
 }  // namespace pulse

@@ -104,7 +104,7 @@ class Dump {
   explicit Dump(const Options& options) : options_(options), state_(options) {}
 
   int run() {
-    arm_hard_timer(Deadline::at_monotonic_ns(began_ns_ + nanoseconds(timeout_).count()));
+    arm_hard_timer(Deadline::at_monotonic_ns(began_monotonic_ns_ + nanoseconds(timeout_).count()));
     limit_memory();
     ::signal(SIGXFSZ, SIG_IGN);  // a file that grows past the limit is then an error of write(2)
     if (!state_.load()) return fail(kExitConfig, state_.config_error());
@@ -130,21 +130,12 @@ class Dump {
     return dump_file_name(host_name(), options_.table.name, realtime_ns, options_.format);
   }
 
-  // What the segment says against a dump; "" if nothing does.
   std::string why_not_now(const Config& config) {
     state_.open_existing();
     if (state_.segment() == nullptr) return "";
     const BackoffPolicy policy{nanoseconds(config.beat.interval).count(), nanoseconds(config.beat.backoff_max).count()};
     const int64_t now = boottime_ns();
-    const StateView view = read_state(*state_.segment(), machine_boot_id(), policy, now);
-    if (view.draining_since_ns != 0 && view.drain.ended_ns < view.draining_since_ns) {
-      return "a drain is running, and a dump would hold up what it asks ProxySQL: try again when it is over";
-    }
-    // Each attempt leaves a blocked thread in ProxySQL. A record without a beat is of another boot.
-    const int64_t wait_ms = view.last_beat_ns == 0 ? 0 : (view.record.next_attempt_ns - now) / 1'000'000;
-    if (wait_ms <= 0) return "";
-    return "the admin interface doesn't answer, and beats back off for another " + std::to_string(wait_ms) +
-           " ms: not asked for a dump either; see status";
+    return why_no_dump(read_state(*state_.segment(), machine_boot_id(), policy, now), now);
   }
 
   // `file` is null for standard output.
@@ -201,14 +192,12 @@ class Dump {
 
   const Options& options_;
   const milliseconds timeout_ = options_.timeout.value_or(kDefaultTimeout);
-  const int64_t began_ns_ = monotonic_ns();
-  const Deadline deadline_ = io_deadline({began_ns_}, timeout_);
+  const int64_t began_monotonic_ns_ = monotonic_ns();
+  const Deadline deadline_ = io_deadline({began_monotonic_ns_}, timeout_);
   StateAccess state_;
 };
 
 }  // namespace
-
-int run_dump(const Options& options) { return Dump(options).run(); }
 
 Result<Options> check_dump(Options options) {
   if (options.arguments.size() > 1) return Error{"dump takes one table"};
@@ -220,6 +209,19 @@ Result<Options> check_dump(Options options) {
   options.table = *table;
   return options;
 }
+
+std::string why_no_dump(const StateView& view, int64_t now_boot_ns) {
+  if (view.draining_since_ns != 0 && view.drain.ended_ns < view.draining_since_ns) {
+    return "a drain is running, and a dump would hold up what it asks ProxySQL: try again when it is over";
+  }
+  // Each attempt leaves a blocked thread in ProxySQL. A record without a beat is of another boot.
+  const int64_t wait_ms = view.last_beat_ns == 0 ? 0 : (view.record.next_attempt_ns - now_boot_ns) / 1'000'000;
+  if (wait_ms <= 0) return "";
+  return "the admin interface doesn't answer, and beats back off for another " + std::to_string(wait_ms) +
+         " ms: not asked for a dump either; see status";
+}
+
+int run_dump(const Options& options) { return Dump(options).run(); }
 
 namespace {
 

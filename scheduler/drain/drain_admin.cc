@@ -1,0 +1,114 @@
+#include "scheduler/drain/drain_admin.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "scheduler/admin/admin_errors.h"
+#include "shm/record/drains.h"
+#include "src/base/log.h"
+
+namespace pulse {
+
+namespace {
+
+int64_t to_number(const std::string& text) {
+  int64_t number = -1;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::string set_variable(const char* name, int64_t value) {
+  return "UPDATE global_variables SET variable_value = '" + std::to_string(value) + "' WHERE variable_name = '" + name +
+         "'";
+}
+
+}  // namespace
+
+Result<void> set_timeouts(AdminClient& client, int64_t poll_ms, int64_t wait_ms, Deadline deadline) {
+  for (const std::string& statement :
+       {set_variable("mysql-poll_timeout", poll_ms), set_variable("mysql-wait_timeout", wait_ms),
+        std::string("LOAD MYSQL VARIABLES TO RUNTIME")}) {
+    if (auto done = client.query(statement, deadline); !done) return done.error();
+  }
+  return {};
+}
+
+// Tables as reviewed for the beat (cluster/cluster_query.h), and runtime_global_variables: its lower-case name makes
+// ProxySQL fill it anew, 0.6 to 1 ms under the admin mutex.
+Result<Sighting> look_at(AdminClient& client, Deadline deadline) {
+  auto answer = client.query(
+      "SELECT Variable_Name, Variable_Value FROM stats_mysql_global WHERE Variable_Name IN ('ProxySQL_Uptime', "
+      "'Client_Connections_connected', 'Client_Connections_created', 'Questions', 'mysql_listener_paused') UNION ALL "
+      "SELECT variable_name, "
+      "variable_value FROM runtime_global_variables WHERE variable_name IN ('mysql-poll_timeout', "
+      "'mysql-wait_timeout', "
+      "'mysql-threads')",
+      deadline);
+  if (!answer) return answer.error();
+  Sighting seen;
+  for (const auto& row : answer->rows) {
+    if (row.size() != 2) continue;
+    const int64_t number = to_number(row[1]);
+    if (row[0] == "ProxySQL_Uptime") seen.uptime_s = number;
+    if (row[0] == "Client_Connections_connected") seen.clients = number;
+    if (row[0] == "Client_Connections_created") seen.created = number;
+    if (row[0] == "Questions") seen.questions = number;
+    if (row[0] == "mysql_listener_paused") seen.paused = row[1] == "true" || row[1] == "1";
+    if (row[0] == "mysql-poll_timeout") seen.poll_timeout_ms = number;
+    if (row[0] == "mysql-wait_timeout") seen.wait_timeout_ms = number;
+    if (row[0] == "mysql-threads") seen.threads = std::max<int64_t>(0, number);
+  }
+  if (seen.uptime_s < 0 || seen.clients < 0 || seen.wait_timeout_ms < 0 || seen.poll_timeout_ms < 0) {
+    return Error{"ProxySQL's answer is incomplete: no uptime, clients or timeouts"};
+  }
+  return seen;
+}
+
+Result<std::string> tell_unloaded_edits(AdminClient& client, Deadline deadline) {
+  auto edits = client.query(
+      "SELECT m.variable_name FROM global_variables m JOIN runtime_global_variables r ON r.variable_name = "
+      "m.variable_name WHERE m.variable_name LIKE 'mysql-%' AND m.variable_name NOT IN ('mysql-poll_timeout', "
+      "'mysql-wait_timeout') AND m.variable_value <> r.variable_value",
+      deadline);
+  if (!edits) return edits.error();
+  std::string names;
+  for (const auto& row : edits->rows) names += (names.empty() ? "" : ", ") + row.at(0);
+  if (!names.empty()) {
+    log_warning("drain: " + names + " had been set and not loaded, and go live with LOAD MYSQL VARIABLES TO RUNTIME");
+  }
+  return names;
+}
+
+Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadline deadline) {
+  // On a connection of its own: some versions answer RESUME twice.
+  auto client = AdminClient::connect(admin_target(config), deadline);
+  if (!client) return client.error();
+  const auto seen = look_at(*client, deadline);
+  if (!seen) return seen.error();
+  if (!has_left_changes(record, started_boot_ns(*seen, boottime_ns()))) return {};
+  if (record.wait_timeout_ms >= 0) {
+    if (auto edits = tell_unloaded_edits(*client, deadline); !edits) return edits.error();
+    auto restored = set_timeouts(*client, record.poll_timeout_ms, record.wait_timeout_ms, deadline);
+    if (!restored) return restored;
+  }
+  const bool paused = record.paused != 0 || record.phase == static_cast<uint8_t>(DrainPhase::pause);
+  if (!paused || !seen->paused) return {};
+  auto resumed = client->query("PROXYSQL RESUME", deadline);
+  if (!resumed) return resumed.error();
+  return {};
+}
+
+Result<void> DrainAdmin::connect(Deadline by) {
+  auto client = AdminClient::connect(target_, by);
+  if (!client) return client.error();
+  client_ = std::move(*client);
+  return {};
+}
+
+Result<void> DrainAdmin::run(const std::string& command, Deadline by) {
+  auto done = client_->query(command, by);
+  if (!done) return done.error();
+  return {};
+}
+
+}  // namespace pulse

@@ -1,0 +1,310 @@
+#include "scheduler/drain/drain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "shm/segment/text.h"
+#include "src/base/exit_code.h"
+#include "src/config/drain_steps.h"
+#include "tests/unit/scheduler/drain/fake_proxysql.h"
+
+namespace pulse {
+namespace {
+
+using std::chrono::seconds;
+using test::FakeClock;
+using test::FakeProxySql;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Ge;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Le;
+using ::testing::Lt;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class DrainEngine : public ::testing::Test {
+ protected:
+  DrainEngine() { use(seconds(5), seconds(25)); }
+
+  void use(milliseconds settle, milliseconds timeout) {
+    setup_.policy.settle = settle;
+    setup_.policy.timeout = timeout;
+    setup_.policy.steps = *parse_drain_steps({"2000:4000", "1000:3000", "500:4000", "200:6000", "50:3000", "0"});
+    setup_.beat_timeout = seconds(1);
+    setup_.began_monotonic = clock_.now();
+    setup_.began_boot_ns = clock_.boot_ns();
+    proxysql_ = std::make_unique<FakeProxySql>(clock_, timeout);
+  }
+
+  int drain() {
+    const int code = Drain(setup_, *proxysql_, *proxysql_, *proxysql_, clock_).run();
+    EXPECT_LE(clock_.elapsed(), setup_.policy.timeout);
+    EXPECT_EQ("phase ended", proxysql_->journal.back().what);
+    EXPECT_EQ(clock_.boot_ns(), proxysql_->record.ended_ns);
+    return code;
+  }
+  void all_leave_at(milliseconds span) {
+    clock_.at(span, [this] { proxysql_->clients = 0; });
+  }
+  std::string message() const { return std::string(text(proxysql_->record.message)); }
+  DrainOutcome outcome() const { return static_cast<DrainOutcome>(proxysql_->record.outcome); }
+  milliseconds first(const std::string& what) const { return proxysql_->times_of(what).at(0); }
+
+  FakeClock clock_;
+  DrainSetup setup_;
+  std::unique_ptr<FakeProxySql> proxysql_;
+};
+
+TEST_F(DrainEngine, AnnouncesBeforeAnythingElse) {
+  all_leave_at(seconds(1));
+  EXPECT_EQ(kExitOk, drain());
+  auto lines = proxysql_->lines();
+  lines.resize(7);
+  EXPECT_THAT(lines, ElementsAre("announce", "phase lock", "hold beats", "find process", "connect", "unloaded edits",
+                                 "lower 2000"));
+  EXPECT_EQ(milliseconds(0), first("announce"));
+}
+
+TEST_F(DrainEngine, StopsOnceSettleIsOverAndNobodyIsLeft) {
+  all_leave_at(seconds(2));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(first("shutdown"), AllOf(Ge(seconds(5)), Lt(milliseconds(5300))));
+  EXPECT_THAT(proxysql_->lines(), Not(Contains("pause")));
+  EXPECT_THAT(proxysql_->lines(), Not(Contains("SIGTERM")));
+  EXPECT_EQ(DrainOutcome::stopped, outcome());
+  EXPECT_THAT(message(), ::testing::MatchesRegex("ProxySQL was stopped by PROXYSQL SHUTDOWN; no client was left, "
+                                                 "5.. s after the drain began with 3 clients"));
+  EXPECT_THAT(proxysql_->beginning("phase"), ElementsAre("phase lock", "phase settle", "phase stop", "phase ended"));
+}
+
+TEST_F(DrainEngine, AQuietSecondComesBeforeTheStop) {
+  all_leave_at(seconds(8));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(first("shutdown"), AllOf(Ge(seconds(9)), Lt(milliseconds(9500))));
+  EXPECT_THAT(proxysql_->beginning("phase"), Contains("phase close"));
+}
+
+TEST_F(DrainEngine, SomebodyWhoAsksAndLeavesBetweenTwoLooksIsAClient) {
+  all_leave_at(seconds(1));
+  proxysql_->queries = true;
+  clock_.at(seconds(8), [this] { proxysql_->queries = false; });
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(first("shutdown"), AllOf(Ge(seconds(9)), Lt(milliseconds(9500))));
+}
+
+TEST_F(DrainEngine, LowersByTheSteps) {
+  proxysql_->newcomers = true;
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->beginning("lower"),
+              ElementsAre("lower 2000", "lower 1000", "lower 500", "lower 200", "lower 50", "lower 0"));
+  EXPECT_THAT(proxysql_->times_of("unloaded edits"), SizeIs(1));
+  EXPECT_GE(first("lower 50"), seconds(5));
+  EXPECT_EQ(28'800'000, proxysql_->record.wait_timeout_ms) << "what there was before, to be restored";
+  EXPECT_EQ(2000, proxysql_->record.poll_timeout_ms);
+}
+
+TEST_F(DrainEngine, LowersAgainWhatSomebodyElseHasSet) {
+  proxysql_->newcomers = true;
+  clock_.at(milliseconds(1100), [this] { proxysql_->seen.wait_timeout_ms = 28'800'000; });
+  EXPECT_EQ(kExitOk, drain());
+  const auto lowered = proxysql_->times_of("lower 2000");
+  ASSERT_THAT(lowered, SizeIs(2));
+  EXPECT_THAT(lowered[1], AllOf(Ge(milliseconds(1100)), Lt(milliseconds(1400))));
+  EXPECT_EQ(28'800'000, proxysql_->record.wait_timeout_ms);
+}
+
+TEST_F(DrainEngine, ACoreLowersNothing) {
+  setup_.policy.lowers = false;
+  all_leave_at(seconds(2));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->beginning("lower"), IsEmpty());
+  EXPECT_THAT(proxysql_->lines(), Not(Contains("unloaded edits")));
+  EXPECT_EQ(-1, proxysql_->record.lowered_to_ms);
+}
+
+TEST_F(DrainEngine, WhatADrainBeforeThisOneFoundIsWhatIsToBeRestored) {
+  all_leave_at(seconds(2));
+  proxysql_->seen.wait_timeout_ms = 200;
+  proxysql_->before.record.number = 4;
+  proxysql_->before.record.proxysql_started_ns = proxysql_->started_ns;
+  proxysql_->before.record.wait_timeout_ms = 28'800'000;
+  proxysql_->before.record.poll_timeout_ms = 1500;
+  proxysql_->before.record.outcome = static_cast<uint8_t>(DrainOutcome::failed);
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_EQ(5U, proxysql_->record.number);
+  EXPECT_EQ(28'800'000, proxysql_->record.wait_timeout_ms);
+  EXPECT_EQ(1500, proxysql_->record.poll_timeout_ms);
+}
+
+TEST_F(DrainEngine, TellsWhatHadBeenSetAndNotLoaded) {
+  all_leave_at(seconds(2));
+  proxysql_->edits = "mysql-max_connections";
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(message(), HasSubstr("; mysql-max_connections had been set and not loaded, and went live"));
+}
+
+TEST_F(DrainEngine, PausesNearTheDeadlineAndStops) {
+  proxysql_->newcomers = true;
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(first("pause"), AllOf(Ge(seconds(25) - kDrainStopReserve - pause_span(2)), Lt(milliseconds(22'000))));
+  EXPECT_LT(first("pause"), first("shutdown"));
+  EXPECT_THAT(proxysql_->times_of("connect"), SizeIs(2)) << "some versions answer PAUSE twice";
+  EXPECT_THAT(message(), HasSubstr("stopped by PROXYSQL SHUTDOWN; 3 clients cut"));
+  EXPECT_EQ(1, proxysql_->record.paused);
+}
+
+TEST_F(DrainEngine, PausesOnlyWithRoomForIt) {
+  use(seconds(5), seconds(8));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->lines(), Not(Contains("pause")));
+  EXPECT_THAT(first("shutdown"), AllOf(Ge(milliseconds(6500)), Lt(milliseconds(6800))));
+  EXPECT_THAT(message(), HasSubstr("3 clients cut"));
+}
+
+TEST_F(DrainEngine, WhatSomebodyElseHasPausedIsntItsOwn) {
+  proxysql_->newcomers = true;
+  proxysql_->pause_refusal = "MySQL Server is already paused";
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_EQ(0, proxysql_->record.paused);
+  EXPECT_THAT(proxysql_->lines(), Contains("shutdown"));
+}
+
+TEST_F(DrainEngine, APauseThatIsntAnsweredLeavesTimeToStop) {
+  proxysql_->newcomers = true;
+  proxysql_->pause_takes = seconds(60);
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_EQ(1, proxysql_->record.paused) << "it may still come into effect";
+  EXPECT_EQ(seconds(25) - kDrainStopReserve, first("phase stop"));
+  EXPECT_EQ(DrainOutcome::stopped, outcome());
+}
+
+TEST_F(DrainEngine, SigtermStopsOneWhoseAdminInterfaceIsUnresponsive) {
+  proxysql_->admin_unresponsive = true;
+  all_leave_at(seconds(2));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->lines(), Not(Contains("shutdown")));
+  EXPECT_THAT(first("SIGTERM"), AllOf(Ge(seconds(5)), Lt(seconds(8))));
+  EXPECT_THAT(message(), AllOf(HasSubstr("stopped by SIGTERM to process 4711; no client was left"),
+                               HasSubstr("the admin interface was unresponsive (127.0.0.1:6032: timed out)")));
+  EXPECT_EQ(1, proxysql_->record.admin_unresponsive);
+}
+
+TEST_F(DrainEngine, AnUnresponsiveAdminInterfaceIsTriedEverMoreRarely) {
+  proxysql_->admin_unresponsive = true;
+  EXPECT_EQ(kExitOk, drain());
+  const auto tries = proxysql_->times_of("connect");
+  ASSERT_THAT(tries, SizeIs(4));  // 2, 4 and 8 s after the end of the one before, which took a second
+  EXPECT_GE(tries[1] - tries[0], seconds(3));
+  EXPECT_GE(tries[2] - tries[1], seconds(5));
+  EXPECT_GE(tries[3] - tries[2], seconds(9));
+  EXPECT_THAT(message(), HasSubstr("3 clients cut"));
+}
+
+TEST_F(DrainEngine, AnAdminInterfaceThatComesBackIsUsed) {
+  proxysql_->admin_unresponsive = true;
+  clock_.at(milliseconds(1500), [this] { proxysql_->admin_unresponsive = false; });
+  all_leave_at(seconds(4));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->beginning("lower"), Not(IsEmpty()));
+  EXPECT_THAT(message(), HasSubstr("stopped by PROXYSQL SHUTDOWN"));
+}
+
+TEST_F(DrainEngine, FailsInTimeIfItCanStopNothing) {
+  proxysql_->admin_unresponsive = true;
+  proxysql_->process_visible = false;
+  EXPECT_EQ(kExitTimeout, drain());
+  EXPECT_EQ(DrainOutcome::failed, outcome());
+  EXPECT_THAT(message(), AllOf(HasSubstr("ProxySQL runs on: 127.0.0.1:6032: timed out"),
+                               HasSubstr("its process can't be seen from here to send it SIGTERM; 3 clients left"),
+                               HasSubstr("readiness stays 503 until proxysql-pulse undrain")));
+}
+
+TEST_F(DrainEngine, WithoutAnyCountItWaitsUntilTheLastSteps) {
+  proxysql_->admin_unresponsive = true;
+  proxysql_->kernel_counts = false;
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_GE(first("SIGTERM"), seconds(25) - kDrainStopReserve);
+  EXPECT_THAT(message(), HasSubstr("an unknown number of clients cut"));
+}
+
+TEST_F(DrainEngine, SigtermStopsOneThatDoesntObeyShutdown) {
+  proxysql_->obeys_shutdown = false;
+  all_leave_at(seconds(2));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(first("SIGTERM") - first("shutdown"), AllOf(Ge(milliseconds(500)), Le(milliseconds(600))));
+  EXPECT_THAT(message(), HasSubstr("stopped by SIGTERM to process 4711"));
+}
+
+TEST_F(DrainEngine, SaysAtTheDeadlineThatItRunsOn) {
+  proxysql_->obeys_shutdown = proxysql_->obeys_sigterm = false;
+  all_leave_at(seconds(2));
+  EXPECT_EQ(kExitTimeout, drain());
+  EXPECT_EQ(seconds(25), clock_.elapsed());
+  EXPECT_THAT(message(), HasSubstr("ProxySQL runs on: it didn't end in time; no client is left"));
+}
+
+TEST_F(DrainEngine, AnEndOfItselfIsSeenAtOnce) {
+  clock_.at(milliseconds(1100), [this] { proxysql_->ended = true; });
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_EQ(milliseconds(1100), clock_.elapsed());
+  EXPECT_THAT(message(), HasSubstr("ProxySQL ended by itself, 1.1 s after the drain began with 3 clients"));
+}
+
+TEST_F(DrainEngine, AnEndOfItselfIsSeenWithoutTheProcessToo) {
+  proxysql_->process_visible = false;
+  clock_.at(milliseconds(1100), [this] { proxysql_->ended = true; });
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_LT(clock_.elapsed(), milliseconds(1400));
+  EXPECT_THAT(message(), HasSubstr("ProxySQL ended by itself"));
+}
+
+TEST_F(DrainEngine, AnotherProxySqlIsntStopped) {
+  clock_.at(milliseconds(1100), [this] { proxysql_->started_ns = clock_.boot_ns(); });
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->lines(), Not(Contains("shutdown")));
+  EXPECT_THAT(message(), HasSubstr("ProxySQL ended by itself, and another one has started"));
+}
+
+TEST_F(DrainEngine, WithoutAProxySqlThereIsNothingToDrain) {
+  proxysql_->ended = true;
+  proxysql_->process_visible = false;
+  proxysql_->before.proxysql_started_ns = 77;
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(message(), HasSubstr("ProxySQL isn't running, there is nothing to drain"));
+  EXPECT_EQ(77, proxysql_->record.proxysql_started_ns) << "as the last beat had it";
+  EXPECT_EQ(0, proxysql_->record.admin_unresponsive);
+}
+
+TEST_F(DrainEngine, WithoutAStopItEndsWhenAllHaveLeft) {
+  setup_.policy.stops = false;
+  all_leave_at(seconds(2));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_FALSE(proxysql_->ended);
+  EXPECT_THAT(proxysql_->lines(), Not(Contains("shutdown")));
+  EXPECT_EQ(DrainOutcome::drained, outcome());
+  EXPECT_THAT(message(), HasSubstr("drained, no client is left; proxysql-pulse undrain ends it"));
+}
+
+TEST_F(DrainEngine, WithoutAStopAPauseIsSuccess) {
+  setup_.policy.stops = false;
+  proxysql_->newcomers = true;
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(message(), HasSubstr("drained and paused: new connections are refused; 3 clients left"));
+}
+
+TEST_F(DrainEngine, WithoutAStopOrAPauseItFailsWithClientsLeft) {
+  use(seconds(5), seconds(8));
+  setup_.policy.stops = false;
+  EXPECT_EQ(kExitTimeout, drain());
+  EXPECT_EQ(DrainOutcome::failed, outcome());
+  EXPECT_THAT(message(), HasSubstr("3 clients still here at the deadline; readiness stays 503"));
+}
+
+}  // namespace
+}  // namespace pulse

@@ -1,0 +1,178 @@
+// A ProxySQL, its host and a segment for a drain, under a clock that stands still. Keeps a journal of what is done to
+// them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scheduler/drain/drain_target.h"
+#include "shm/segment/names.h"
+#include "tests/fake_clock.h"
+
+namespace pulse::test {
+
+struct JournalLine {
+  milliseconds at;  // after the drain's beginning
+  std::string what;
+};
+
+class FakeProxySql final : public DrainedAdmin, public DrainedServer, public DrainNotice {
+  FakeClock& clock_;
+  const MonotonicTime deadline_;
+
+ public:
+  FakeProxySql(FakeClock& clock, milliseconds drain_timeout) : clock_(clock), deadline_(clock.now() + drain_timeout) {}
+
+  // How it behaves.
+  int64_t clients = 3;
+  bool newcomers = false;  // a new client with every look
+  bool queries = false;    // somebody asks between two looks
+  bool admin_unresponsive = false;
+  bool ended = false;
+  bool obeys_shutdown = true;
+  bool obeys_sigterm = true;
+  bool process_visible = true;
+  bool kernel_counts = true;
+  std::string edits;
+  std::string pause_refusal;
+  milliseconds pause_takes{1500};
+  int64_t started_ns = clock_.boot_ns() - 3'600'000'000'000;   // on CLOCK_BOOTTIME
+  Sighting seen{0, 0, 100, 1000, 28'800'000, 2000, 2, false};  // the first two are filled in
+  DrainBefore before;
+
+  // What was done.
+  std::vector<JournalLine> journal;
+  DrainRecord record{};  // as it was last published
+
+  Result<void> connect(Deadline by) override {
+    write("connect");
+    if (auto answer = answer_in(milliseconds(2), by); !answer) return answer;
+    connected_ = true;
+    return {};
+  }
+  void disconnect() override { connected_ = false; }
+  bool is_connected() const override { return connected_; }
+
+  Result<Sighting> look(Deadline by) override {
+    EXPECT_TRUE(connected_);
+    if (auto answer = answer_in(milliseconds(4), by); !answer) return answer.error();
+    if (newcomers) ++seen.created;
+    if (queries) ++seen.questions;
+    seen.uptime_s = (clock_.boot_ns() - started_ns) / 1'000'000'000;
+    seen.clients = clients;
+    return seen;
+  }
+  Result<std::string> unloaded_edits(Deadline by) override {
+    write("unloaded edits");
+    if (auto answer = answer_in(milliseconds(1), by); !answer) return answer.error();
+    return edits;
+  }
+  Result<void> lower(int64_t wait_timeout_ms, Deadline by) override {
+    write("lower " + std::to_string(wait_timeout_ms));
+    EXPECT_EQ(wait_timeout_ms, record.lowered_to_ms) << "published before it is done";
+    if (auto answer = answer_in(milliseconds(3), by); !answer) return answer;
+    seen.wait_timeout_ms = wait_timeout_ms;
+    seen.poll_timeout_ms = kDrainPollTimeoutMs;
+    return {};
+  }
+  Result<void> pause(Deadline by) override {
+    write("pause");
+    if (!pause_refusal.empty()) return Error{pause_refusal, 1045};
+    auto answer = answer_in(pause_takes, by);
+    if (answer) seen.paused = true;
+    return answer;
+  }
+  Result<void> shut_down(Deadline by) override {
+    write("shutdown");
+    if (auto answer = answer_in(milliseconds(7), by); !answer) return answer;
+    ended = ended || obeys_shutdown;
+    return {};
+  }
+
+  void find_process(Deadline by) override {
+    write("find process");
+    within(by);
+    found_ = process_visible;
+  }
+  std::optional<pid_t> process() const override { return found_ ? std::optional<pid_t>(4711) : std::nullopt; }
+  bool terminate() override {
+    if (!found_) return false;
+    write("SIGTERM");
+    ended = ended || obeys_sigterm;
+    return true;
+  }
+  std::optional<int64_t> count_clients(Deadline by) override {
+    within(by);
+    return kernel_counts ? std::optional<int64_t>(clients) : std::nullopt;
+  }
+  bool has_ended(Deadline by) override {
+    within(by);
+    return ended;
+  }
+  bool wait_for_end(Deadline by) override {
+    within(by);
+    while (!(ended && found_) && clock_.now() < by.instant()) clock_.move_to(clock_.next_event(by.instant()));
+    return ended && found_;
+  }
+
+  DrainBefore announce(int64_t began_boot_ns) override {
+    write("announce");
+    EXPECT_EQ(clock_.boot_ns(), began_boot_ns);
+    return before;
+  }
+  void hold_beats(Deadline by, int64_t until_boot_ns) override {
+    write("hold beats");
+    within(by);
+    EXPECT_GT(until_boot_ns, clock_.boot_ns());
+  }
+  void publish(const DrainRecord& published) override {
+    if (published.phase != record.phase) write(std::string("phase ") + name(static_cast<DrainPhase>(published.phase)));
+    record = published;
+  }
+
+  // The journal without its times, and when a line of it was written first.
+  std::vector<std::string> lines() const {
+    std::vector<std::string> list;
+    for (const JournalLine& line : journal) list.push_back(line.what);
+    return list;
+  }
+  std::vector<milliseconds> times_of(const std::string& what) const {
+    std::vector<milliseconds> list;
+    for (const JournalLine& line : journal) {
+      if (line.what == what) list.push_back(line.at);
+    }
+    return list;
+  }
+  // The lines that begin so.
+  std::vector<std::string> beginning(const std::string& with) const {
+    std::vector<std::string> list;
+    for (const JournalLine& line : journal) {
+      if (line.what.starts_with(with)) list.push_back(line.what);
+    }
+    return list;
+  }
+
+ private:
+  void write(std::string what) { journal.push_back({clock_.elapsed(), std::move(what)}); }
+  void within(Deadline by) const { EXPECT_LE(by.instant(), deadline_) << "a wait beyond the drain's deadline"; }
+
+  Result<void> answer_in(milliseconds span, Deadline by) {
+    within(by);
+    if (ended) return Error{"connect 127.0.0.1:6032: Connection refused", 2002};
+    if (admin_unresponsive || clock_.now() + span > by.instant()) {
+      clock_.move_to(by.instant());
+      return Error{"127.0.0.1:6032: timed out", ETIMEDOUT};
+    }
+    clock_.pass(span);
+    return {};
+  }
+
+  bool connected_ = false;
+  bool found_ = false;
+};
+
+}  // namespace pulse::test
