@@ -10,15 +10,14 @@
 #include <optional>
 #include <thread>
 
-#define CXXOPTS_NO_REGEX
-#include <cxxopts.hpp>
-
 #include "daemon/discovery/discovery.h"
 #include "daemon/health/control.h"
 #include "daemon/health/node_state.h"
+#include "daemon/health/probes.h"
 #include "daemon/http/http_server.h"
 #include "daemon/leader/leader_election.h"
 #include "daemon/one_shot/beat_starter.h"
+#include "daemon/options.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
 #include "src/config/drain_steps.h"
@@ -27,67 +26,6 @@
 namespace {
 
 constexpr timespec kTick{0, 500'000'000};
-
-constexpr const char* kHelp =
-    R"(Usage: proxysql-pulsed [OPTION...]
-
-Answers health probes of one ProxySQL over HTTP, finds out who the members of
-the cluster are, and who leads. It never asks ProxySQL's admin interface. It
-stays in the foreground and reads its configuration once: restart it after a
-change.
-
-  -c, --config FILE      proxysql.cnf with the group pulse (/etc/proxysql.cnf)
-      --state FILE       the state segment's file (/dev/shm/proxysql-pulse)
-      --group NAME|GID   the group that shares that file (pulse.group)
-      --listen ADDRESS   where to answer (pulse.daemon.listen_address, all)
-      --port N           on which port (pulse.daemon.port, 8080)
-  -h, --help             this text
-  -V, --version          the version
-
-Answers: /healthz/started, /healthz/ready, /healthz/live, /status, /metrics.
-Changes something, for loopback or with the token of pulse.daemon.token_file:
-/shutdown, POST /resync, POST /maintenance.
-  curl -s localhost:8080/status
-
-Signals: SIGTERM, SIGINT end it (pulse.drain.on_sigterm: after a drain);
-SIGUSR1 logs the status. Is the file right? proxysql-pulse check-config
-
-Exit codes: 0 stopped; 64 usage; 69 the port can't be listened on; 78 bad
-configuration.
-)";
-
-struct Options {
-  std::string config = pulse::kDefaultConfigPath;
-  std::vector<pulse::Override> overrides;
-  std::string text;  // help or version, to be printed
-};
-
-pulse::Result<Options> parse(int argc, char** argv) {
-  Options options;
-  options.overrides = pulse::overrides_from_environment(environ);
-  cxxopts::Options parser("proxysql-pulsed");
-  auto add = parser.add_options();
-  add("c,config", "", cxxopts::value<std::string>()->default_value(pulse::kDefaultConfigPath));
-  // Each stands for the key of the group pulse named beside it.
-  const std::pair<const char*, const char*> flags[] = {
-      {"state", "state"}, {"group", "group"}, {"listen", "daemon.listen_address"}, {"port", "daemon.port"}};
-  for (const auto& [flag, key] : flags) add(flag, "", cxxopts::value<std::string>());
-  for (const char* name : {"h,help", "V,version"}) add(name, "");
-  try {
-    const cxxopts::ParseResult parsed = parser.parse(argc, argv);
-    if (!parsed.unmatched().empty()) return pulse::Error{"unexpected argument " + parsed.unmatched().front()};
-    if (parsed.count("help") != 0) options.text = kHelp;
-    if (parsed.count("version") != 0) options.text = "proxysql-pulsed " PULSE_VERSION "\n";
-    options.config = parsed["config"].as<std::string>();
-    for (const auto& [flag, key] : flags) {
-      if (parsed.count(flag) != 0)
-        options.overrides.push_back({key, parsed[flag].as<std::string>(), std::string("--") + flag});
-    }
-  } catch (const std::exception& failure) {
-    return pulse::Error{std::string(failure.what()) + "; see proxysql-pulsed --help"};
-  }
-  return options;
-}
 
 int serve(const pulse::Config& config) {
   char host[256] = {};
@@ -99,25 +37,26 @@ int serve(const pulse::Config& config) {
   for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, number);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  pulse::ProbeService service(config, host);
+  pulse::NodeState state(config, host);
+  pulse::Probes probes(config, state);
   std::optional<pulse::Control> control;  // made before it serves, and gone before the server is
   auto server = pulse::HttpServer::listen(config.daemon.listen_address, static_cast<uint16_t>(config.daemon.port),
                                           pulse::HttpLimits{}, [&](const pulse::HttpRequest& request) {
                                             return pulse::Control::is_control(request.path) ? control->handle(request)
-                                                                                            : service.handle(request);
+                                                                                            : probes.handle(request);
                                           });
   if (!server) {
     pulse::log_error(server.error().text + "; set pulse.daemon.port or pulse.daemon.listen_address");
     return pulse::kExitUnavailable;
   }
-  control.emplace(config, service, [&server](uint64_t token, pulse::HttpResponse response) {
+  control.emplace(config, state, [&server](uint64_t token, pulse::HttpResponse response) {
     (*server)->complete(token, std::move(response));
   });
-  service.show_counters_of(**server);
-  service.tick();
-  pulse::Discoverer discoverer(config, [&service] { return service.segment(); });
-  std::optional<pulse::BeatStarter> beats(std::in_place, config, [&service] { return service.segment(); });
-  pulse::LeaderKeeper leader(config, host, [&service] { return service.segment(); });
+  probes.show_counters_of(**server);
+  state.tick();
+  pulse::Discoverer discoverer(config, [&state] { return state.segment(); });
+  std::optional<pulse::BeatStarter> beats(std::in_place, config, [&state] { return state.segment(); });
+  pulse::LeaderKeeper leader(config, host, [&state] { return state.segment(); });
   std::thread http([&server] { (*server)->run(); });
   pulse::log_info("answering on port " + std::to_string((*server)->port()) + " for the " + config.role_name() +
                   " whose state is in " + config.state);
@@ -127,14 +66,14 @@ int serve(const pulse::Config& config) {
   for (;;) {
     const int number = ::sigtimedwait(&signals, nullptr, &kTick);
     if (number == SIGUSR1) {
-      pulse::log_info("SIGUSR1: " + service.readiness("SIGUSR1"));
+      pulse::log_info("SIGUSR1: " + probes.readiness("SIGUSR1"));
     } else if (number > 0) {
       if (ending) break;
       ending = true;
       if (config.drain.on_sigterm) control->start_drain();
       if (control->drain_runs()) pulse::log_info("a drain is under way: staying until it has ended");
     }
-    service.tick();
+    state.tick();
     leader.tick();
     control->tick();
     if (ending && !control->drain_runs()) break;
@@ -161,7 +100,7 @@ int main(int argc, char** argv) {
   ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGUSR2, SIG_IGN);  // harmless to proxysql-agent: whoever sends it must not end this daemon
-  const auto options = parse(argc, argv);
+  const auto options = pulse::parse_options(argc, argv, environ);
   if (!options) {
     pulse::log_error(options.error().text);
     return pulse::kExitUsage;

@@ -12,7 +12,6 @@
 #include "daemon/discovery/member_list.h"
 #include "daemon/discovery/pod_source.h"
 #include "shm/segment/boot.h"
-#include "shm/status/health.h"
 #include "src/base/host_port.h"
 #include "src/base/log.h"
 #include "src/base/show.h"
@@ -106,48 +105,53 @@ void Discoverer::add_parts() {
       for (const bool is_core : {true, false}) {
         const PodQuery query{is_core, is_core ? config->discovery.kubernetes.core_selector
                                               : config->discovery.kubernetes.satellite_selector};
-        follow([config, query](const std::shared_ptr<SourceReport>& report) { follow_pods(*config, query, report); });
+        follow([config, query](const SourceLink& link) { follow_pods(*config, query, link); });
       }
       break;
     case Source::dns:
-      follow([config](const std::shared_ptr<SourceReport>& report) { follow_names(*config, report); });
+      follow([config](const SourceLink& link) { follow_names(*config, link); });
       break;
     case Source::fixed:
-      parts_.push_back({std::make_shared<SourceReport>(wakeup_), {}});
-      parts_.back().report->found(fixed_members(*config));
-      parts_.back().report->hold();
+      parts_.push_back({make_link(), {}});
+      parts_.back().link.status->found(fixed_members(*config));
+      parts_.back().link.status->hold();
       break;
     case Source::none:
       break;
   }
 }
 
-void Discoverer::follow(std::function<void(const std::shared_ptr<SourceReport>&)> source) {
-  auto report = std::make_shared<SourceReport>(wakeup_);
-  std::thread thread([source = std::move(source), report] {
+SourceLink Discoverer::make_link() const {
+  return {std::make_shared<SourceStatus>(wakeup_), std::make_shared<CallWatch>()};
+}
+
+void Discoverer::follow(std::function<void(const SourceLink&)> source) {
+  SourceLink link = make_link();
+  std::thread thread([source = std::move(source), link] {
     for (bool again = true; again;) {
       again = false;
       try {
-        source(report);
+        source(link);
       } catch (const std::exception& failure) {  // out of memory, say
-        report->failed(failure.what());
-        again = report->pause(std::chrono::seconds(10));
+        link.calls->nothing_due();
+        link.status->failed(failure.what());
+        again = link.calls->pause(std::chrono::seconds(10));
       }
     }
-    report->ended();
+    link.calls->ended();
   });
-  parts_.push_back({std::move(report), std::move(thread)});
+  parts_.push_back({std::move(link), std::move(thread)});
 }
 
 bool Discoverer::stop() {
   if (stopping_.exchange(true)) return all_ended_;
   wakeup_->wake();
   publisher_.join();
-  for (Part& part : parts_) part.report->stop();
+  for (Part& part : parts_) part.link.calls->stop();
   const Deadline deadline = Deadline::after(kStopWithin);
   for (Part& part : parts_) {
     if (!part.thread.joinable()) continue;
-    if (part.report->wait_ended(deadline.left())) {
+    if (part.link.calls->wait_ended(deadline.left())) {
       part.thread.join();
     } else {
       part.thread.detach();
@@ -173,7 +177,7 @@ void Discoverer::turn() {
   const int64_t now = boottime_ns();
   std::vector<SourceLook> looks;
   looks.reserve(parts_.size());
-  for (const Part& part : parts_) looks.push_back(part.report->look(now));
+  for (const Part& part : parts_) looks.push_back(part.link.status->look(now, part.link.calls->look(now)));
   rebuild(looks, now);
   Discovery state = merge_looks(looks, no_core_);
   state.boot_id = boot_id_;

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/discovery/source_report.h"
+#include "daemon/discovery/source_status.h"
 #include "shm/segment/segment.h"
 #include "src/config/settings.h"
 
@@ -44,11 +44,12 @@ class Discoverer {
 
  private:
   struct Part {
-    std::shared_ptr<SourceReport> report;
+    SourceLink link;
     std::thread thread;
   };
   void add_parts();
-  void follow(std::function<void(const std::shared_ptr<SourceReport>&)> source);
+  SourceLink make_link() const;
+  void follow(std::function<void(const SourceLink&)> source);
   void publish_until_stopped();
   void turn();
   void rebuild(const std::vector<SourceLook>& looks, int64_t now_ns);

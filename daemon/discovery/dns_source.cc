@@ -50,17 +50,17 @@ Result<std::set<std::string>> look_up(const std::string& host) {
   return addresses;
 }
 
-void follow_names(const Config& config, const std::shared_ptr<SourceReport>& report) {
+void follow_names(const Config& config, const SourceLink& link) {
   std::map<std::string, KnownAddresses> names;
   do {
     bool changed = false;
     std::string error;
     for (const std::string& host : config.discovery.names) {
-      report->expect("look up " + host + ": no answer within " + std::to_string(kAnswerWithin.count()) + " s",
-                     kAnswerWithin);
+      link.calls->expect("look up " + host + ": no answer within " + std::to_string(kAnswerWithin.count()) + " s",
+                         kAnswerWithin);
       const auto seen = look_up(host);
-      report->nothing_due();
-      if (report->stopping()) return;
+      link.calls->nothing_due();
+      if (link.calls->stopping()) return;
       if (seen) {
         changed = take_in(names[host], *seen) || changed;
       } else if (error.empty()) {
@@ -80,14 +80,14 @@ void follow_names(const Config& config, const std::shared_ptr<SourceReport>& rep
           found.push_back(std::move(member));
         }
       }
-      report->found(std::move(found), error.empty());
+      link.status->found(std::move(found), error.empty());
     }
     if (error.empty()) {
-      report->good();
+      link.status->good();
     } else {
-      report->failed(error);
+      link.status->failed(error);
     }
-  } while (report->pause(config.discovery.interval));
+  } while (link.calls->pause(config.discovery.interval));
 }
 
 }  // namespace pulse

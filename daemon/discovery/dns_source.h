@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/discovery/source_report.h"
+#include "daemon/discovery/source_status.h"
 #include "src/base/result.h"
 #include "src/config/settings.h"
 
@@ -28,6 +28,6 @@ bool take_in(KnownAddresses& known, const std::set<std::string>& seen);
 Result<std::set<std::string>> look_up(const std::string& host);
 
 // Looks up all names of `config` every discovery_interval until the daemon stops. To be a thread of its own.
-void follow_names(const Config& config, const std::shared_ptr<SourceReport>& report);
+void follow_names(const Config& config, const SourceLink& link);
 
 }  // namespace pulse

@@ -6,6 +6,8 @@
 #include <array>
 #include <tuple>
 
+#include "src/base/host_port.h"
+
 namespace pulse {
 
 namespace {
@@ -33,9 +35,7 @@ std::string show(const Member& member) {
   if (!shown.empty()) shown += ' ';
   const std::string_view address = text(member.address);
   if (member.port == 6032) return shown.append(address);
-  const bool brackets = address.find(':') != std::string_view::npos;
-  shown.append(brackets ? "[" : "").append(address).append(brackets ? "]:" : ":");
-  return shown + std::to_string(member.port);
+  return shown + host_port_text(address, member.port);
 }
 
 // By what a member is the same one in two lists.

@@ -8,6 +8,8 @@
 #include "daemon/discovery/pods.h"
 #include "daemon/discovery/reflector.h"
 #include "daemon/kubernetes/api_client.h"
+#include "daemon/kubernetes/api_server.h"
+#include "daemon/kubernetes/line_splitter.h"
 
 namespace pulse {
 
@@ -33,30 +35,30 @@ constexpr int kEmptyLists = 6;
 // The reflector of one selector, over its connection.
 class Follower {
  public:
-  Follower(const Config& config, const PodQuery& query, std::shared_ptr<SourceReport> report, ApiServer server)
+  Follower(const Config& config, const PodQuery& query, const SourceLink& link, ApiServer server)
       : config_(config),
         query_(query),
-        report_(std::move(report)),
+        link_(link),
         url_(server.url()),
-        client_(std::move(server), config.discovery.kubernetes.service_account, report_),
+        client_(std::move(server), config.discovery.kubernetes.service_account, link.calls),
         random_(std::random_device{}()) {}
 
   void run() {
     ReflectorStep step;
-    while (report_->pause(step.wait)) {
+    while (link_.calls->pause(step.wait)) {
       error_.clear();
       const int64_t began_ns = monotonic_ns();
       ApiOutcome outcome = state_.next == ApiRequest::list ? list() : watch();
       outcome.took = nanoseconds(monotonic_ns() - began_ns);
-      if (report_->stopping()) return;
+      if (link_.calls->stopping()) return;
       const bool was_watch = state_.next == ApiRequest::watch;
       step = next_step(state_, outcome, chance());
       if (step.is_failure) {
-        report_->failed(error_);
+        link_.status->failed(error_);
       } else if (outcome.kind == ApiOutcome::Kind::done && was_watch) {
-        report_->good();
+        link_.status->good();
       }
-      if (!step.is_failure && state_.next == ApiRequest::list && was_watch) report_->lapse();
+      if (!step.is_failure && state_.next == ApiRequest::list && was_watch) link_.status->lapse();
     }
   }
 
@@ -110,7 +112,7 @@ class Follower {
       const std::string page_path =
           *base + "&limit=" + std::to_string(kPageSize) + (next.empty() ? "" : "&continue=" + percent_encode(next));
       const ApiAnswer answer = client_.get(
-          page_path, kListWithin, begin, [] {},
+          page_path, kListWithin, begin, [this] { link_.status->looked(); },
           [&](std::string_view piece) {
             too_large = body.size() + piece.size() > kMostPageBytes;
             if (!too_large) body.append(piece);
@@ -124,7 +126,7 @@ class Follower {
       pods.insert(pods.end(), std::make_move_iterator(page->pods.begin()), std::make_move_iterator(page->pods.end()));
       next = page->next;
       resource_version_ = page->resource_version;
-      if (report_->stopping()) return {};
+      if (link_.calls->stopping()) return {};
     } while (!next.empty());
     if (pods.empty() && pods_.size() > 0 && (query_.is_core || ++empty_lists_ < kEmptyLists)) {
       return unreadable(begin + "an empty list, where " + std::to_string(pods_.size()) + " were: not believed");
@@ -132,7 +134,7 @@ class Follower {
     empty_lists_ = 0;
     pods_.replace(pods);
     publish();
-    report_->hold();
+    link_.status->hold();
     ::malloc_trim(0);  // pages are large and seldom
     return {};
   }
@@ -173,19 +175,20 @@ class Follower {
             "&resourceVersion=" + percent_encode(resource_version_),
         span + kWatchGrace, begin,
         [&] {
+          link_.status->looked();
           // While an earlier failure lasts, an open watch proves nothing yet.
-          if (state_.failures == 0) report_->hold();
-          report_->prove_after(kProof);
+          if (state_.failures == 0) link_.status->hold();
+          link_.status->prove_after(kProof);
         },
         [&](std::string_view piece) {
-          report_->looked();
+          link_.status->looked();
           const bool taken = lines.feed(piece, take);
           if (changed) publish();
           changed = false;
           if (!taken && problem.empty()) problem = "a line of more than " + std::to_string(kMostLineBytes) + " bytes";
           return taken;
         });
-    if (report_->take_proof()) works();
+    if (link_.status->take_proof()) works();
     if (answer.stopped) {
       error_ = begin + problem;
       ApiOutcome outcome{expired ? ApiOutcome::Kind::expired : ApiOutcome::Kind::failed, code, code == 0, {}};
@@ -204,15 +207,15 @@ class Follower {
   void works() {
     if (state_.failures == 0) return;
     prove(state_);
-    report_->hold();
-    report_->good();
+    link_.status->hold();
+    link_.status->good();
   }
 
-  void publish() { report_->found(pods_.members(static_cast<uint16_t>(config_.discovery.port), query_.is_core)); }
+  void publish() { link_.status->found(pods_.members(static_cast<uint16_t>(config_.discovery.port), query_.is_core)); }
 
   const Config& config_;
   const PodQuery& query_;
-  const std::shared_ptr<SourceReport> report_;
+  const SourceLink link_;
   const std::string url_;
   ApiClient client_;
   std::mt19937_64 random_;
@@ -226,14 +229,14 @@ class Follower {
 
 }  // namespace
 
-void follow_pods(const Config& config, const PodQuery& query, const std::shared_ptr<SourceReport>& report) {
+void follow_pods(const Config& config, const PodQuery& query, const SourceLink& link) {
   const auto server = find_api_server(config.discovery.kubernetes.api, std::getenv("KUBERNETES_SERVICE_HOST"),
                                       std::getenv("KUBERNETES_SERVICE_PORT"));
   if (!server) {
-    report->failed("where is the Kubernetes API? " + server.error().text);
+    link.status->failed("where is the Kubernetes API? " + server.error().text);
     return;
   }
-  Follower(config, query, report, *server).run();
+  Follower(config, query, link, *server).run();
 }
 
 }  // namespace pulse

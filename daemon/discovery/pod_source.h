@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "daemon/discovery/source_report.h"
+#include "daemon/discovery/source_status.h"
 #include "src/config/settings.h"
 
 namespace pulse {
@@ -13,8 +13,8 @@ struct PodQuery {
   std::string selector;
 };
 
-// Lists and watches until the daemon stops. To be a thread of its own; says all it has to say through `report`. What it
+// Lists and watches until the daemon stops. To be a thread of its own; says all it has to say through `link`. What it
 // waits for is bounded, but for a resolver that never answers.
-void follow_pods(const Config& config, const PodQuery& query, const std::shared_ptr<SourceReport>& report);
+void follow_pods(const Config& config, const PodQuery& query, const SourceLink& link);
 
 }  // namespace pulse

@@ -1,104 +1,18 @@
 #include "daemon/discovery/pods.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
-#include <nlohmann/json.hpp>
+#include <utility>
 
+#include "daemon/kubernetes/api_json.h"
 #include "src/base/host_port.h"
+#include "src/base/rfc3339.h"
 
 namespace pulse {
 
 namespace {
 
-using Json = nlohmann::json;
-
-// Walks through a JSON text and tells of the plain values at paths that are asked for. Paths are like
-// "/items/metadata/name": the elements of an array have the path of the array.
-class Walker : public nlohmann::json_sax<Json> {
- public:
-  const std::string& problem() const { return problem_; }
-
- protected:
-  // Whether what is in the container at `path` is to be walked through.
-  virtual bool wants(const std::string& path) const = 0;
-  virtual void on_object_begin(const std::string&) {}
-  virtual void on_object_end(const std::string&) {}
-  virtual void on_text(const std::string& path, std::string& value) = 0;
-  virtual void on_number(const std::string&, int64_t) {}
-
- private:
-  struct Container {
-    size_t path_length;
-    bool skipped;
-  };
-
-  bool skipped() const { return containers_.empty() || containers_.back().skipped; }
-
-  bool enter() {
-    constexpr size_t kDeepest = 100;
-    if (containers_.size() == kDeepest) {
-      problem_ = "nested too deep";
-      return false;
-    }
-    const bool in_skipped = !containers_.empty() && containers_.back().skipped;
-    containers_.push_back({path_.size(), in_skipped || !wants(path_)});
-    return true;
-  }
-  bool leave() {
-    path_.resize(containers_.back().path_length);
-    containers_.pop_back();
-    return true;
-  }
-
-  bool null() final { return true; }
-  bool boolean(bool) final { return true; }
-  bool number_integer(number_integer_t value) final {
-    if (!skipped()) on_number(path_, value);
-    return true;
-  }
-  bool number_unsigned(number_unsigned_t value) final { return number_integer(static_cast<int64_t>(value)); }
-  bool number_float(number_float_t, const string_t&) final { return true; }
-  bool string(string_t& value) final {
-    if (!skipped()) on_text(path_, value);
-    return true;
-  }
-  bool binary(binary_t&) final { return true; }
-  bool start_object(std::size_t) final {
-    if (!enter()) return false;
-    if (!skipped()) on_object_begin(path_);
-    return true;
-  }
-  bool key(string_t& name) final {
-    if (skipped()) return true;
-    path_.resize(containers_.back().path_length);
-    path_ += '/';
-    path_ += name;
-    return true;
-  }
-  bool end_object() final {
-    const bool told = !skipped();
-    leave();
-    if (told) on_object_end(path_);
-    return true;
-  }
-  bool start_array(std::size_t) final { return enter(); }
-  bool end_array() final { return leave(); }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception& failure) final {
-    const std::string what = failure.what();
-    const size_t colon = what.rfind(": ");
-    problem_ =
-        "malformed JSON at byte " + std::to_string(position) + (colon == std::string::npos ? "" : what.substr(colon));
-    return false;
-  }
-
-  std::string path_;
-  std::vector<Container> containers_;
-  std::string problem_;
-};
-
 // A pod at `root`, "/items" or "/object".
-class PodWalker : public Walker {
+class PodWalker : public JsonWalker {
  public:
   explicit PodWalker(const std::string& root)
       : root_(root), metadata_(root + "/metadata"), status_(root + "/status"), conditions_(status_ + "/conditions") {}
@@ -126,7 +40,7 @@ class PodWalker : public Walker {
     else if (is(metadata_, "resourceVersion"))
       pod_.resource_version = std::move(value);
     else if (is(metadata_, "creationTimestamp"))
-      pod_.created_at = parse_kubernetes_time(value).value_or(0);
+      pod_.created_at = parse_rfc3339(value).value_or(0);
     else if (is(metadata_, "deletionTimestamp"))
       pod_.deleting = true;
     else if (is(status_, "phase"))
@@ -201,30 +115,6 @@ class EventWalker : public PodWalker {
   }
 };
 
-class StatusWalker : public Walker {
- public:
-  std::string kind;
-  std::string message;
-
- private:
-  bool wants(const std::string& path) const override { return path.empty(); }
-  void on_text(const std::string& path, std::string& value) override {
-    if (path == "/kind") kind = value;
-    if (path == "/message") message = value;
-  }
-};
-
-// Empty, or what is wrong.
-std::string walk(std::string_view json, Walker& walker) {
-  try {
-    nlohmann::json_sax<Json>* const sax = &walker;
-    if (Json::sax_parse(json.begin(), json.end(), sax)) return "";
-    return walker.problem().empty() ? "malformed JSON" : walker.problem();
-  } catch (const std::exception& failure) {
-    return failure.what();
-  }
-}
-
 Found to_member(const Pod& pod) {
   Found member;
   member.name = pod.name;
@@ -240,7 +130,7 @@ bool Pod::is_member() const { return phase == "Running" && !deleting && !name.em
 
 Result<PodPage> parse_pod_page(std::string_view json) {
   ListWalker walker;
-  if (const std::string problem = walk(json, walker); !problem.empty()) return Error{problem};
+  if (const std::string problem = walk_json(json, walker); !problem.empty()) return Error{problem};
   if (walker.kind != "PodList") return Error{"not a PodList but \"" + walker.kind + "\""};
   if (walker.page.resource_version.empty()) return Error{"a PodList without a resourceVersion"};
   if (walker.nameless) return Error{"a pod without a name"};
@@ -249,7 +139,7 @@ Result<PodPage> parse_pod_page(std::string_view json) {
 
 Result<WatchEvent> parse_watch_event(std::string_view json) {
   EventWalker walker;
-  if (const std::string problem = walk(json, walker); !problem.empty()) return Error{problem};
+  if (const std::string problem = walk_json(json, walker); !problem.empty()) return Error{problem};
   static constexpr std::pair<const char*, WatchKind> kKinds[] = {{"ADDED", WatchKind::added},
                                                                  {"MODIFIED", WatchKind::modified},
                                                                  {"DELETED", WatchKind::deleted},
@@ -264,28 +154,6 @@ Result<WatchEvent> parse_watch_event(std::string_view json) {
   if (event.pod.resource_version.empty()) return Error{"an event without a resourceVersion"};
   if (event.kind != WatchKind::bookmark && event.pod.name.empty()) return Error{"an event of a pod without a name"};
   return event;
-}
-
-std::string parse_status_message(std::string_view json) {
-  StatusWalker walker;
-  return walk(json, walker).empty() && walker.kind == "Status" ? walker.message : "";
-}
-
-std::optional<int64_t> parse_kubernetes_time(const std::string& time) {
-  std::tm parts{};
-  int end = 0;
-  if (std::sscanf(time.c_str(), "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
-                  &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &end) != 6 ||
-      static_cast<size_t>(end) != time.size() || time.size() != 20) {
-    return std::nullopt;
-  }
-  if (parts.tm_mon < 1 || parts.tm_mon > 12 || parts.tm_mday < 1 || parts.tm_mday > 31 || parts.tm_hour > 23 ||
-      parts.tm_min > 59 || parts.tm_sec > 60) {
-    return std::nullopt;
-  }
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  return ::timegm(&parts);
 }
 
 void PodSet::replace(const std::vector<Pod>& pods) {

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,12 +48,6 @@ Result<PodPage> parse_pod_page(std::string_view json);
 // Reads one line of a watch.
 Result<WatchEvent> parse_watch_event(std::string_view json);
 
-// The message of a Status object; "" if it is something else.
-std::string parse_status_message(std::string_view json);
-
-// "2026-01-31T12:00:00Z", as Kubernetes writes its times, in epoch seconds.
-std::optional<int64_t> parse_kubernetes_time(const std::string& time);
-
 // The pods of one selector that are members.
 class PodSet {
  public:
@@ -66,47 +59,6 @@ class PodSet {
 
  private:
   std::map<std::string, Found> pods_;  // by name, which is unique in a namespace
-};
-
-// Cuts a stream into its lines, wherever the pieces of it end.
-class LineSplitter {
- public:
-  // A line must fit into `most` bytes.
-  explicit LineSplitter(size_t most) : most_(most) {}
-
-  // Gives each line that `piece` ends to `take(std::string_view)`, without its line feed, for as long as that returns
-  // true. False if a line is too long or `take` returned false.
-  template <class Take>
-  bool feed(std::string_view piece, Take&& take) {
-    for (size_t end; (end = piece.find('\n')) != std::string_view::npos; piece.remove_prefix(end + 1)) {
-      const std::string_view rest = piece.substr(0, end);
-      if (begun_.size() + rest.size() > most_) return false;
-      if (begun_.empty()) {
-        if (!take(rest)) return false;
-        continue;
-      }
-      begun_.append(rest);
-      const bool taken = take(std::string_view(begun_));
-      if (begun_.capacity() > kKept) {
-        std::string().swap(begun_);
-      } else {
-        begun_.clear();
-      }
-      if (!taken) return false;
-    }
-    if (begun_.size() + piece.size() > most_) return false;
-    begun_.append(piece);
-    return true;
-  }
-
-  // What came after the last line feed.
-  std::string_view rest() const { return begun_; }
-
- private:
-  static constexpr size_t kKept = 64 * 1024;
-
-  const size_t most_;
-  std::string begun_;
 };
 
 }  // namespace pulse

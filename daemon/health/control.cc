@@ -1,26 +1,16 @@
 #include "daemon/health/control.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
 
 #include "shm/status/status_json.h"
+#include "src/base/file.h"
 #include "src/base/log.h"
-#include "src/base/unique_fd.h"
 
 namespace pulse {
 
 namespace {
-
-HttpResponse json(int status, std::string body) {
-  HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
 
 bool equal_in_constant_time(std::string_view given, std::string_view token) {
   unsigned different = given.size() == token.size() ? 0 : 1;
@@ -48,13 +38,9 @@ std::string_view token_of(const HttpRequest& request) {
 }
 
 Result<std::string> first_line(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return system_error("read " + path, errno);
-  std::string text(4096, '\0');
-  const ssize_t length = ::read(fd.get(), text.data(), text.size());
-  if (length < 0) return system_error("read " + path, errno);
-  text.resize(static_cast<size_t>(length));
-  std::string line(trimmed(std::string_view(text).substr(0, text.find('\n'))));
+  const auto text = read_text_at_once(path, 4096);
+  if (!text) return Error{"read " + text.error().text, text.error().code};
+  std::string line(trimmed(std::string_view(*text).substr(0, text->find('\n'))));
   if (line.empty()) return Error{path + ": its first line is empty", ENODATA};
   return line;
 }
@@ -72,9 +58,9 @@ std::string why_refused(const HttpRequest& request, const std::string& token) {
   return equal_in_constant_time(given, token) ? "" : "its token is not the one in pulse.daemon.token_file";
 }
 
-Control::Control(const Config& config, ProbeService& service, std::function<void(uint64_t, HttpResponse)> complete)
+Control::Control(const Config& config, NodeState& state, std::function<void(uint64_t, HttpResponse)> complete)
     : config_(config),
-      service_(service),
+      state_(state),
       complete_(std::move(complete)),
       job_(config, [this](const OneShotEnd& end) { on_end(end); }) {
   tick();
@@ -102,17 +88,18 @@ std::optional<HttpResponse> Control::handle(const HttpRequest& request) {
     const std::lock_guard<std::mutex> hold(mutex_);
     refused = why_refused(request, token_);
   }
-  if (!refused.empty()) return json(403, error_json(request.path + " is refused: " + refused));
+  if (!refused.empty()) return json_response(403, error_json(request.path + " is refused: " + refused));
   const bool is_shutdown = request.path == "/shutdown";
   if (request.is_head || (request.method != "POST" && !(is_shutdown && request.method == "GET"))) {
     const char* const allowed = is_shutdown ? "GET, POST" : "POST";
-    HttpResponse answer = json(405, error_json(request.path + " takes " + allowed));
+    HttpResponse answer = json_response(405, error_json(request.path + " takes " + allowed));
     answer.headers.push_back({"Allow", allowed});
     return answer;
   }
   if (request.path == "/resync") return ask_for_resync();
   if (request.path == "/maintenance") return set_maintenance(std::string(trimmed(request.body)));
-  if (auto started = start_drain_for(request.token); !started) return json(500, error_json(started.error().text));
+  if (auto started = start_drain_for(request.token); !started)
+    return json_response(500, error_json(started.error().text));
   return std::nullopt;
 }
 
@@ -123,9 +110,9 @@ void Control::start_drain() {
 Result<void> Control::start_drain_for(std::optional<uint64_t> waiting) {
   const std::lock_guard<std::mutex> hold(mutex_);
   if (!draining_) {
-    service_.announce_drain();
+    state_.announce_drain();
     if (auto started = job_.start(); !started) {
-      service_.drain_ended(false);
+      state_.drain_ended(false);
       return started;
     }
     draining_ = true;
@@ -139,18 +126,18 @@ bool Control::drain_runs() {
     const std::lock_guard<std::mutex> hold(mutex_);
     if (draining_) return true;
   }
-  return service_.drain_runs();
+  return state_.drain_runs();
 }
 
 void Control::on_end(const OneShotEnd& end) {
   const bool good = end.exit_code == 0;
-  service_.drain_ended(good);
+  state_.drain_ended(good);
   if (!end.error.empty()) log_error(end.error);
   const std::string otherwise =
       good                ? "drained"
       : end.error.empty() ? "the drain failed with exit code " + std::to_string(end.exit_code) + "; the log says why"
                           : end.error;
-  const HttpResponse answer = json(good ? 200 : 500, service_.drain_answer(good, otherwise));
+  const HttpResponse answer = json_response(good ? 200 : 500, drain_answer(good, otherwise));
   // Who comes while this is being told gets the same answer.
   for (;;) {
     std::vector<uint64_t> waiting;
@@ -164,22 +151,31 @@ void Control::on_end(const OneShotEnd& end) {
   }
 }
 
+std::string Control::drain_answer(bool good, const std::string& otherwise) {
+  const NodeState::Snapshot now = state_.look();
+  const DrainRecord& drain = now.view.drain;
+  const bool told = now.view.draining_since_ns != 0 && drain.ended_ns >= now.view.draining_since_ns;
+  return drain_json(now.input(config_), good,
+                    told && !text(drain.message).empty() ? std::string(text(drain.message)) : otherwise);
+}
+
 HttpResponse Control::ask_for_resync() {
-  if (config_.is_core()) return json(409, error_json("resync is for satellites, and this is a core"));
+  if (config_.is_core()) return json_response(409, error_json("resync is for satellites, and this is a core"));
   const bool done =
-      service_.with_layout([](Layout& layout) { layout.resync_requested.fetch_add(1, std::memory_order_relaxed); });
-  if (!done) return json(503, error_json("there is no usable state segment to ask the beats by"));
-  return json(202, R"({"status":"ok","message":"the next beat puts proxysql_servers back to the file's entries"})");
+      state_.with_layout([](Layout& layout) { layout.resync_requested.fetch_add(1, std::memory_order_relaxed); });
+  if (!done) return json_response(503, error_json("there is no usable state segment to ask the beats by"));
+  return json_response(202,
+                       R"({"status":"ok","message":"the next beat puts proxysql_servers back to the file's entries"})");
 }
 
 HttpResponse Control::set_maintenance(const std::string& wanted) {
   if (wanted != "on" && wanted != "off") {
-    return json(400, error_json("/maintenance takes a body of \"on\" or \"off\""));
+    return json_response(400, error_json("/maintenance takes a body of \"on\" or \"off\""));
   }
-  const bool done = service_.with_layout([&](Layout& layout) { switch_maintenance(layout, wanted == "on"); });
-  if (!done) return json(503, error_json("there is no usable state segment to keep it in"));
+  const bool done = state_.with_layout([&](Layout& layout) { switch_maintenance(layout, wanted == "on"); });
+  if (!done) return json_response(503, error_json("there is no usable state segment to keep it in"));
   log_info("maintenance was switched " + wanted);
-  return json(200, R"({"status":"ok","message":"maintenance is )" + wanted + "\"}");
+  return json_response(200, R"({"status":"ok","message":"maintenance is )" + wanted + "\"}");
 }
 
 }  // namespace pulse

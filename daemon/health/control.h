@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "daemon/health/node_state.h"
-#include "daemon/http/http_server.h"
+#include "daemon/http/message.h"
 #include "daemon/one_shot/drain_runner.h"
 #include "src/config/settings.h"
 
@@ -21,10 +21,10 @@ std::string why_refused(const HttpRequest& request, const std::string& token);
 class Control {
  public:
   // `complete` answers a request that was deferred.
-  Control(const Config& config, ProbeService& service, std::function<void(uint64_t, HttpResponse)> complete);
+  Control(const Config& config, NodeState& state, std::function<void(uint64_t, HttpResponse)> complete);
 
   // Reads the token file again: it may be replaced at any time. To be called twice a second by the thread of
-  // ProbeService::tick().
+  // NodeState::tick().
   void tick();
 
   static bool is_control(const std::string& path);
@@ -44,9 +44,11 @@ class Control {
   HttpResponse ask_for_resync();
   Result<void> start_drain_for(std::optional<uint64_t> waiting);
   void on_end(const OneShotEnd& end);
+  // What came of the last drain, as /shutdown's answer. `otherwise` is for one that has left no word in the segment.
+  std::string drain_answer(bool good, const std::string& otherwise);
 
   const Config config_;
-  ProbeService& service_;
+  NodeState& state_;
   const std::function<void(uint64_t, HttpResponse)> complete_;
   std::mutex mutex_;  // of what follows
   std::string token_;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "daemon/http/http_server.h"
+#include "daemon/http/message.h"
 #include "shm/status/status_json.h"
 
 namespace pulse {

@@ -2,38 +2,24 @@
 
 #include <cerrno>
 
-#include "daemon/health/metrics.h"
 #include "shm/record/drains.h"
 #include "shm/segment/boot.h"
-#include "shm/status/status_json.h"
 #include "src/base/log.h"
 #include "src/linux/socket_table.h"
 
 namespace pulse {
 
-namespace {
-
-HttpResponse json(int status, std::string body) {
-  HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
-
-}  // namespace
-
-ProbeService::ProbeService(const Config& config, const std::string& host_name)
+NodeState::NodeState(const Config& config, const std::string& host_name)
     : config_(config),
       policy_(make_policy(config, host_name)),
       boot_id_(machine_boot_id()),
       running_since_ns_(boottime_ns()),
-      started_realtime_ns_(clock_ns(CLOCK_REALTIME)),
       mysql_look_(config.daemon.mysql_host, static_cast<uint16_t>(config.daemon.mysql_port),
                   config.daemon.mysql_look == PortLook::active ? MysqlLook::Mode::active : MysqlLook::Mode::passive) {
   open_segment();
 }
 
-void ProbeService::open_segment() {
+void NodeState::open_segment() {
   SegmentOptions options;
   options.path = config_.state;
   options.group = config_.group;
@@ -46,12 +32,12 @@ void ProbeService::open_segment() {
   segment_absent_ = absent ? opened.error().text : "";
 }
 
-std::shared_ptr<Segment> ProbeService::segment() {
+std::shared_ptr<Segment> NodeState::segment() {
   const std::lock_guard<std::mutex> hold(mutex_);
   return segment_;
 }
 
-void ProbeService::tick() {
+void NodeState::tick() {
   mysql_look_.tick();
   const std::shared_ptr<Segment> current = segment();
   if (!current || !current->is_current(config_.state)) open_segment();
@@ -90,7 +76,7 @@ void ProbeService::tick() {
   }
 }
 
-ProbeService::Snapshot ProbeService::look() {
+NodeState::Snapshot NodeState::look() {
   Snapshot snapshot;
   std::shared_ptr<Segment> segment;
   {
@@ -129,18 +115,21 @@ ProbeService::Snapshot ProbeService::look() {
   return snapshot;
 }
 
-std::string ProbeService::readiness(const char* probe_name) {
-  const Snapshot now = look();
-  return probe_json({now.view, now.verdict, now.port, config_, now.clients, now.now_ns}, now.verdict.ready, probe_name);
+void NodeState::read_lists(Snapshot& snapshot, Lists wanted) {
+  const std::shared_ptr<Segment> current = segment();
+  if (!current) return;
+  read_members(*current, boot_id_, snapshot.view);
+  if (wanted == Lists::all) read_hostgroups(*current, boot_id_, snapshot.view);
+  read_jobs(*current, boot_id_, snapshot.now_ns, snapshot.view);
 }
 
-void ProbeService::announce_drain() {
+void NodeState::announce_drain() {
   const std::lock_guard<std::mutex> hold(mutex_);
   announced_ns_ = boottime_ns();
   own_drain_ = DrainRecord{};
 }
 
-void ProbeService::drain_ended(bool stopped) {
+void NodeState::drain_ended(bool stopped) {
   bool told = false;
   static_cast<void>(with_layout([&](Layout& layout) { told = layout.draining_since_ns.load() != 0; }));
   const std::lock_guard<std::mutex> hold(mutex_);
@@ -155,58 +144,9 @@ void ProbeService::drain_ended(bool stopped) {
   set_text(own_drain_.message, "drained");
 }
 
-bool ProbeService::drain_runs() {
+bool NodeState::drain_runs() {
   const Snapshot now = look();
   return may_be_at_work(now.view.draining_since_ns, now.view.drain, config_.drain.timeout, now.now_ns);
-}
-
-std::string ProbeService::drain_answer(bool good, const std::string& otherwise) {
-  const Snapshot now = look();
-  const DrainRecord& drain = now.view.drain;
-  const bool told = now.view.draining_since_ns != 0 && drain.ended_ns >= now.view.draining_since_ns;
-  return drain_json({now.view, now.verdict, now.port, config_, now.clients, now.now_ns}, good,
-                    told && !text(drain.message).empty() ? std::string(text(drain.message)) : otherwise);
-}
-
-std::optional<HttpResponse> ProbeService::handle(const HttpRequest& request) {
-  struct Endpoint {
-    const char* path;
-    Probe Verdict::*probe;
-    const char* name;
-  };
-  static constexpr Endpoint kProbes[] = {{"/healthz/started", &Verdict::started, "startup"},
-                                         {"/healthz/ready", &Verdict::ready, "readiness"},
-                                         {"/healthz/live", &Verdict::live, "liveness"}};
-  const Endpoint* endpoint = nullptr;
-  for (const Endpoint& candidate : kProbes) {
-    if (request.path == candidate.path) endpoint = &candidate;
-  }
-  const bool is_status = request.path == "/status";
-  const bool is_metrics = request.path == "/metrics";
-  if (endpoint == nullptr && !is_status && !is_metrics) {
-    return json(404,
-                error_json("there is no " + request.path +
-                           "; see /healthz/started, /healthz/ready, /healthz/live, /status, /metrics and /shutdown"));
-  }
-  if (request.method != "GET" && request.method != "HEAD") {
-    HttpResponse refused = json(405, error_json(request.path + " takes GET and HEAD"));
-    refused.headers.push_back({"Allow", "GET, HEAD"});
-    return refused;
-  }
-  Snapshot now = look();
-  const std::shared_ptr<Segment> current = is_status || is_metrics ? segment() : nullptr;
-  // Only here: the members are many, and probes have no use for them.
-  if (current) read_members(*current, boot_id_, now.view);
-  if (current && is_metrics) read_hostgroups(*current, boot_id_, now.view);
-  if (current) read_jobs(*current, boot_id_, now.now_ns, now.view);
-  const StatusInput input{now.view, now.verdict, now.port, config_, now.clients, now.now_ns};
-  if (is_status) return json(200, status_json(input));
-  if (is_metrics) {
-    const HttpCounters counters = server_ != nullptr ? server_->counters() : HttpCounters{};
-    return HttpResponse{200, render_metrics({input, counters, started_realtime_ns_}), kMetricsContentType};
-  }
-  const Probe& probe = now.verdict.*(endpoint->probe);
-  return json(probe.passes ? 200 : 503, probe_json(input, probe, endpoint->name));
 }
 
 }  // namespace pulse

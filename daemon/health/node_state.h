@@ -1,36 +1,45 @@
-// What the daemon knows and answers: the segment, the MySQL port, and the probes made of both.
+// What the daemon knows of its node: the state segment, the MySQL port, and what both together mean.
 #pragma once
 
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 
 #include "daemon/health/mysql_port.h"
-#include "daemon/http/http_server.h"
 #include "shm/segment/segment.h"
 #include "shm/status/health.h"
+#include "shm/status/snapshot.h"
+#include "shm/status/status_json.h"
 #include "src/config/settings.h"
 
 namespace pulse {
 
-class ProbeService {
+class NodeState {
  public:
   // `host_name` decides this host's part of the liveness stagger. install_bus_guard() must have been called.
-  ProbeService(const Config& config, const std::string& host_name);
+  NodeState(const Config& config, const std::string& host_name);
 
   // Looks at the MySQL port and at the segment's file; logs what has changed. To be called twice a second by one
   // thread; may take as long as one active look, a second.
   void tick();
 
-  // Whose counters /metrics shows. To be called before the first handle(); `server` must outlive the last one.
-  void show_counters_of(const HttpServer& server) { server_ = &server; }
+  // All that is known at one instant, of which the verdict was made.
+  struct Snapshot {
+    StateView view;
+    PortView port;
+    Verdict verdict;
+    int64_t clients = -1;  // -1: not known
+    int64_t now_ns = 0;
 
-  // Answers a request from memory, without a system call that could wait. Any one thread, beside tick().
-  std::optional<HttpResponse> handle(const HttpRequest& request);
-
-  // What /healthz/ready answers at this moment, as one line of JSON, with `probe_name` as its `probe`.
-  std::string readiness(const char* probe_name);
+    // For the texts of status_json.h. Refers to the snapshot and to `config`.
+    StatusInput input(const Config& config) const { return {view, verdict, port, config, clients, now_ns}; }
+  };
+  // From memory, without a system call that could wait. Any thread.
+  Snapshot look();
+  // Reads into `snapshot` what it leaves out, for probes have no use for it: the members, the jobs, the hostgroups. Any
+  // thread.
+  enum class Lists { without_hostgroups, all };
+  void read_lists(Snapshot& snapshot, Lists wanted);
 
   // A drain that this daemon starts counts from here on, also before its process has told the segment, and where there
   // is none. drain_ended(): the process has ended; `stopped` if ProxySQL has, too.
@@ -39,9 +48,6 @@ class ProbeService {
 
   // Whether the segment tells of a drain that runs and hasn't run out of time.
   bool drain_runs();
-
-  // What came of the last drain, as /shutdown's answer. `otherwise` is for one that has left no word in the segment.
-  std::string drain_answer(bool good, const std::string& otherwise);
 
   // Runs `access` on the segment's layout; false if there is none, or it was cut short.
   template <class Access>
@@ -54,22 +60,12 @@ class ProbeService {
   std::shared_ptr<Segment> segment();
 
  private:
-  struct Snapshot {
-    StateView view;
-    PortView port;
-    Verdict verdict;
-    int64_t clients = -1;
-    int64_t now_ns = 0;
-  };
-  Snapshot look();
   void open_segment();
 
   const Config config_;
   const Policy policy_;
   const uint64_t boot_id_;
   const int64_t running_since_ns_;
-  const int64_t started_realtime_ns_;
-  const HttpServer* server_ = nullptr;
   MysqlLook mysql_look_;
 
   std::mutex mutex_;  // of what follows; held for copies, never over a wait

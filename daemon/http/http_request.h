@@ -2,16 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 #include <string_view>
 #include <vector>
 
-namespace pulse {
+#include "daemon/http/message.h"
 
-struct HttpHeader {
-  std::string name;
-  std::string value;
-};
+namespace pulse {
 
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 

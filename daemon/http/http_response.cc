@@ -50,12 +50,6 @@ class MemoryStream : public httplib::Stream {
 
 }  // namespace
 
-HttpResponse http_error(int status, std::string_view message) {
-  std::string body = R"({"status":"error","message":")";
-  body.append(message).append("\"}\n");
-  return HttpResponse{status, std::move(body)};
-}
-
 class HttpEngine::Server : public httplib::Server {
  public:
   Server() {

@@ -8,22 +8,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "daemon/http/http_request.h"
+#include "daemon/http/message.h"
 
 namespace pulse {
-
-struct HttpResponse {
-  int status = 200;
-  std::string body;
-  std::string content_type = "application/json";
-  std::vector<HttpHeader> headers = {};  // more headers, such as Allow; not Content-Length, not Connection
-};
-
-// {"status":"error","message":MESSAGE}, the form of every error this server answers itself. `message` is put into the
-// JSON text as it is: no quotes, backslashes or control characters.
-HttpResponse http_error(int status, std::string_view message);
 
 class HttpEngine {
  public:

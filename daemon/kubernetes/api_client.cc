@@ -11,9 +11,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
+#include <cerrno>
+#include <cstring>
 
-#include "daemon/discovery/pods.h"
+#include "daemon/kubernetes/api_json.h"
+#include "src/base/file.h"
+#include "src/base/number.h"
 #include "src/base/unique_fd.h"
 
 namespace pulse {
@@ -21,6 +24,7 @@ namespace pulse {
 namespace {
 
 constexpr std::chrono::seconds kConnectWithin{5};
+constexpr size_t kMostAccountFile = 256 * 1024;
 constexpr size_t kMostErrorBody = 64 * 1024;
 constexpr size_t kMostObject = 1 << 20;
 
@@ -72,80 +76,12 @@ std::string seconds_text(std::chrono::seconds span) { return std::to_string(span
 
 }  // namespace
 
-std::string ApiServer::url() const {
-  const bool brackets = host.find(':') != std::string::npos;
-  return std::string("https://") + (brackets ? "[" : "") + host + (brackets ? "]:" : ":") + std::to_string(port);
-}
-
-Result<ApiServer> parse_api_url(const std::string& url) {
-  const Error refused{"\"" + url + "\" is not https://HOST or https://HOST:PORT"};
-  const std::string scheme = "https://";
-  if (url.rfind(scheme, 0) != 0) return refused;
-  std::string rest = url.substr(scheme.size());
-  if (!rest.empty() && rest.back() == '/') rest.pop_back();
-  ApiServer server;
-  std::string port;
-  if (!rest.empty() && rest.front() == '[') {
-    const size_t close = rest.find(']');
-    if (close == std::string::npos) return refused;
-    server.host = rest.substr(1, close - 1);
-    port = rest.substr(close + 1);
-  } else {
-    const size_t colon = std::min(rest.find(':'), rest.size());
-    server.host = rest.substr(0, colon);
-    port = rest.substr(colon);
-  }
-  const auto bad = [](char c) {
-    return c <= ' ' || c == '/' || c == '?' || c == '#' || c == '@' || c == '[' || c == ']';
-  };
-  if (server.host.empty() || std::any_of(server.host.begin(), server.host.end(), bad)) return refused;
-  if (port.empty()) return server;
-  unsigned number = 0;
-  const auto parsed = std::from_chars(port.data() + 1, port.data() + port.size(), number);
-  if (port.front() != ':' || parsed.ec != std::errc{} || parsed.ptr != port.data() + port.size() || number < 1 ||
-      number > 65'535) {
-    return refused;
-  }
-  server.port = static_cast<uint16_t>(number);
-  return server;
-}
-
-Result<ApiServer> find_api_server(const std::string& configured, const char* service_host, const char* service_port) {
-  if (!configured.empty()) return parse_api_url(configured);
-  if (service_host == nullptr || *service_host == '\0') {
-    return Error{"KUBERNETES_SERVICE_HOST is not set, so this is no pod: set pulse.discovery.kubernetes.api"};
-  }
-  const bool brackets = std::strchr(service_host, ':') != nullptr;
-  return parse_api_url(std::string("https://") + (brackets ? "[" : "") + service_host + (brackets ? "]" : "") +
-                       (service_port == nullptr || *service_port == '\0' ? "" : std::string(":") + service_port));
-}
-
-std::string percent_encode(std::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~';
-    if (plain) {
-      encoded += c;
-    } else {
-      static constexpr char kDigits[] = "0123456789ABCDEF";
-      const auto byte = static_cast<unsigned char>(c);
-      encoded.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
-    }
-  }
-  return encoded;
-}
-
 Result<std::string> read_account_file(const std::string& directory, const std::string& name) {
   const std::string path = directory + "/" + name;
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return system_error("read " + path, errno);
-  std::string text(256 * 1024, '\0');
-  const ssize_t length = ::read(fd.get(), text.data(), text.size());
-  if (length < 0) return system_error("read " + path, errno);
-  text.resize(static_cast<size_t>(length));
-  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.pop_back();
-  if (text.empty()) return Error{path + " is empty", ENODATA};
+  auto text = read_text_at_once(path, kMostAccountFile);
+  if (!text) return Error{"read " + text.error().text, text.error().code};
+  while (!text->empty() && static_cast<unsigned char>(text->back()) <= ' ') text->pop_back();
+  if (text->empty()) return Error{path + " is empty", ENODATA};
   return text;
 }
 
@@ -155,8 +91,8 @@ struct ApiClient::Connection {
   bool used = false;  // a request has gone through on it
 };
 
-ApiClient::ApiClient(ApiServer server, std::string account_directory, std::shared_ptr<SourceReport> report)
-    : server_(std::move(server)), account_(std::move(account_directory)), report_(std::move(report)) {}
+ApiClient::ApiClient(ApiServer server, std::string account_directory, std::shared_ptr<CallWatch> calls)
+    : server_(std::move(server)), account_(std::move(account_directory)), calls_(std::move(calls)) {}
 
 ApiClient::~ApiClient() = default;
 
@@ -193,10 +129,10 @@ ApiAnswer ApiClient::send(const Request& request) {
   const bool reused = connection_ && connection_->used;
   answer = attempt(request, *token);
   // A connection that was kept may have been closed by the server just before: that is no failure of its own.
-  if (reused && answer.status == 0 && !report_->was_cut()) {
+  if (reused && answer.status == 0 && !calls_->was_cut()) {
     answer = attempt(request, *token);
   }
-  report_->nothing_due();
+  calls_->nothing_due();
   return answer;
 }
 
@@ -204,7 +140,7 @@ ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
   ApiAnswer answer;
   const std::string silent = "no answer within " + seconds_text(request.answer_within);
   const std::string slow = "not complete within " + seconds_text(request.whole);
-  report_->expect(request.what + silent, request.answer_within);
+  calls_->expect(request.what + silent, request.answer_within);
   if (!connection_) {
     const std::string ca = account_ + "/ca.crt";
     const UniqueFd readable(::open(ca.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -220,9 +156,9 @@ ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
     client.set_tcp_nodelay(true);
     client.set_url_encode(false);  // paths come encoded
     client.set_connection_timeout(kConnectWithin.count());
-    client.set_socket_options([report = report_](socket_t socket) {
+    client.set_socket_options([calls = calls_](socket_t socket) {
       set_keepalive(socket);
-      report->expect_on(socket);
+      calls->expect_on(socket);
     });
   }
   httplib::SSLClient& client = connection_->client;
@@ -240,12 +176,11 @@ ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
     answer.status = response.status;
     phrase = response.reason.substr(0, 64);
     const std::string after = response.get_header_value("Retry-After");
-    unsigned seconds = 0;
-    if (std::from_chars(after.data(), after.data() + after.size(), seconds).ec == std::errc{}) {
-      answer.retry_after = std::chrono::seconds(std::min(seconds, 86'400U));
+    // The API gives seconds; what else HTTP allows there, a date, is none.
+    if (const auto seconds = to_number<unsigned>(after)) {
+      answer.retry_after = std::chrono::seconds(std::min(*seconds, 86'400U));
     }
-    report_->expect(request.what + slow, request.whole);
-    report_->looked();
+    calls_->expect(request.what + slow, request.whole);
     if (is_good(answer.status)) request.opened();
     return true;
   };
@@ -281,7 +216,7 @@ ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
     const std::string message = parse_status_message(error_body);
     answer.error =
         std::to_string(answer.status) + (phrase.empty() ? "" : " " + phrase) + (message.empty() ? "" : ": " + message);
-  } else if (report_->was_cut()) {
+  } else if (calls_->was_cut()) {
     answer.error = answer.status == 0 ? silent : slow;
   } else if (!thrown.empty()) {
     answer.error = thrown;

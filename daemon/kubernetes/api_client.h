@@ -8,27 +8,11 @@
 #include <string_view>
 #include <utility>
 
-#include "daemon/discovery/source_report.h"
+#include "daemon/kubernetes/api_server.h"
+#include "daemon/worker/call_watch.h"
 #include "src/base/result.h"
 
 namespace pulse {
-
-struct ApiServer {
-  std::string host;  // a name or an address, without brackets
-  uint16_t port = 443;
-
-  std::string url() const;  // "https://[fd00::1]:6443"
-};
-
-// "https://HOST", "https://HOST:PORT", with brackets around an IPv6 address; a slash may follow.
-Result<ApiServer> parse_api_url(const std::string& url);
-
-// `configured`, else what a pod's environment says: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, null if not
-// set.
-Result<ApiServer> find_api_server(const std::string& configured, const char* service_host, const char* service_port);
-
-// Everything but letters, digits and "-._~" as %XX, for a value in a query.
-std::string percent_encode(std::string_view text);
 
 // A file of the service account without white space at its end.
 Result<std::string> read_account_file(const std::string& directory, const std::string& name);
@@ -43,8 +27,8 @@ struct ApiAnswer {
 // One connection, kept open between requests; made anew after an error, with the CA file read again. One thread.
 class ApiClient {
  public:
-  // `report` bounds the waits and shows in time that an answer is overdue.
-  ApiClient(ApiServer server, std::string account_directory, std::shared_ptr<SourceReport> report);
+  // `calls` bounds the waits and shows in time that an answer is overdue.
+  ApiClient(ApiServer server, std::string account_directory, std::shared_ptr<CallWatch> calls);
   ~ApiClient();
 
   // GETs `path`, with a token read from its file just now. `opened` is called once a 200 has come, then `receive` with
@@ -79,7 +63,7 @@ class ApiClient {
 
   const ApiServer server_;
   const std::string account_;
-  const std::shared_ptr<SourceReport> report_;
+  const std::shared_ptr<CallWatch> calls_;
   std::unique_ptr<Connection> connection_;
 };
 

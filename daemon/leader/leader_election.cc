@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "daemon/leader/lowest.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/boot.h"
-#include "shm/status/health.h"
 #include "shm/status/snapshot.h"
 #include "src/base/log.h"
 #include "src/base/show.h"
@@ -50,7 +50,7 @@ LeaderKeeper::LeaderKeeper(const Config& config, const std::string& host_name, S
       segment_source_(std::move(segment)),
       boot_id_(machine_boot_id()),
       mode_(config.leader.mode),
-      report_(std::make_shared<SourceReport>(std::make_shared<Wakeup>())),
+      calls_(std::make_shared<CallWatch>()),
       candidate_({identity_, config.leader.duration, config.leader.renew, config.leader.retry}),
       random_(std::random_device{}()) {
   state_.boot_id = boot_id_;
@@ -83,17 +83,13 @@ bool LeaderKeeper::stop() {
   for (const Deadline deadline = Deadline::after(kJobsWithin); leader_jobs_run() && !deadline.passed();) {
     std::this_thread::sleep_for(milliseconds(20));
   }
-  std::unique_lock<std::mutex> lock(mutex_);
   may_release_ = !leader_jobs_run();
-  stopping_ = true;
-  condition_.notify_all();
-  const auto ended = [this] { return ended_; };
-  if (!condition_.wait_for(lock, kReleaseWithin, ended)) {
-    report_->stop();
-    condition_.wait_for(lock, kStopWithin, ended);
+  calls_->ask_to_end();
+  all_ended_ = calls_->wait_ended(kReleaseWithin);
+  if (!all_ended_) {
+    calls_->stop();
+    all_ended_ = calls_->wait_ended(kStopWithin);
   }
-  all_ended_ = ended_;
-  lock.unlock();
   if (all_ended_) {
     thread_.join();
   } else {
@@ -102,27 +98,21 @@ bool LeaderKeeper::stop() {
   return all_ended_;
 }
 
-bool LeaderKeeper::pause(nanoseconds span) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  return !condition_.wait_until(lock, std::chrono::steady_clock::now() + span, [this] { return stopping_; });
-}
-
 void LeaderKeeper::elect() {
   LeaseStep step = LeaseCandidate::first();
-  while (pause(step.wait)) {
+  while (calls_->pause(step.wait)) {
     try {
       candidate_.set_fit(is_fit());
       step = request(step);
     } catch (const std::exception& failure) {  // out of memory, say
+      calls_->nothing_due();
       note(failure.what());
       step = {LeaseRequest::get, config_.leader.retry};
     }
     publish();
   }
   if (may_release_) release();
-  const std::lock_guard<std::mutex> hold(mutex_);
-  ended_ = true;
-  condition_.notify_all();
+  calls_->ended();
 }
 
 bool LeaderKeeper::is_fit() const {
@@ -152,7 +142,7 @@ Result<LeaderKeeper::Target> LeaderKeeper::target() {
     auto server = find_api_server(config_.discovery.kubernetes.api, std::getenv("KUBERNETES_SERVICE_HOST"),
                                   std::getenv("KUBERNETES_SERVICE_PORT"));
     if (!server) return Error{"where is the Kubernetes API? " + server.error().text};
-    client_ = std::make_unique<ApiClient>(std::move(*server), config_.discovery.kubernetes.service_account, report_);
+    client_ = std::make_unique<ApiClient>(std::move(*server), config_.discovery.kubernetes.service_account, calls_);
   }
   Target target;
   target.name_space = config_.discovery.kubernetes.name_space;
@@ -281,8 +271,7 @@ void LeaderKeeper::judge_by_list() {
 
 void LeaderKeeper::tick() {
   if (mode_ == LeaderMode::lowest) judge_by_list();
-  const SourceLook look = report_->look(boottime_ns());
-  if (!look.error.empty() && !is_noted(look.error)) note(look.error);
+  if (const auto stuck = calls_->look(boottime_ns()); stuck && !is_noted(stuck->error)) note(stuck->error);
   publish();
   tell();
 }

@@ -2,7 +2,6 @@
 // to the state segment.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -10,9 +9,9 @@
 #include <string>
 #include <thread>
 
-#include "daemon/discovery/source_report.h"
 #include "daemon/kubernetes/api_client.h"
 #include "daemon/leader/lease.h"
+#include "daemon/worker/call_watch.h"
 #include "shm/segment/segment.h"
 #include "src/config/settings.h"
 
@@ -53,7 +52,6 @@ class LeaderKeeper {
   void release();
   bool is_fit() const;
   bool leader_jobs_run() const;
-  bool pause(nanoseconds span);
   void judge_by_list();
   void note(const std::string& error);  // "": all is well
   bool is_noted(const std::string& error);
@@ -65,19 +63,16 @@ class LeaderKeeper {
   const SegmentSource segment_source_;
   const uint64_t boot_id_;
   const LeaderMode mode_;
-  const std::shared_ptr<SourceReport> report_;
+  const std::shared_ptr<CallWatch> calls_;
 
   // The thread's:
   std::unique_ptr<ApiClient> client_;
   LeaseCandidate candidate_;
   std::mt19937_64 random_;
+  bool may_release_ = false;  // nothing is done here any more that only the leader may do; set before it is to end
 
   std::mutex mutex_;  // of what follows; held for copies and stores, never over a wait
-  std::condition_variable condition_;
   bool resigned_ = false;
-  bool stopping_ = false;
-  bool may_release_ = false;  // nothing is done here any more that only the leader may do
-  bool ended_ = false;
   LeaderState state_{};
 
   // tick()'s:

@@ -1,8 +1,9 @@
 #include "daemon/leader/lease.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
+
+#include "src/base/rfc3339.h"
 
 namespace pulse {
 
@@ -19,6 +20,9 @@ int64_t number_of(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
 }
+
+// As Kubernetes writes a MicroTime.
+std::string micro_time(int64_t realtime_ns) { return rfc3339_fraction(realtime_ns, 6); }
 
 }  // namespace
 
@@ -62,16 +66,6 @@ std::string lease_body(const LeaseRecord& record, const std::string& name, const
   spec["acquireTime"] = record.acquire_time;
   spec["renewTime"] = record.renew_time;
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string micro_time(int64_t realtime_ns) {
-  const time_t seconds = realtime_ns / 1'000'000'000;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char date[32] = {}, shown[48] = {};
-  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(shown, sizeof shown, "%s.%06dZ", date, static_cast<int>(realtime_ns % 1'000'000'000 / 1000));
-  return shown;
 }
 
 void LeaseCandidate::inherit(int64_t valid_until_ns, int64_t handover_ns) {

@@ -36,9 +36,6 @@ Result<LeaseRecord> parse_lease(std::string_view json);
 // The JSON to create or update it: `record.object` with the record's spec in it, resource version and all.
 std::string lease_body(const LeaseRecord& record, const std::string& name, const std::string& name_space);
 
-// "2026-01-31T12:00:00.000000Z".
-std::string micro_time(int64_t realtime_ns);
-
 struct LeasePolicy {
   std::string identity;
   milliseconds duration{15000};

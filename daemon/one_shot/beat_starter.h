@@ -7,8 +7,8 @@
 #include <memory>
 #include <thread>
 
-#include "daemon/discovery/source_report.h"
 #include "daemon/one_shot/one_shot.h"
+#include "daemon/worker/wakeup.h"
 #include "shm/segment/segment.h"
 
 namespace pulse {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "scheduler/admin/admin_client.h"
+#include "shm/record/member_list.h"
 
 namespace pulse {
 
@@ -11,8 +12,6 @@ namespace {
 
 // A peer's clock may be this much ahead before its epochs stop counting as the present second.
 constexpr int64_t kClockSlackS = 5;
-
-std::string shown_age(int64_t age_ns) { return std::to_string(age_ns / 1'000'000) + " ms"; }
 
 }  // namespace
 
@@ -33,28 +32,8 @@ bool CoreList::has(const ServerKey& server) const {
 CoreList usable_cores(const Members& members, const Discovery& discovery, uint64_t boot_id, int64_t now_ns,
                       std::chrono::milliseconds max_age) {
   CoreList list;
-  if (discovery.boot_id != boot_id || discovery.looked_ns == 0) {
-    list.unusable = "no list of members yet: is proxysql-pulsed running, and is pulse.discovery.source set?";
-    return list;
-  }
-  if (discovery.source == static_cast<uint8_t>(Source::none)) {
-    list.unusable = "pulse.discovery.source is \"none\"";
-    return list;
-  }
-  const std::string error(text(discovery.error));
-  if (discovery.ok_ns == 0 || members.boot_id != boot_id) {
-    list.unusable = "no list of members yet" + (error.empty() ? "" : ": " + error);
-    return list;
-  }
-  if (now_ns - discovery.ok_ns > nanoseconds(max_age).count()) {
-    list.unusable = "the list of members is " + shown_age(now_ns - discovery.ok_ns) + " old" +
-                    (error.empty() ? ": is proxysql-pulsed running?" : ": " + error);
-    return list;
-  }
-  if (discovery.members_left_out > 0) {
-    list.unusable = "more than " + std::to_string(kMembers) + " members: the list is incomplete";
-    return list;
-  }
+  list.unusable = why_unusable(members, discovery, boot_id, now_ns, max_age);
+  if (!list.usable()) return list;
   list.age = nanoseconds(now_ns - discovery.ok_ns);
   const size_t cores = std::min<size_t>({members.cores, members.count, kMembers});
   for (size_t i = 0; i < cores; ++i) {

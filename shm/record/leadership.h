@@ -1,7 +1,6 @@
-// Who leads the nodes of one role, as the segment says it, and the rule of leader.mode = "lowest". Pure.
+// Who leads the nodes of one role, as the segment says it. Pure.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -19,15 +18,5 @@ struct Leadership {
 
 // Leadership ends with the instant in `state`, whether the daemon that wrote it still runs or not.
 Leadership leadership(const LeaderState& state, uint64_t boot_id, int64_t now_ns);
-
-// The leader among the listed members of one role: of the ready ones, the first in the list's order, which is that of
-// addresses. A list is acted on only if it is of this boot, complete, and was known to be right within `max_age`.
-struct Lowest {
-  bool is_self = false;
-  std::string holder;    // "10.0.0.1:6032", with the pod's name where there is one
-  std::string unusable;  // why nothing can be said, "" if it can
-};
-Lowest lowest(const Members& members, const Discovery& discovery, bool of_cores, uint64_t boot_id, int64_t now_ns,
-              std::chrono::milliseconds max_age);
 
 }  // namespace pulse

@@ -166,50 +166,5 @@ TEST(KubernetesPodsTest, FollowsEvents) {
   EXPECT_EQ(0u, set.size());
 }
 
-TEST(KubernetesPodsTest, StatusMessages) {
-  EXPECT_EQ("no", parse_status_message(R"({"kind":"Status","details":{"message":"x"},"message":"no","code":403})"));
-  EXPECT_EQ("", parse_status_message(R"({"kind":"Pod","message":"no"})"));
-  EXPECT_EQ("", parse_status_message("<html>502</html>"));
-}
-
-TEST(KubernetesPodsTest, Times) {
-  EXPECT_EQ(0, parse_kubernetes_time("1970-01-01T00:00:00Z"));
-  EXPECT_EQ(1769860800, parse_kubernetes_time("2026-01-31T12:00:00Z"));
-  for (const char* bad : {"", "2026-01-31", "2026-01-31T12:00:00", "2026-01-31T12:00:00+01:00", "2026-13-31T12:00:00Z",
-                          "2026-01-31T24:00:00Z", "2026-01-31T12:00:00Zz", "x026-01-31T12:00:00Z"}) {
-    EXPECT_EQ(std::nullopt, parse_kubernetes_time(bad)) << bad;
-  }
-}
-
-TEST(LineSplitterTest, CutsWhereverThePiecesEnd) {
-  const std::string stream = "one\n\ntwo two\nthree\nrest";
-  for (size_t size = 1; size <= stream.size(); ++size) {
-    LineSplitter lines(100);
-    std::vector<std::string> got;
-    for (size_t at = 0; at < stream.size(); at += size) {
-      EXPECT_TRUE(lines.feed(std::string_view(stream).substr(at, size), [&](std::string_view line) {
-        got.emplace_back(line);
-        return true;
-      }));
-    }
-    EXPECT_THAT(got, ElementsAre("one", "", "two two", "three")) << size;
-    EXPECT_EQ("rest", lines.rest());
-  }
-}
-
-TEST(LineSplitterTest, BoundsALineAndStopsWhenTold) {
-  const auto take = [](std::string_view) { return true; };
-  LineSplitter whole(4);
-  EXPECT_TRUE(whole.feed("1234\n", take));
-  EXPECT_FALSE(whole.feed("12345\n", take));
-  LineSplitter parts(4);
-  EXPECT_TRUE(parts.feed("123", take));
-  EXPECT_FALSE(parts.feed("45", take)) << "before its end is seen";
-  LineSplitter told(100);
-  int calls = 0;
-  EXPECT_FALSE(told.feed("a\nb\nc\n", [&](std::string_view) { return ++calls < 2; }));
-  EXPECT_EQ(2, calls);
-}
-
 }  // namespace
 }  // namespace pulse

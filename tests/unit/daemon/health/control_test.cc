@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 
+#include "daemon/health/probes.h"
 #include "tests/temp_dir.h"
 
 namespace pulse {
@@ -63,8 +64,9 @@ class ControlTest : public ::testing::Test {
     ASSERT_EQ(0, ::chmod(config_.daemon.program.c_str(), 0700));
   }
   void start() {
-    service_ = std::make_unique<ProbeService>(config_, "host");
-    control_ = std::make_unique<Control>(config_, *service_, [this](uint64_t token, HttpResponse response) {
+    state_ = std::make_unique<NodeState>(config_, "host");
+    probes_ = std::make_unique<Probes>(config_, *state_);
+    control_ = std::make_unique<Control>(config_, *state_, [this](uint64_t token, HttpResponse response) {
       const std::lock_guard<std::mutex> hold(mutex_);
       answers_.emplace_back(token, std::move(response));
       changed_.notify_all();
@@ -93,7 +95,8 @@ class ControlTest : public ::testing::Test {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::pair<uint64_t, HttpResponse>> answers_;
-  std::unique_ptr<ProbeService> service_;
+  std::unique_ptr<NodeState> state_;
+  std::unique_ptr<Probes> probes_;
   std::unique_ptr<Control> control_;
 };
 
@@ -147,8 +150,8 @@ TEST_F(ControlTest, OneDrainForAllWhoAskMeanwhile) {
     shutdown.token = token;
     EXPECT_FALSE(control_->handle(shutdown)) << "answered when it is done";
     EXPECT_TRUE(control_->drain_runs());
-    EXPECT_EQ(503, service_->handle(call("/healthz/ready", "GET"))->status);
-    EXPECT_EQ(200, service_->handle(call("/healthz/live", "GET"))->status);
+    EXPECT_EQ(503, probes_->handle(call("/healthz/ready", "GET"))->status);
+    EXPECT_EQ(200, probes_->handle(call("/healthz/live", "GET"))->status);
   }
   dir_.write("go", "now");
   const auto answers = wait_for_answers(3);
@@ -159,7 +162,7 @@ TEST_F(ControlTest, OneDrainForAllWhoAskMeanwhile) {
   }
   std::ifstream runs(dir_ / "runs");
   EXPECT_EQ("run\n", std::string(std::istreambuf_iterator<char>(runs), {}));
-  EXPECT_EQ(503, service_->handle(call("/healthz/ready", "GET"))->status) << "ProxySQL was stopped";
+  EXPECT_EQ(503, probes_->handle(call("/healthz/ready", "GET"))->status) << "ProxySQL was stopped";
 }
 
 TEST_F(ControlTest, ADrainThatFailedIsA500AndNotInEffect) {

@@ -67,9 +67,6 @@ TEST_F(UsableCores, NoneOnAListThatMayBeWrong) {
   discovery_.boot_id = 8;
   refused("is proxysql-pulsed running");
   discovery_ = good;
-  discovery_.looked_ns = 0;
-  refused("is proxysql-pulsed running");
-  discovery_ = good;
   discovery_.source = static_cast<uint8_t>(Source::none);
   refused("pulse.discovery.source is \"none\"");
   discovery_ = good;
