@@ -16,7 +16,7 @@ class FakeClock final : public EngineClock {
   static constexpr nanoseconds kBootAhead = std::chrono::hours(9);
 
   MonotonicTime now() const override { return now_; }
-  int64_t boot_ns() const override { return (now_.time_since_epoch() + kBootAhead).count(); }
+  int64_t boot_ns() const override { return (now_ + kBootAhead).ns; }
   void sleep_until(MonotonicTime instant) override { move_to(instant); }
 
   // What happens at `span` after the beginning.
@@ -42,7 +42,7 @@ class FakeClock final : public EngineClock {
   milliseconds elapsed() const { return std::chrono::duration_cast<milliseconds>(now_ - kBegan); }
 
  private:
-  static constexpr MonotonicTime kBegan{std::chrono::hours(1)};
+  static constexpr MonotonicTime kBegan{nanoseconds(std::chrono::hours(1)).count()};
 
   MonotonicTime now_ = kBegan;
   std::multimap<MonotonicTime, std::function<void()>> events_;
