@@ -1,11 +1,11 @@
-// proxysql-pulse as people and ProxySQL's scheduler call it.
+// What a scenario of tests/scenarios can't set up for proxysql-pulse: a child with blocked signals, a pipe that is
+// full, a terminal of a given size.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,7 +13,6 @@
 #include <sstream>
 
 #include "src/base/exit_code.h"
-#include "src/base/unique_fd.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {
@@ -21,130 +20,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-Ran pulse(const std::vector<std::string>& arguments, const TempDir& dir) {
-  std::vector<std::string> argv = {binary("proxysql-pulse")};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return run_to_end(argv, dir);
-}
-
-size_t files_in(const std::string& path) {
-  size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(path)) ++count;
-  return count;
-}
-
-TEST(Command, UsageErrorsSayWhatToDo) {
-  const TempDir dir;
-  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{},
-                                                                                         {"bet"},
-                                                                                         {"beat", "now"},
-                                                                                         {"beat", "--no-such"},
-                                                                                         {"beat", "--timeout-ms=1"},
-                                                                                         {"beat", "--timeout-ms=x"},
-                                                                                         {"beat", "--state=relative"},
-                                                                                         {"maintenance"},
-                                                                                         {"maintenance", "maybe"},
-                                                                                         {"status", "--dry-run"},
-                                                                                         {"beat", "--json"}}) {
-    const Ran ran = pulse(arguments, dir);
-    EXPECT_EQ(kExitUsage, ran.exit_code) << ran.output;
-    EXPECT_THAT(ran.output, HasSubstr("see proxysql-pulse --help"));
-  }
-  EXPECT_EQ(kExitOk, pulse({"--help"}, dir).exit_code);
-  EXPECT_THAT(pulse({"--help"}, dir).output, HasSubstr("Exit codes: 0 done; 64 usage"));
-  EXPECT_THAT(pulse({"--version"}, dir).output, HasSubstr("proxysql-pulse "));
-}
-
-TEST(Command, ABadConfigurationIs78AndNothingIsWritten) {
-  const TempDir dir;
-  const TempDir states;
-  const std::string config =
-      dir.write("p.cnf", "pulse={\n role=\"satellite\",\n timeout_ms=7, state=\"" + (states / "s") + "\" }");
-  for (const char* command : {"beat", "check-config"}) {
-    const Ran ran = pulse({command, "--config=" + config}, dir);
-    EXPECT_EQ(kExitConfig, ran.exit_code);
-    EXPECT_THAT(ran.output, HasSubstr(config + ":3: pulse.timeout_ms = 7: allowed is a whole number from 50 to 60000"));
-  }
-  const Ran with_state = pulse({"beat", "--config=" + config, "--state=" + (states / "s")}, dir);
-  EXPECT_EQ(kExitConfig, with_state.exit_code);
-  EXPECT_EQ(0u, files_in(states.path()));
-  EXPECT_EQ(kExitConfig, pulse({"beat", "--config=" + (dir / "none"), "--state=" + (states / "s")}, dir).exit_code);
-  EXPECT_EQ(0u, files_in(states.path()));
-  const Ran daemon = run_to_end({binary("proxysql-pulsed"), "--config=" + config}, dir);
-  EXPECT_EQ(kExitConfig, daemon.exit_code);
-  EXPECT_THAT(daemon.output, HasSubstr(":3: pulse.timeout_ms = 7"));
-}
-
-TEST(Command, AGroupThatIsNoneIsSaidWhereverItStands) {
-  Server server({});
-  ASSERT_EQ(kExitOk, server.beat().exit_code);
-  const Ran ran = server.run({"beat", "--state=" + server.state(), "--group=no-such-group"});
-  EXPECT_EQ(kExitConfig, ran.exit_code);
-  EXPECT_THAT(ran.output, HasSubstr("--group: pulse.group = \"no-such-group\": allowed is a number or a name"));
-}
-
-TEST(Command, AResyncOfACoreIsRefused) {
-  Server::Options options;
-  options.role = "core";
-  Server server(options);
-  ASSERT_EQ(kExitOk, server.beat().exit_code);
-  const Ran ran = server.run({"resync"});
-  EXPECT_EQ(kExitUsage, ran.exit_code);
-  EXPECT_THAT(ran.output, HasSubstr("resync is for satellites"));
-  EXPECT_EQ(false, server.status()["resync_pending"]) << "no beat would ever do it";
-}
-
-TEST(Command, AConfigurationThatBreaksLaterIsReported) {
-  Server server({});
-  ASSERT_EQ(kExitOk, server.beat().exit_code);
-  const std::string config = server.dir().write("broken.cnf", "pulse={ role=1 }");
-  const Ran ran = pulse({"beat", "--config=" + config, "--state=" + server.state()}, server.dir());
-  EXPECT_EQ(kExitConfig, ran.exit_code);
-  const nlohmann::json status = server.status();
-  EXPECT_EQ("failing", status["state"]);
-  EXPECT_THAT(status["last_error"], HasSubstr("pulse.role = 1"));
-  EXPECT_EQ(78, status["history"][0]["exit_code"]);
-}
-
-TEST(Command, CheckConfigShowsValuesAndTheirSources) {
-  Server::Options options;
-  options.start = false;
-  options.pulse = "admin={ password=\"hush\" }, ";
-  Server server(options);
-  const Ran ran = server.run({"check-config"}, {"PULSE_DAEMON_PORT=9191"});
-  EXPECT_EQ(kExitOk, ran.exit_code);
-  EXPECT_THAT(ran.output, HasSubstr("# PULSE_DAEMON_PORT"));
-  EXPECT_THAT(ran.output, HasSubstr("pulse.admin.password "));
-  EXPECT_THAT(ran.output, ::testing::Not(HasSubstr("hush")));
-}
-
-TEST(Command, ABusyBeatIsSkippedQuietlyAndCounted) {
-  Server server({});
-  ASSERT_EQ(kExitOk, server.beat().exit_code);
-  const UniqueFd lock(::open((server.state() + ".lock").c_str(), O_RDONLY | O_CLOEXEC));
-  ASSERT_EQ(0, ::flock(lock.get(), LOCK_EX | LOCK_NB));
-  const Ran ran = server.beat();
-  EXPECT_EQ(kExitSkipped, ran.exit_code);
-  EXPECT_EQ("", ran.output);
-  EXPECT_EQ(1, server.status()["counters"]["skipped_busy"]);
-  EXPECT_EQ(1, server.status()["counters"]["started"]);
-}
-
-TEST(Command, ABackedOffBeatIsSkippedAndCounted) {
-  Server::Options options;
-  options.pulse = "timeout_ms=100, interval_ms=5000, ";
-  Server server(options);
-  server.wedge(seconds(5));
-  EXPECT_EQ(kExitTimeout, server.beat().exit_code);
-  const Ran held = server.beat();
-  EXPECT_EQ(kExitSkipped, held.exit_code);
-  EXPECT_EQ("", held.output);
-  const nlohmann::json status = server.status();
-  EXPECT_EQ("admin_unresponsive", status["state"]);
-  EXPECT_EQ(1, status["counters"]["skipped_backoff"]);
-  EXPECT_GT(status["heartbeat"]["next_attempt_in_ms"], 5000);
-}
 
 // What a parent may leave behind must not disarm the hard timer.
 TEST(Command, ABeatWithBlockedAndIgnoredSignalsStillEndsInTime) {
@@ -183,84 +58,6 @@ TEST(Command, ABeatWhoseLogBlocksStillEndsInTime) {
   EXPECT_LT(ran.took, milliseconds(300 + 250));
   ::close(pipe_ends[0]);
   ::close(pipe_ends[1]);
-}
-
-TEST(Command, ABeatWithoutStandardDescriptorsWritesNothingIntoTheSegment) {
-  Server server({});
-  ASSERT_EQ(kExitOk, server.beat().exit_code);
-  server.kill();
-  const Ran ran = run_to_end(server.pulse({"beat"}), server.dir(), {}, [] {
-    ::close(0);
-    ::close(1);
-    ::close(2);
-  });
-  EXPECT_EQ(kExitUnavailable, ran.exit_code);
-  EXPECT_EQ(1, server.status()["counters"]["failed"]);
-}
-
-TEST(Command, TheSchedulersEmptyEnvironmentIsEnough) {
-  Server::Options options;
-  options.beat_interval_ms = 500;
-  Server server(options);
-  ASSERT_TRUE(eventually([&] { return server.status()["counters"]["ok"] >= 2; })) << server.log();
-}
-
-// A person at a shell, root perhaps, comes before the first beat and after it: the segment stays the beats' user's.
-TEST(Command, PeoplesCommandsMakeNoFilesAndRootMayUseThem) {
-  Server server({});
-  EXPECT_EQ(kExitUnavailable, server.run({"maintenance", "on"}).exit_code);
-  EXPECT_EQ(kExitUnavailable, server.run({"resync"}).exit_code);
-  EXPECT_EQ(kExitOk, server.run({"beat", "--dry-run"}).exit_code);
-  EXPECT_FALSE(std::filesystem::exists(server.state()));
-  EXPECT_FALSE(std::filesystem::exists(server.state() + ".lock"));
-  if (::geteuid() != 0) return;
-  ASSERT_EQ(kExitOk, server.beat().exit_code);
-  ASSERT_EQ(0, ::chown(server.state().c_str(), 4711, 4711));
-  EXPECT_EQ(kExitOk, server.run({"status"}).exit_code);
-  EXPECT_EQ(kExitOk, server.run({"maintenance", "on"}).exit_code);
-  EXPECT_EQ(kExitOk, server.run({"beat", "--dry-run"}).exit_code);
-  const Ran beat = server.beat();
-  EXPECT_EQ(kExitOk, beat.exit_code);
-  EXPECT_THAT(beat.output, HasSubstr("belongs to user 4711"));
-}
-
-TEST(Command, StatusIsForPeopleToo) {
-  Server server({});
-  const Ran before = server.run({"status"});
-  EXPECT_EQ(kExitUnavailable, before.exit_code);
-  EXPECT_THAT(before.output, HasSubstr("no beat has run yet"));
-  ASSERT_EQ(kExitOk, server.beat().exit_code);
-  const Ran after = server.run({"status"});
-  EXPECT_EQ(kExitOk, after.exit_code);
-  EXPECT_THAT(after.output, HasSubstr("state         beating (satellite)"));
-  EXPECT_THAT(after.output, HasSubstr("probes        ready yes; live yes; started yes"));
-}
-
-TEST(Command, HostNamesIPv6AndSocketsReachTheAdminInterface) {
-  Server server({});
-  const Ran by_name = server.run({"beat"}, {"PULSE_ADMIN_HOST=localhost"});
-  EXPECT_EQ(kExitOk, by_name.exit_code) << by_name.output;
-  const Ran no_such = server.run({"beat"}, {"PULSE_ADMIN_HOST=no-such-host.invalid"});
-  EXPECT_THAT(std::vector<int>({kExitUnavailable, kExitTimeout}), ::testing::Contains(no_such.exit_code))
-      << no_such.output;
-  const Ran by_ipv6 = server.run({"beat"}, {"PULSE_ADMIN_HOST=::1"});
-  EXPECT_EQ(kExitUnavailable, by_ipv6.exit_code) << "nothing listens there, and it says where";
-  EXPECT_THAT(by_ipv6.output, HasSubstr("[::1]:" + std::to_string(server.admin_port())));
-}
-
-TEST(Command, TheDefaultAuthenticationMethodDoesNotMatter) {
-  Server server({});
-  server.query("SET mysql-default_authentication_plugin='caching_sha2_password'");
-  server.query("LOAD MYSQL VARIABLES TO RUNTIME");
-  const Ran ran = server.beat();
-  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
-}
-
-TEST(Command, TlsWhereItIsAskedFor) {
-  if (!is_real()) GTEST_SKIP() << "the double offers no TLS";
-  Server server({});
-  const Ran ran = server.run({"beat"}, {"PULSE_ADMIN_TLS=true"});
-  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
 }
 
 // What the command writes to a terminal of that size, until `seen` holds of it; then Ctrl-C.
@@ -334,40 +131,6 @@ TEST(Command, JobsAreOnTheScreenOfAPlainTerminal) {
   EXPECT_THAT(output, HasSubstr("exit code 3; 0 of 1 ok"));
   EXPECT_THAT(output, HasSubstr("              good: ok "));
   EXPECT_THAT(output, Not(HasSubstr("more lines")));
-}
-
-TEST(Command, WithoutATerminalThereIsNothingToWatch) {
-  Server::Options options;
-  options.start = false;
-  Server server(options);
-  const Ran ran = server.run({"status", "--watch"});
-  EXPECT_EQ(kExitUsage, ran.exit_code);
-  EXPECT_THAT(ran.output, HasSubstr("needs a terminal"));
-  EXPECT_EQ(kExitUsage, server.run({"status", "--watch", "--json"}).exit_code);
-}
-
-TEST(Command, BashCompletesItsLines) {
-  const TempDir dir;
-  const auto completed = [&](const std::string& words, int at) {
-    const Ran ran =
-        run_to_end({"/bin/bash", "-c",
-                    "source <(" + binary("proxysql-pulse") + " completion bash); COMP_WORDS=(proxysql-pulse " + words +
-                        "); COMP_CWORD=" + std::to_string(at) + "; _proxysql_pulse; echo \"${COMPREPLY[@]}\""},
-                   dir, {"PATH=/usr/bin:/bin"});
-    return ran.output.substr(0, ran.output.find('\n'));
-  };
-  EXPECT_EQ("maintenance", completed("mai", 1));
-  EXPECT_EQ("on off", completed("--json maintenance ''", 3));
-  EXPECT_EQ("--dry-run", completed("beat --dr", 2));
-  EXPECT_EQ("--config", completed("--conf", 1));
-  EXPECT_EQ("/etc/passwd", completed("beat --config /etc/passw", 3).substr(0, 11));
-  EXPECT_EQ("", completed("status x", 2));
-  EXPECT_EQ("guard", completed("gua", 1));
-  EXPECT_EQ("--leader-only", completed("guard checker --lea", 3));
-  EXPECT_EQ("on off", completed("maintenance beat ''", 3)) << "the first word is the command";
-  EXPECT_EQ("sha256sum", completed("guard checker --leader-only -- sha256su", 5).substr(0, 9));
-  EXPECT_EQ("/etc/passwd", completed("guard checker -- cat /etc/passw", 5).substr(0, 11));
-  EXPECT_THAT(completed("''", 1), ::testing::AllOf(HasSubstr("beat"), HasSubstr("drain"), HasSubstr("dump")));
 }
 
 }  // namespace

@@ -1,0 +1,156 @@
+// The probe daemon under load, with a healthy and with an unresponsive admin interface, and when nobody asks anything.
+#include <chrono>
+#include <ctime>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/bench/http_load.h"
+#include "tests/bench/measurements.h"
+
+namespace pulse::bench {
+namespace {
+
+struct LoadCase {
+  std::string what;
+  double rate;
+  size_t kept;
+  double p99_most_ms;  // 0: none
+  bool rate_is_a_bar;
+};
+
+void add_result(Bench& bench, std::vector<std::vector<std::string>>& rows, const LoadCase& load,
+                const LoadResult& result) {
+  const bool rate_met = result.rate >= load.rate * 0.995;
+  const bool p99_met = load.p99_most_ms == 0 || result.p99_us < load.p99_most_ms * 1e3;
+  const bool met = result.failed == 0 && p99_met && (rate_met || !load.rate_is_a_bar);
+  std::string bar = load.p99_most_ms > 0 ? "p99 < " + number(load.p99_most_ms, 0, "ms") : "rate";
+  bar += ", no failure";
+  const auto ms = [](double us) { return number(us / 1e3, 2, "ms"); };
+  rows.push_back({load.what, number(result.rate, 0) + " /s", ms(result.p50_us), ms(result.p99_us), ms(result.p999_us),
+                  ms(result.most_us), ms(result.late_p99_us),
+                  std::to_string(result.failed) + " of " + std::to_string(result.planned), bar,
+                  bench.report.verdict(met, load.what + (result.reason.empty() ? "" : " (" + result.reason + ")"))});
+}
+
+void add_load(Bench& bench, std::vector<std::vector<std::string>>& rows, const Daemon& daemon, const LoadCase& load) {
+  add_result(bench, rows, load, probe_load({daemon.port(), load.rate, bench.effort.load_span, load.kept}));
+}
+
+// The same while /metrics is scraped 20 times a second.
+void add_scraped_load(Bench& bench, std::vector<std::vector<std::string>>& rows, const Daemon& daemon, LoadCase load) {
+  constexpr double kScrapes = 20;
+  LoadResult scraped;
+  std::thread scraper([&] { scraped = probe_load({daemon.port(), kScrapes, bench.effort.load_span, 0, "/metrics"}); });
+  load.what += ", scraped";
+  add_load(bench, rows, daemon, load);
+  scraper.join();
+  add_result(bench, rows, {"the scrapes: 20/s, GET /metrics", kScrapes, 0, 0, false}, scraped);
+}
+
+// So many that memory which isn't given back would show.
+double add_many(Bench& bench, std::vector<std::vector<std::string>>& rows, const Daemon& daemon) {
+  constexpr double kRate = 20'000;
+  const LoadResult result = probe_load({daemon.port(), kRate, bench.effort.many_span, 32});
+  const auto ms = [](double us) { return number(us / 1e3, 2, "ms"); };
+  rows.push_back({"20,000/s, 32 kept connections, for " + std::to_string(bench.effort.many_span.count() / 1000) + " s",
+                  number(result.rate, 0) + " /s", ms(result.p50_us), ms(result.p99_us), ms(result.p999_us),
+                  ms(result.most_us), ms(result.late_p99_us),
+                  std::to_string(result.failed) + " of " + std::to_string(result.planned), "no failure",
+                  bench.report.verdict(result.failed == 0, "a million probes")});
+  return static_cast<double>(result.planned);
+}
+
+// What a pair costs that nobody asks anything: a beat every 500 ms, and the daemon's own looks.
+Result<void> measure_hour(Bench& bench, const Server& server, const Daemon& daemon) {
+  constexpr double kBeatsPerHour = 7200;
+  constexpr double kIdle = 10;
+  if (!eventually([&] { return daemon.state() == "beating"; }, milliseconds(40'000))) {
+    return Error{"the daemon's state is " + daemon.state() + " after the wedge instead of beating"};
+  }
+  const auto before = cpu_ms(daemon.pid());
+  const timespec idle{static_cast<time_t>(kIdle), 0};
+  ::nanosleep(&idle, nullptr);
+  const auto after = cpu_ms(daemon.pid());
+  std::vector<double> beats;
+  for (int i = 0; i < 50; ++i) {
+    const auto cost = run_measured(server.beat());
+    if (!cost) return cost.error();
+    if (cost->exit_code == 0) beats.push_back(cost->cpu_us);
+  }
+  bench.report.heading("An hour of a pair that runs");
+  bench.report.table({{"", "CPU", "memory"},
+                      {"proxysql-pulse, 7,200 beats", number(spread_of(beats).median * kBeatsPerHour / 1e6, 1, "s"),
+                       "none between beats"},
+                      {"proxysql-pulsed, without probes", number((after - before) / kIdle * 3.6, 1, "s"),
+                       number(static_cast<double>(status_value(daemon.pid(), "VmRSS")) / 1024, 2, "MiB")}});
+  bench.report.paragraph("Reckoned from the median of 50 beats, and from 10 s of the daemon.");
+  return {};
+}
+
+}  // namespace
+
+Result<void> measure_daemon(Bench& bench) {
+  const std::string row = "{ id=1, active=1, interval_ms=500, filename=\"" + bench.programs.pulse +
+                          "\", arg1=\"beat\", arg2=\"--config=" + (bench.dir / "probed.cnf") +
+                          "\", arg3=\"--state=" + bench.programs.state_dir + "/probed\" }";
+  Server server(bench.programs, bench.dir.path(), {"probed", "core", row, {}, true});
+  if (auto up = server.wait_until_up(); !up) return up;
+  Daemon daemon(bench.programs, server, bench.dir / "probed.daemon.log");
+  if (auto ready = daemon.wait_until_ready(); !ready) return ready;
+
+  std::vector<std::vector<std::string>> rows = {
+      {"GET /healthz/ready", "answered", "p50", "p99", "p99.9", "most", "late p99", "failed", "bar", "result"}};
+  const LoadCase fresh{"1,000/s, new connections", 1'000, 0, 1, false};
+  const LoadCase kept{"20,000/s, 32 kept connections", 20'000, 32, 0, true};
+  const auto wedged = [](LoadCase load) {
+    load.what += ", wedged";
+    return load;
+  };
+  add_load(bench, rows, daemon, fresh);
+  add_scraped_load(bench, rows, daemon, fresh);
+  add_load(bench, rows, daemon, kept);
+  add_scraped_load(bench, rows, daemon, kept);
+  add_load(bench, rows, daemon, {"2,000/s, 1 kept connection", 2'000, 1, 0, false});
+  add_load(bench, rows, daemon, {"10,000/s, 16 kept connections", 10'000, 16, 0, false});
+  add_load(bench, rows, daemon, {"20,000/s, 256 kept connections", 20'000, 256, 0, false});
+  {
+    const Crowd crowd(daemon.port(), 512, 64);
+    const timespec settle{1, 500'000'000};
+    ::nanosleep(&settle, nullptr);
+    add_load(bench, rows, daemon, {"100/s, new connections, hostile crowd", 100, 0, 20, false});
+  }
+  const auto span =
+      std::chrono::duration_cast<std::chrono::seconds>(2 * bench.effort.load_span) + std::chrono::seconds(8);
+  if (auto hangs = server.wedge(span); !hangs) return hangs;
+  if (!eventually([&] { return daemon.state() == "admin_unresponsive"; }, milliseconds(5'000))) {
+    return Error{"the daemon's state is " + daemon.state() + " under a wedge instead of admin_unresponsive"};
+  }
+  add_load(bench, rows, daemon, wedged(fresh));
+  add_load(bench, rows, daemon, wedged(kept));
+  const std::string state = daemon.state();
+  server.unwedge();
+  if (state != "admin_unresponsive") return Error{"the wedge ended early: the daemon's state is " + state};
+
+  const double asked = add_many(bench, rows, daemon);
+
+  bench.report.heading("Probes");
+  bench.report.table(rows);
+  bench.report.paragraph(
+      "Latency is from the instant at which a request was due; late is how much of it had passed before the load "
+      "generator came to begin the request, which is the machine's own doing. Wedged: every statement on the admin "
+      "interface hangs "
+      "meanwhile. Hostile crowd: 512 half-open connections and 64 senders of one byte per second, each opened again "
+      "as soon as it is closed.");
+  const auto rss = static_cast<double>(status_value(daemon.pid(), "VmRSS"));
+  const auto anonymous = static_cast<double>(status_value(daemon.pid(), "RssAnon"));
+  bench.report.table(
+      {{"proxysql-pulsed after " + number(asked / 1e6, 1) + " million probes more", "memory", "bar", "result"},
+       {"resident", number(rss / 1024, 2, "MiB"), "<= 10 MB",
+        bench.report.verdict(rss * 1024 <= 10e6, "resident memory of the daemon")},
+       {"of it anonymous", number(anonymous / 1024, 2, "MiB"), "<= 2 MB",
+        bench.report.verdict(anonymous * 1024 <= 2e6, "anonymous memory of the daemon")}});
+  return measure_hour(bench, server, daemon);
+}
+
+}  // namespace pulse::bench
