@@ -12,6 +12,7 @@
 #include "shm/segment/names.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
+#include "src/config/identity.h"
 
 namespace pulse {
 

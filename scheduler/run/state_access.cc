@@ -87,9 +87,7 @@ bool StateAccess::load() {
 OpenedSegment open_segment(const Options& options, bool writable) {
   install_bus_guard();
   Config config;
-  config.state = options.state.value_or(kDefaultStatePath);
-  config.daemon.mysql_host = "127.0.0.1";
-  config.role = "role unknown";
+  config.state = options.state.value_or(config.state);
   auto loaded = load_config(options.config, options.overrides());
   if (loaded) {
     config = loaded->config;
