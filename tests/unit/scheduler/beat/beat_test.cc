@@ -106,8 +106,13 @@ TEST_F(BeatTest, WithoutASegmentItWorksAndSaysSo) {
 TEST_F(BeatTest, ADrainStandsBeforeTheBackOff) {
   memory_->draining_since_ns = 5;
   system_.drain_lock_free = false;
+  BeatRecord record{};
+  record.next_attempt_ns = began_.boot.ns + 1;
+  memory_->record.publish(record);
   EXPECT_EQ(kExitSkipped, run());
   EXPECT_EQ((Events{"lock", "drain lock"}), system_.events);
+  EXPECT_EQ(1u, memory_->skipped_busy.load());
+  EXPECT_EQ(0u, memory_->skipped_backoff.load());
 }
 
 TEST_F(BeatTest, ALeftOverDrainIsUndoneBeforeAnythingIsPlanned) {
