@@ -109,6 +109,13 @@ TEST_F(DrainEngine, LowersByTheSteps) {
   EXPECT_EQ(2000, proxysql_->record.poll_timeout_ms);
 }
 
+TEST_F(DrainEngine, OnceNobodyNewComesItGoesToTheLastStep) {
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->beginning("lower"), ElementsAre("lower 2000", "lower 200", "lower 0"));
+  EXPECT_THAT(first("lower 200"), AllOf(Ge(kDrainNoNewcomer), Lt(milliseconds(2300))));
+  EXPECT_THAT(first("lower 0"), AllOf(Ge(seconds(5)), Lt(milliseconds(5300))));
+}
+
 TEST_F(DrainEngine, LowersAgainWhatSomebodyElseHasSet) {
   proxysql_->newcomers = true;
   clock_.at(milliseconds(1100), [this] { proxysql_->seen.wait_timeout_ms = 28'800'000; });

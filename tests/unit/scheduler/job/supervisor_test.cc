@@ -205,10 +205,11 @@ TEST_F(SupervisorTest, AfterItsOwnSignalTheGraceCounts) {
 
 TEST_F(SupervisorTest, WhatIsStoppedLateIsKilledAtTheEndNevertheless) {
   processes_.obeys_sigterm = false;
-  at(milliseconds(7400), [this] { processes_.get_signal(SIGTERM); });
+  at(seconds(7), [this] { clock_.pass(seconds(1)); });  // it gets no processor for a second
   run();
   ASSERT_EQ(3U, processes_.sent.size());
-  EXPECT_THAT(processes_.sent[2].at, AllOf(Ge(milliseconds(9400)), Le(milliseconds(9500))));
+  EXPECT_THAT(processes_.sent[0].at, AllOf(Ge(seconds(8)), Le(milliseconds(8010))));
+  EXPECT_THAT(processes_.sent[2].at, AllOf(Ge(milliseconds(9500)), Le(milliseconds(9510))));
 }
 
 TEST_F(SupervisorTest, WhatTheCommandLeavesBehindGetsAMoment) {
@@ -289,6 +290,17 @@ TEST_F(SupervisorTest, OutputIsPassedOnToTheLastByte) {
   });
   run();
   EXPECT_EQ("first\nlast", shown_);
+}
+
+TEST_F(SupervisorTest, TheRateDoesntCutTheLastOutputShort) {
+  constexpr size_t kMost = 1 << 20, kPipe = 128 << 10;
+  at(seconds(1), [this] { processes_.write(std::string(kMost - kPipe / 2, 'x')); });
+  at(milliseconds(1001), [this] {
+    processes_.write(std::string(kPipe, 'y'));
+    processes_.end_all();
+  });
+  run();
+  EXPECT_EQ(kMost + kPipe / 2, shown_.size());
 }
 
 TEST_F(SupervisorTest, OutputWithoutEndKeepsItFromNothing) {
