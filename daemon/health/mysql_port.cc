@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "src/base/host_port.h"
 #include "src/base/unique_fd.h"
 #include "src/linux/socket_table.h"
 
@@ -134,7 +135,7 @@ std::string connect_and_read(const std::string& address, uint16_t port, Deadline
   v4.sin_family = AF_INET;
   v4.sin_port = htons(port);
   const bool is_v6 = ::inet_pton(AF_INET6, address.c_str(), &v6.sin6_addr) == 1;
-  const std::string name = (is_v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
+  const std::string name = host_port_text(address, port);
   if (!is_v6 && ::inet_pton(AF_INET, address.c_str(), &v4.sin_addr) != 1) {
     return "connect to " + name + ": not a numeric address";
   }

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "shm/record/attempts.h"
 #include "shm/record/drains.h"
 #include "shm/segment/boot.h"
 #include "src/base/log.h"
@@ -44,7 +45,7 @@ void NodeState::tick() {
 
   Snapshot now = look();
   const bool stale =
-      now.view.observation.at_ns == 0 || now.now_ns - now.view.observation.at_ns > 3 * policy_.interval_ns;
+      now.view.observation.at_ns == 0 || now.now_ns - now.view.observation.at_ns > silence_ns(policy_.interval_ns);
   int64_t counted = -1;
   if (stale) {
     const auto clients =

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "daemon/leader/lowest.h"
+#include "shm/record/attempts.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/boot.h"
 #include "shm/status/snapshot.h"
@@ -17,8 +18,6 @@ namespace {
 using std::chrono::seconds;
 
 // A scheduler that has started no beat for that many intervals, 10 s at least, would start no job either.
-constexpr int64_t kSilentIntervals = 3;
-constexpr int64_t kShortestSilence = 10'000'000'000;
 // The lowest member stays the leader for that long when nobody says so any more.
 constexpr int64_t kLowestValid = 3'000'000'000;
 // At the end: for the leader's jobs, for the last request, and for a thread that is cut off.
@@ -124,7 +123,7 @@ bool LeaderKeeper::is_fit() const {
     if (layout.boot_id.load(std::memory_order_acquire) != boot_id_) return;
     last_beat_ns = layout.last_beat_ns.load(std::memory_order_relaxed);
   });
-  const int64_t patience = std::max(kSilentIntervals * nanoseconds(config_.beat.interval).count(), kShortestSilence);
+  const int64_t patience = first_beat_ns(nanoseconds(config_.beat.interval).count());
   return mapped && last_beat_ns != 0 && boottime_ns() - last_beat_ns <= patience;
 }
 

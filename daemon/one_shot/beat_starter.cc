@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "shm/record/attempts.h"
 #include "src/base/log.h"
 
 namespace pulse {
 
 namespace {
 
-constexpr int64_t kLeastSilence = 10'000'000'000;
 constexpr milliseconds kOverdue{1000};
 
 }  // namespace
@@ -16,8 +16,8 @@ constexpr milliseconds kOverdue{1000};
 BeatDue::BeatDue(const Config& config, int64_t began_ns)
     : always_(config.daemon.beats == BeatsMode::always),
       never_(config.daemon.beats == BeatsMode::never),
-      silence_ns_(3 * nanoseconds(config.beat.interval).count()),
-      others_ns_(began_ns + std::max<int64_t>(0, kLeastSilence - silence_ns_)) {}
+      silence_ns_(silence_ns(nanoseconds(config.beat.interval).count())),
+      others_ns_(began_ns + first_beat_ns(nanoseconds(config.beat.interval).count()) - silence_ns_) {}
 
 bool BeatDue::is_due(int64_t last_beat_ns, int64_t now_ns) {
   if (always_ || never_) return always_;

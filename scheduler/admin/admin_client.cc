@@ -155,10 +155,7 @@ Error AdminClient::failure(const std::string& what) const {
 
 Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline deadline) {
   const bool is_socket = target.host.front() == '/';
-  const std::string where = is_socket
-                                ? target.host
-                                : (target.host.find(':') == std::string::npos ? target.host : "[" + target.host + "]") +
-                                      ":" + std::to_string(target.port);
+  const std::string where = is_socket ? target.host : host_port_text(target.host, target.port);
   const std::string what = "connect to the admin interface at " + where + " as " + target.user;
   start_libraries();
   auto addresses = is_socket ? Result<std::vector<std::string>>(std::vector<std::string>{""}) : resolve(target.host);

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+
+#include "src/base/number.h"
 
 namespace pulse {
 
@@ -74,14 +75,12 @@ std::vector<const Option*> all_options(const Program& program) {
 }
 
 Result<void> take_timeout(Options& options, const Option& option, const std::string& value) {
-  int64_t span = 0;
-  const char* const end = value.data() + value.size();
-  const auto parsed = std::from_chars(value.data(), end, span);
-  if (parsed.ec != std::errc{} || parsed.ptr != end || span < option.least || span > option.most) {
+  const auto span = to_number<int64_t>(value);
+  if (!span || *span < option.least || *span > option.most) {
     return Error{"--timeout-ms takes a whole number from " + std::to_string(option.least) + " to " +
                  std::to_string(option.most)};
   }
-  options.timeout = std::chrono::milliseconds(span);
+  options.timeout = std::chrono::milliseconds(*span);
   return {};
 }
 

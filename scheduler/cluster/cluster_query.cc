@@ -1,8 +1,9 @@
 #include "scheduler/cluster/cluster_query.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
+
+#include "src/base/number.h"
 
 namespace pulse {
 
@@ -11,8 +12,9 @@ namespace {
 constexpr size_t kColumns = 5;
 
 bool to_number(const std::string& text, int64_t& number) {
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  return parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
+  const auto parsed = pulse::to_number<int64_t>(text);
+  if (parsed) number = *parsed;
+  return parsed.has_value();
 }
 
 ServerRow* server(Seen& seen, const std::string& hostname, const std::string& port_text) {

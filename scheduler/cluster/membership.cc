@@ -5,6 +5,7 @@
 
 #include "scheduler/admin/admin_client.h"
 #include "shm/record/member_list.h"
+#include "src/base/host_port.h"
 
 namespace pulse {
 
@@ -15,10 +16,7 @@ constexpr int64_t kClockSlackS = 5;
 
 }  // namespace
 
-std::string shown(const ServerKey& server) {
-  const bool ipv6 = server.first.find(':') != std::string::npos;
-  return (ipv6 ? "[" + server.first + "]" : server.first) + ":" + std::to_string(server.second);
-}
+std::string shown(const ServerKey& server) { return host_port_text(server.first, server.second); }
 
 const Core* CoreList::self() const {
   const auto found = std::find_if(cores.begin(), cores.end(), [](const Core& core) { return core.is_self; });

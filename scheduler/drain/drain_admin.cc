@@ -1,21 +1,15 @@
 #include "scheduler/drain/drain_admin.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "scheduler/admin/admin_errors.h"
 #include "shm/record/drains.h"
 #include "src/base/log.h"
+#include "src/base/number.h"
 
 namespace pulse {
 
 namespace {
-
-int64_t to_number(const std::string& text) {
-  int64_t number = -1;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
 
 std::string set_variable(const char* name, int64_t value) {
   return "UPDATE global_variables SET variable_value = '" + std::to_string(value) + "' WHERE variable_name = '" + name +
@@ -48,7 +42,7 @@ Result<Sighting> look_at(AdminClient& client, Deadline deadline) {
   Sighting seen;
   for (const auto& row : answer->rows) {
     if (row.size() != 2) continue;
-    const int64_t number = to_number(row[1]);
+    const int64_t number = to_number<int64_t>(row[1]).value_or(-1);
     if (row[0] == "ProxySQL_Uptime") seen.uptime_s = number;
     if (row[0] == "Client_Connections_connected") seen.clients = number;
     if (row[0] == "Client_Connections_created") seen.created = number;

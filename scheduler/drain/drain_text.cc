@@ -1,28 +1,17 @@
 #include "scheduler/drain/drain_text.h"
 
-#include <cstdio>
+#include "src/base/show.h"
 
 namespace pulse {
 
-namespace {
-
-std::string seconds_text(nanoseconds span) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(span.count()) / 1e9);
-  return text;
-}
-
-}  // namespace
-
 std::string clients_text(int64_t clients) {
-  return clients < 0 ? "an unknown number of clients"
-                     : std::to_string(clients) + (clients == 1 ? " client" : " clients");
+  return clients < 0 ? "an unknown number of clients" : counted(static_cast<uint64_t>(clients), "client");
 }
 
 std::string first_count_text(int64_t clients, const DrainPolicy& policy) {
   return clients_text(clients) + "; " + (policy.stops ? "stops" : "ends") + " when they have left, " +
-         seconds_text(policy.settle) + " from now at the earliest and " + seconds_text(policy.timeout) +
-         " at the latest";
+         show_seconds(nanoseconds(policy.settle).count()) + " from now at the earliest and " +
+         show_seconds(nanoseconds(policy.timeout).count()) + " at the latest";
 }
 
 std::string stopped_text(const std::string& how, int64_t left) {
@@ -50,7 +39,7 @@ std::string circumstances_text(const DrainRecord& record, bool succeeded, nanose
                                const std::string& edits) {
   std::string text;
   if (succeeded) {
-    text += ", " + seconds_text(took) + " after the drain began";
+    text += ", " + show_seconds(nanoseconds(took).count()) + " after the drain began";
     if (record.clients_first > 0) text += " with " + clients_text(record.clients_first);
   }
   if (record.admin_unresponsive != 0) {

@@ -11,6 +11,7 @@
 #include "shm/segment/text.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
+#include "src/base/show.h"
 
 namespace pulse {
 
@@ -31,7 +32,7 @@ std::string joined(const std::string& text, const std::string& more) {
 
 }  // namespace
 
-std::string processes_text(size_t count) { return std::to_string(count) + (count == 1 ? " process" : " processes"); }
+std::string processes_text(size_t count) { return counted(count, "process", "processes"); }
 
 bool log_takes_more() {
   pollfd log{STDERR_FILENO, POLLOUT, 0};

@@ -9,12 +9,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <utility>
+
+#include "src/base/number.h"
 
 namespace pulse {
 
@@ -45,8 +46,8 @@ std::pair<bool, bool> sockets_of(const std::string& process, const std::vector<u
     const ssize_t length = ::readlinkat(::dirfd(directory.get()), entry->d_name, target, sizeof target);
     constexpr std::string_view kSocket = "socket:[";
     if (length <= 0 || std::string_view(target, static_cast<size_t>(length)).rfind(kSocket, 0) != 0) continue;
-    uint32_t inode = 0;
-    std::from_chars(target + kSocket.size(), target + length, inode);
+    std::string_view number(target + kSocket.size(), static_cast<size_t>(length) - kSocket.size());
+    const uint32_t inode = take_number<uint32_t>(number).value_or(0);
     has.first = has.first || is_in(one, inode);
     has.second = has.second || is_in(other, inode);
   }
@@ -106,9 +107,8 @@ std::optional<ProcessHandle> ProcessHandle::with_sockets(const std::vector<uint3
   if (!proc) return found;
   while (const dirent* entry = ::readdir(proc.get())) {
     if (deadline.passed()) return std::nullopt;
-    pid_t pid = 0;
-    const char* const end = entry->d_name + std::strlen(entry->d_name);
-    if (std::from_chars(entry->d_name, end, pid).ptr != end || pid <= 0 || pid == ::getpid()) continue;
+    const pid_t pid = to_number<pid_t>(entry->d_name).value_or(0);
+    if (pid <= 0 || pid == ::getpid()) continue;
     // The descriptor first, so that what is looked at is what is held.
     UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (!fd || sockets_of(std::string("/proc/") + entry->d_name, one, other, deadline) != std::pair(true, true))

@@ -7,6 +7,7 @@
 #include "shm/record/job_runs.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
+#include "src/base/host_port.h"
 #include "src/base/show.h"
 #include "src/base/utf8.h"
 
@@ -189,10 +190,9 @@ class Blocks {
       ++(member.is_core != 0 ? cores : satellites);
       if (member.ready == 0) ++not_ready;
       const std::string address(text(member.address));
-      const bool brackets = address.find(':') != std::string::npos;
       const bool in_table = member.is_core == 0 || find_peer(seen_, member) != nullptr;
-      block.list.push_back({std::string(member.is_core != 0 ? "core " : "satellite ") + (brackets ? "[" : "") +
-                                address + (brackets ? "]:" : ":") + std::to_string(member.port) +
+      block.list.push_back({std::string(member.is_core != 0 ? "core " : "satellite ") +
+                                host_port_text(address, member.port) +
                                 (text(member.name).empty() ? "" : std::string(" ").append(text(member.name))) +
                                 (member.is_self != 0 ? ", this node" : "") + (member.ready != 0 ? "" : ", not ready") +
                                 (in_table ? "" : ", not in proxysql_servers"),

@@ -10,6 +10,13 @@
 
 namespace pulse {
 
+// How long no beat may come before that is silence, and how long the first one may take: ProxySQL itself needs a while
+// to start, and its scheduler waits one interval before the first run.
+constexpr int64_t silence_ns(int64_t interval_ns) { return 3 * interval_ns; }
+constexpr int64_t first_beat_ns(int64_t interval_ns) {
+  return silence_ns(interval_ns) > 10'000'000'000 ? silence_ns(interval_ns) : 10'000'000'000;
+}
+
 // The words beside the sections, as copied from the segment.
 struct Marks {
   uint64_t phase_mark = 0;

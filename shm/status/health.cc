@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shm/record/attempts.h"
 #include "shm/record/drains.h"
 #include "shm/segment/names.h"
 #include "src/base/clock.h"
@@ -13,10 +14,6 @@ namespace pulse {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
-constexpr int kSilentIntervals = 3;
-
-// No beat ever: ProxySQL itself needs a while to start, and its scheduler waits one interval before the first run.
-int64_t patience(const Policy& policy) { return std::max(kSilentIntervals * policy.interval_ns, 10 * kSecond); }
 
 State decide_state(const StateView& view, const PortView& port, const Policy& policy, int64_t running_since_ns,
                    int64_t now_ns) {
@@ -24,9 +21,9 @@ State decide_state(const StateView& view, const PortView& port, const Policy& po
   if (view.maintenance_realtime_ns != 0) return State::maintenance;
   if (!view.problem.empty()) return State::failing;
   if (view.last_beat_ns == 0) {
-    return now_ns - running_since_ns > patience(policy) ? State::scheduler_silent : State::starting;
+    return now_ns - running_since_ns > first_beat_ns(policy.interval_ns) ? State::scheduler_silent : State::starting;
   }
-  if (now_ns - view.last_beat_ns > kSilentIntervals * policy.interval_ns) return State::scheduler_silent;
+  if (now_ns - view.last_beat_ns > silence_ns(policy.interval_ns)) return State::scheduler_silent;
   const bool stuck = view.attempt_open && now_ns > view.attempt.deadline_ns + kSecond;
   if (view.record.consecutive_timeouts > 0 || stuck) return State::admin_unresponsive;
   if (view.record.consecutive_failures > 0) return State::failing;
@@ -56,9 +53,8 @@ std::string describe_drain(const StateView& view, int64_t now_ns) {
   const DrainRecord& drain = view.drain;
   if (drain.began_ns < view.draining_since_ns) return "draining: announced";
   if (has_ended(view)) return std::string(text(drain.message));
-  const std::string clients = drain.clients < 0
-                                  ? "clients not counted"
-                                  : std::to_string(drain.clients) + (drain.clients == 1 ? " client" : " clients");
+  const std::string clients =
+      drain.clients < 0 ? "clients not counted" : counted(static_cast<uint64_t>(drain.clients), "client");
   return std::string("draining: ") + name(static_cast<DrainPhase>(drain.phase)) + ", " + clients + ", " +
          show_span(drain.deadline_ns - now_ns) + " left" +
          (drain.admin_unresponsive != 0 ? "; the admin interface is unresponsive" : "");

@@ -1,20 +1,18 @@
 #include "src/config/drain_steps.h"
 
-#include <charconv>
 #include <string_view>
 
+#include "src/base/number.h"
 #include "src/config/settings.h"
 
 namespace pulse {
 
 namespace {
 
-bool take_number(std::string_view& text, milliseconds& number) {
-  int64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc{} || value < 0 || value > 3'600'000) return false;
-  text.remove_prefix(static_cast<size_t>(parsed.ptr - text.data()));
-  number = milliseconds(value);
+bool take_span(std::string_view& text, milliseconds& span) {
+  const auto value = take_number<int64_t>(text);
+  if (!value || *value < 0 || *value > 3'600'000) return false;
+  span = milliseconds(*value);
   return true;
 }
 
@@ -26,10 +24,10 @@ Result<std::vector<DrainStep>> parse_drain_steps(const std::vector<std::string>&
     std::string_view rest = text;
     DrainStep step{};
     const bool last = &text == &texts.back();
-    bool good = take_number(rest, step.wait_timeout);
+    bool good = take_span(rest, step.wait_timeout);
     if (!rest.empty() && rest.front() == ':') {
       rest.remove_prefix(1);
-      good = good && take_number(rest, step.lasts) && step.lasts.count() > 0 && !last;
+      good = good && take_span(rest, step.lasts) && step.lasts.count() > 0 && !last;
     } else {
       good = good && last;
     }

@@ -13,13 +13,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "src/base/number.h"
 #include "src/base/unique_fd.h"
 
 namespace pulse {
@@ -198,8 +198,9 @@ std::string_view take_field(std::string_view& line) {
 }
 
 bool parse_hex(std::string_view text, uint32_t& value) {
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  return failure == std::errc() && end == text.data() + text.size();
+  const auto number = to_number<uint32_t>(text, 16);
+  if (number) value = *number;
+  return number.has_value();
 }
 
 // "0100007F", or four of those in a row: numbers as this machine's memory has them.
@@ -238,8 +239,7 @@ void visit_line(std::string_view line, uint8_t state, uint16_t port, const Visit
   }
   if (!parse_address(local.substr(0, local_colon), found.address)) return;
   for (int i = 0; i < 4; ++i) take_field(line);
-  const std::string_view inode = take_field(line);
-  std::from_chars(inode.data(), inode.data() + inode.size(), found.inode);
+  found.inode = to_number<uint32_t>(take_field(line)).value_or(0);
   visit(found);
 }
 
