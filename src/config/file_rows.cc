@@ -167,6 +167,16 @@ std::string secret_of(const FileTable& admin) {
   return password.empty() ? credentials : user + ":" + password;
 }
 
+// Variables that belong to one node: ProxySQL neither syncs them nor counts them into its checksum, so that the same
+// file may give each node its own.
+bool is_of_one_node(std::string_view variable) {
+  const std::string_view name = variable.substr(variable.find('-') + 1);
+  constexpr std::string_view kOwn[] = {"interfaces",          "threads",     "mysql_ifaces",        "pgsql_ifaces",
+                                       "telnet_admin_ifaces", "web_enabled", "telnet_stats_ifaces", "web_port",
+                                       "restapi_enabled",     "restapi_port"};
+  return std::find(std::begin(kOwn), std::end(kOwn), name) != std::end(kOwn);
+}
+
 void append(std::string& text, std::string_view part) {
   text += std::to_string(part.size());
   text += ':';
@@ -239,6 +249,8 @@ ContentHash content_hash(const FileRows& rows, const FileModule& module, const s
     if (table == nullptr) return;
     append(text, table->name);
     for (const FileRow& row : table->rows) {
+      const auto variable = row.find("variable_name");
+      if (variable != row.end() && is_of_one_node(variable->second)) continue;
       text += '\n';
       for (const auto& [column, value] : row) {
         append(text, column);

@@ -40,8 +40,8 @@ Result<FileRows> read_file_rows(const std::string& path);
 // The same from a text, for tests; `path` stands in the messages, and files are included from its directory.
 Result<FileRows> parse_file_rows(const std::string& text, const std::string& path);
 
-// A hash of the module's rows: the same for the same rows in whatever order, layout or spelling. `otherwise` is the key
-// where the file itself has no credentials.
+// A hash of the module's rows: the same for the same rows in whatever order, layout or spelling, without the variables
+// that belong to one node. `otherwise` is the key where the file itself has no credentials.
 ContentHash content_hash(const FileRows& rows, const FileModule& module, const std::string& otherwise);
 
 // What the module's memory tables lack or have too much, compared with the file: of one table, as SELECT * gives it.

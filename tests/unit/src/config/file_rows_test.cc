@@ -40,8 +40,11 @@ TEST(FileRows, TheSameRowsHaveTheSameHashHoweverTheyAreWritten) {
   EXPECT_EQ(ContentHash{}, hash("mysql_users=()", "mysql_users"));
   EXPECT_EQ(hash("mysql_servers=( { address=\"h\", hostgroup=1 } )", "mysql_servers"),
             hash("mysql_servers=( { hostname=\"h\", hostgroup_id=1, port=3306 } )", "mysql_servers"));
-  EXPECT_EQ(hash("mysql_variables={ threads=4, have_ssl=true }", "mysql_variables"),
-            hash("mysql_variables={ have_ssl=\"true\"; mysql-threads=\"4\"; }", "mysql_variables"));
+  EXPECT_EQ(hash("mysql_variables={ max_connections=4, have_ssl=true }", "mysql_variables"),
+            hash("mysql_variables={ have_ssl=\"true\"; mysql-max_connections=\"4\"; }", "mysql_variables"));
+  EXPECT_EQ(hash("mysql_variables={ have_ssl=true, threads=2, interfaces=\"10.0.0.1:6033\" }", "mysql_variables"),
+            hash("mysql_variables={ have_ssl=true, threads=4, interfaces=\"10.0.0.2:6033\" }", "mysql_variables"))
+      << "each node has its own";
 }
 
 TEST(FileRows, APasswordIsComparedAsItIs) {
