@@ -110,9 +110,10 @@ CorePlan plan_core(const CoreInput& input) {
     put_together(module, taken_apart, out.plan);
     const bool wanted =
         contains(input.config.core.modules, module.name) && contains(input.config.file_groups, module.name);
-    CoreModule* record = wanted ? core_module(out.record, module.name) : nullptr;
+    CoreModule* record = core_module(out.record, module.name);
     if (record == nullptr) continue;
     note_served(input.seen, module, *record);
+    if (!wanted) continue;
     bool may_unlock = standing == Standing::aside;
     if (input.config.core.apply == Apply::on_change) {
       may_unlock = apply_change(input, rank, module, *record, out);

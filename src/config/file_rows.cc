@@ -7,7 +7,6 @@
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <set>
 
 #include "src/base/file.h"
 #include "src/base/hmac.h"
@@ -68,10 +67,30 @@ bool same_text(std::string_view a, std::string_view b) {
          });
 }
 
+bool is_status(std::string_view text) {
+  constexpr std::string_view kAll[] = {"ONLINE", "SHUNNED", "OFFLINE_SOFT", "OFFLINE_HARD"};
+  return std::any_of(std::begin(kAll), std::end(kAll), [&](std::string_view one) { return same_text(text, one); });
+}
+
 bool same_value(const std::string& column, const std::string& file, const std::string& memory) {
   if (file == memory) return true;
   if (column == "status") return same_text(file, memory);
   return column != "password" && canonical(file) == canonical(memory);
+}
+
+// The columns that hold texts, of all tables; all others hold numbers.
+bool is_text(std::string_view column) {
+  constexpr std::string_view kTexts[] = {
+      "attributes",  "check_type", "client_addr",  "comment",         "default_schema", "digest",
+      "domain_name", "error_msg",  "hostname",     "match_digest",    "OK_msg",         "match_pattern",
+      "password",    "proxy_addr", "re_modifiers", "replace_pattern", "schemaname",     "servers_defaults",
+      "ssl_ca",      "ssl_capath", "ssl_cert",     "ssl_cipher",      "ssl_crl",        "ssl_crlpath",
+      "ssl_key",     "status",     "tls_version",  "username"};
+  return std::find(std::begin(kTexts), std::end(kTexts), column) != std::end(kTexts);
+}
+
+bool fits(std::string_view column, const config_setting_t* setting) {
+  return config_setting_type(setting) == (is_text(column) ? CONFIG_TYPE_STRING : CONFIG_TYPE_INT);
 }
 
 // None for what is no single value. A boolean is a word in a variable, and a number in a table.
@@ -103,6 +122,20 @@ FileRow take_members(const config_setting_t* group, Booleans booleans) {
   return row;
 }
 
+// Notes the columns that are mistyped, and takes those of the key away, which ProxySQL takes for absent.
+void check_types(const config_setting_t* group, FileRow& row, FileTable& table) {
+  for (int i = 0; i < config_setting_length(group); ++i) {
+    const config_setting_t* member = config_setting_get_elem(group, static_cast<unsigned>(i));
+    std::string name = config_setting_name(member);
+    if (name == "address") name = "hostname";
+    if (name == "hostgroup") name = "hostgroup_id";
+    if (fits(name, member)) continue;
+    table.mistyped.insert(name);
+    if (std::find(table.key.begin(), table.key.end(), name) == table.key.end()) continue;
+    row.erase(config_setting_name(member));
+  }
+}
+
 // False for a row that ProxySQL skips.
 bool complete(FileRow& row, const TableRules& rules) {
   for (const auto& [from, to] : rules.spellings) {
@@ -130,7 +163,11 @@ FileTable take_table(const char* name, const config_setting_t* list) {
     const config_setting_t* element = config_setting_get_elem(list, static_cast<unsigned>(i));
     if (element == nullptr || config_setting_is_group(element) == CONFIG_FALSE) continue;
     FileRow row = take_members(element, Booleans::numbers);
+    check_types(element, row, table);
     if (rules != nullptr && !complete(row, *rules)) continue;
+    const auto status = row.find("status");
+    const bool known = status != row.end() && is_status(status->second);
+    if (status != row.end() && !known) status->second = "ONLINE";  // as ProxySQL does
     // INSERT OR REPLACE.
     std::erase_if(table.rows, [&](const FileRow& other) {
       return !table.key.empty() && std::all_of(table.key.begin(), table.key.end(), [&](const std::string& column) {
@@ -144,11 +181,13 @@ FileTable take_table(const char* name, const config_setting_t* list) {
 }
 
 // "wait_timeout" and "mysql-wait_timeout" are the same variable.
-FileTable take_variables(const char* name, const config_setting_t* group) {
+FileTable take_variables(const char* name, config_setting_t* group) {
   const std::string prefix = std::string(name).substr(0, std::string_view(name).find('_')) + "-";
   FileTable table{name, {"variable_name"}, {}};
   for (auto& [variable, value] : take_members(group, Booleans::words)) {
     const bool prefixed = variable.rfind(prefix, 0) == 0;
+    const config_setting_t* setting = config_setting_get_member(group, variable.c_str());
+    if (setting != nullptr && config_setting_type(setting) == CONFIG_TYPE_INT64) continue;  // ProxySQL takes none
     table.rows.push_back({{"variable_name", prefixed ? variable : prefix + variable}, {"variable_value", value}});
   }
   std::sort(table.rows.begin(), table.rows.end());
@@ -221,7 +260,7 @@ Result<FileRows> parse_file_rows(const std::string& text, const std::string& pat
   }
   FileRows rows;
   const auto take = [&](const char* name, bool variables) {
-    const config_setting_t* group = config_setting_get_member(config_root_setting(&file), name);
+    config_setting_t* group = config_setting_get_member(config_root_setting(&file), name);
     if (group == nullptr || config_setting_length(group) <= 0) return;
     FileTable table = variables ? take_variables(name, group) : take_table(name, group);
     if (table.name == "admin_variables") rows.secret = secret_of(table);
@@ -288,7 +327,9 @@ std::string difference(const FileTable& file, const std::vector<std::string>& co
     if (!found.insert(match->first).second) return file.name + " holds " + shown_key(row, file) + " twice";
     for (const auto& [column, value] : *match->second) {
       const auto cell = row.find(column);
-      if (cell == row.end() || same_value(column, value, cell->second)) continue;  // no column of this version's table
+      // No column of this version's table; or as ProxySQL reads it, which differs from version to version.
+      if (cell == row.end() || file.mistyped.count(column) != 0) continue;
+      if (same_value(column, value, cell->second)) continue;
       return file.name + ": " + column + " of " + shown_key(row, file) + " isn't as in the file";
     }
   }

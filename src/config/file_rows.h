@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,9 @@ struct FileTable {
   // Columns whose values tell rows apart. None for a table that is not known here: all of them do.
   std::vector<std::string> key;
   std::vector<FileRow> rows;  // one for each key, the last of the file; sorted
+  // Columns whose value stands in the file as another type than the column's, in some row: a number in quotes, a
+  // boolean. 2.7.1 takes its default instead.
+  std::set<std::string> mistyped = {};
 };
 
 struct FileRows {

@@ -29,7 +29,6 @@ TEST(ConfigAuthority, AnEmptyModuleIsNotUnlocked) {
   options.pulse = "core={ authority=\"never\" },";
   Cluster cluster(options);
   Contents contents = cluster.contents();
-  const auto users = contents.users;
   contents.users.clear();
   Node& core = cluster.add_core("core-0", contents, 600);
   Node& satellite = cluster.add_satellite("satellite-0");
@@ -102,7 +101,7 @@ TEST(ConfigAuthority, ARestartDoesntBringTheFileBack) {
   EXPECT_EQ("", restart_and_watch({&other}));
   EXPECT_EQ("", restart_and_watch({&core}));
   EXPECT_EQ("", restart_and_watch({&core, &other})) << "nobody has a newer one: what was served is unlocked";
-  EXPECT_TRUE(eventually([&] { return core.versions()["mysql_users"] > 1 && other.versions()["mysql_users"] > 1; }))
+  EXPECT_TRUE(eventually([&] { return core.versions()["mysql_users"] > 1 || other.versions()["mysql_users"] > 1; }))
       << cluster.describe();
 
   // A changed file counts.

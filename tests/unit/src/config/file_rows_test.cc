@@ -102,8 +102,8 @@ TEST_F(DifferenceTest, ARowTooFewAndAnotherValue) {
 
 TEST(Difference, ServersVariablesAndSpellings) {
   const FileRows rows = rows_of(
-      "mysql_servers=( { address=\"h\", hostgroup=0, status=\"online\", use_ssl=true, new_column=1 }, "
-      "{ address=\"h\", hostgroup=0, port=\"3307\", weight=010 } ) mysql_variables={ threads=4 }");
+      "mysql_servers=( { address=\"h\", hostgroup=0, status=\"online\", use_ssl=1, new_column=1 }, "
+      "{ address=\"h\", hostgroup=0, port=3307, weight=10 } ) mysql_variables={ threads=4 }");
   const std::vector<std::string> columns = {"hostgroup_id", "hostname", "port", "status", "weight", "use_ssl"};
   const FileTable& servers = *rows.find("mysql_servers");
   EXPECT_EQ("", difference(servers, columns,
@@ -116,6 +116,17 @@ TEST(Difference, ServersVariablesAndSpellings) {
   EXPECT_EQ("", difference(variables, names, {{"mysql-threads", "4"}, {"mysql-other", "9"}}));
   EXPECT_EQ("mysql_variables: variable_value of mysql-threads isn't as in the file",
             difference(variables, names, {{"mysql-threads", "2"}}));
+}
+
+// Tried on 2.7.1.
+TEST(Difference, WhatStandsThereAsAnotherTypeIsProxySqlsDefault) {
+  const FileRows rows = rows_of(
+      "mysql_servers=( { address=\"h\", hostgroup=0, weight=\"7\", use_ssl=true, status=\"bogus\", comment=5 }, "
+      "{ address=\"i\", hostgroup=\"1\" } )");
+  const FileTable& servers = *rows.find("mysql_servers");
+  EXPECT_EQ(1U, servers.rows.size()) << "a row without a host group is skipped";
+  EXPECT_EQ("", difference(servers, {"hostgroup_id", "hostname", "port", "status", "weight", "use_ssl", "comment"},
+                           {{"0", "h", "3306", "ONLINE", "1", "0", ""}}));
 }
 
 TEST(FileIdentity, OfWhatTheFileIncludesToo) {
