@@ -30,6 +30,8 @@ void log_module(const CoreModule* before, const CoreModule& now) {
   if (other && differs && !waited) {
     log_info(name + " isn't loaded from this core's file: " + std::string(text(now.why)));
   }
+  const bool adopted = now.state == static_cast<uint8_t>(FileState::applied) && !text(now.why).empty();
+  if (adopted) log_info(name + " isn't loaded from the file: " + std::string(text(now.why)));
   const std::string kept(text(now.kept));
   const std::string kept_before(before == nullptr ? "" : text(before->kept));
   if (!kept.empty() && kept != kept_before) log_warning(kept);

@@ -61,7 +61,15 @@ bool goes_back(const Rank& rank, const CoreModule& module, const Content& now, c
          kind_of(entry->revision) == rank.kind && entry->revision >= rank.revision;
 }
 
-bool decide_always(const Rank& rank, bool stamped, CoreModule& module, const Applied& applied) {
+// ProxySQL has served for a while what somebody has loaded into it, and nothing is known of any file: Pulse is new
+// here, or of a new version with a new segment. That is no change of the file.
+bool was_found_serving(const CoreInput& input, const CoreModule& module) {
+  const ModuleRow* row = find_module(input.seen.modules, text(module.name));
+  return row != nullptr && row->version > 1 &&
+         input.now_ns - input.proxysql_started_ns > nanoseconds(kFoundServing).count();
+}
+
+bool decide_always(const CoreInput& input, const Rank& rank, bool stamped, CoreModule& module, Applied& applied) {
   const bool unfinished = module.pending != 0 && !stamped;
   if (module.loaded == module.content && !unfinished) return decide(module, FileState::applied, "");
   if (module.loaded == module.content) {
@@ -75,6 +83,12 @@ bool decide_always(const Rank& rank, bool stamped, CoreModule& module, const App
   if (known != nullptr && find_content(*known, module.content) != nullptr) {
     module.loaded = module.content;
     return decide(module, FileState::applied, "");
+  }
+  if (was_found_serving(input, module)) {
+    note_revision(applied, text(module.name), module.content, 0);
+    module.loaded = module.content;
+    return decide(module, FileState::applied,
+                  "ProxySQL served already when this file was first seen: it counts from its next change on");
   }
   if (!rank.too_early.empty()) return decide(module, FileState::waiting, rank.too_early);
   return decide(module, FileState::to_be_loaded, "nothing is known of an earlier load of this file");
@@ -183,7 +197,9 @@ bool decide_module(const CoreInput& input, const Rank& rank, bool stamped, CoreM
     return decide(module, FileState::waiting, "the file's rows can't be read: " + input.file->error);
   }
   if (module.content == Content{}) return decide(module, FileState::none, "the file has no rows for it");
-  if (input.config.core.authority == Authority::always) return decide_always(rank, stamped, module, applied);
+  if (input.config.core.authority == Authority::always) {
+    return decide_always(input, rank, stamped, module, applied);
+  }
   if (!rank.unknown.empty()) return decide(module, FileState::waiting, rank.unknown);
 
   const AppliedModule* known = find_applied(applied, text(module.name));

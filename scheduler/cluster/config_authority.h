@@ -20,6 +20,10 @@ inline constexpr std::chrono::seconds kListAfterStart{1};
 // So long a core that would load its file waits for the other cores to say what has been applied.
 inline constexpr std::chrono::seconds kReportsPatience{10};
 
+// With core.authority = "always": a ProxySQL that has been up for longer, and serves what was loaded, isn't given a
+// file of which nothing is known.
+inline constexpr std::chrono::seconds kFoundServing{60};
+
 // Where this core stands among the cores of the list.
 struct Rank {
   int64_t revision = 0;  // its own; its time of creation where the cores' revisions aren't known

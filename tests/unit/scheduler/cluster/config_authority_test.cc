@@ -436,6 +436,18 @@ TEST_F(AlwaysTest, WithNobodyToAskTheFileIsLoadedAtOnce) {
   EXPECT_EQ(Names{"a"}, alone.run(1));
 }
 
+TEST_F(AlwaysTest, APulseThatIsNewHereTakesNothingAway) {
+  Cores found;
+  found.config().core.authority = Authority::always;
+  found.add("a", 0, "old");
+  found.pass(3600);
+  EXPECT_THAT(found.run(30), IsEmpty());
+  found.restart("a");
+  EXPECT_THAT(found.run(30), IsEmpty());
+  found["a"].file = "new";
+  EXPECT_EQ(Names{"a"}, found.run(15));
+}
+
 TEST(NeverTest, NothingIsLoadedFromTheFile) {
   Cores cores;
   cores.config().core.authority = Authority::never;
