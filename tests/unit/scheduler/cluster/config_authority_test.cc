@@ -80,7 +80,7 @@ class Cores {
   void pass(int64_t seconds) { now_ns_ += seconds * kSecond; }
 
   // One beat; whether it loaded its file.
-  bool beat(const std::string& name, bool overwritten = false) {
+  bool beat(const std::string& name, bool overwritten = false, bool refused = false) {
     Core& core = cores_.at(name);
     CoreList list;
     for (const auto& [other_name, other] : cores_) {
@@ -113,6 +113,7 @@ class Cores {
     for (const Step& step : made.plan.steps) {
       if (!step.loads || step.part != "mysql_users") continue;
       from_file |= step.from_file;
+      if (refused) continue;
       outcomes.loaded.push_back(step.part);
       ++core.version;
       core.epoch = now_s();
@@ -370,6 +371,21 @@ TEST_F(AuthorityTest, AListFromBeforeProxySqlsStartDecidesNothing) {
   EXPECT_EQ(Names{"x"}, cores_.run(5));
 }
 
+TEST_F(AuthorityTest, ALoadThatIsRefusedIsTriedEverMoreRarely) {
+  cores_.add("x", 6, "new");
+  int tries = 0;
+  for (int i = 0; i < 300; ++i) {
+    cores_.pass(1);
+    tries += cores_.beat("x", false, true) ? 1 : 0;
+  }
+  EXPECT_GT(tries, 6);
+  EXPECT_LT(tries, 14);
+  EXPECT_THAT(cores_.why("x"), HasSubstr("tries in a row to load it failed, the log says why"));
+  cores_["x"].file = "mended";
+  cores_.pass(1);
+  EXPECT_TRUE(cores_.beat("x")) << "another content is tried at once";
+}
+
 TEST_F(AuthorityTest, ALoadThatAPullHasOverwrittenIsDoneAgain) {
   cores_.add("x", 6, "new");
   cores_.pass(1);
@@ -434,6 +450,14 @@ TEST_F(AlwaysTest, WithNobodyToAskTheFileIsLoadedAtOnce) {
   alone.config().core.authority = Authority::always;
   alone.add("a", 0, "old");
   EXPECT_EQ(Names{"a"}, alone.run(1));
+}
+
+TEST_F(AlwaysTest, OneWithoutASegmentAsksTheOthersFirst) {
+  cores_.set_reports(false);
+  cores_.add("c", 0, "old");
+  EXPECT_THAT(cores_.run(9), IsEmpty());
+  cores_.set_reports(true);
+  EXPECT_THAT(cores_.run(30), IsEmpty());
 }
 
 TEST_F(AlwaysTest, APulseThatIsNewHereTakesNothingAway) {

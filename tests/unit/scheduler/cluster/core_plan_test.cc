@@ -381,6 +381,7 @@ TEST_F(CorePlanTest, VersionOneIsUnlockedWhenNobodyHasANewerOne) {
   config_.core.authority = Authority::never;
   for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
+  EXPECT_EQ("mysql_users", made().plan.steps[0].needs_rows_in) << "never an emptiness";
   theirs(3, "mysql_users").version = 2;
   EXPECT_THAT(statements(), IsEmpty()) << "that one is pulled";
   seen_.servers[2].updated_at = kNowS - 60;
@@ -421,6 +422,7 @@ TEST_F(CorePlanTest, OneCoreEndsADivergenceAndItIsTheNewest) {
   theirs(1, "mysql_users") = {"mysql_users", 5, kNowS - 60, "0xOther"};
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
   EXPECT_THAT(made().plan.steps[0].reason, HasSubstr("differs from 10.0.0.1:6032 at the same epoch"));
+  EXPECT_EQ("mysql_users", made().plan.steps[0].needs_rows_in) << "never an emptiness";
   list_.cores[0].created_at = 301;
   EXPECT_THAT(statements(), IsEmpty()) << "that one loads";
   for (Core& core : list_.cores) core.created_at = 0;
