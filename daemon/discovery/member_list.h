@@ -28,7 +28,7 @@ struct Found {       // one member, as a source gives it
   bool ready = false;
   int64_t created_at = 0;  // epoch seconds; 0 where the source doesn't say
   int64_t revision = 0;    // of the workload's template; 0: not known
-  PodOwner owner;
+  PodOwner owner = {};
 
   bool operator==(const Found&) const = default;
 };
