@@ -45,15 +45,15 @@ PeerReports after_round(PeerReports reports, const std::vector<PeerAnswer>& answ
   reports.error.fill('\0');
   bool failed = false;
   for (const PeerAnswer& answer : answers) {
-    if (!answer) {
-      failed = true;
-      set_text(reports.error, answer.error().text);
-    } else if (*answer) {
+    if (answer.report && *answer.report) {
       ++reports.answered;
-      merge_applied(reports.applied, **answer);
-    } else {
-      ++reports.silent;
+      merge_applied(reports.applied, **answer.report);
+      continue;
     }
+    failed = true;
+    if (answer.report) ++reports.silent;
+    set_text(reports.error, answer.report ? answer.host + " doesn't say what has been applied: its Pulse is older"
+                                          : answer.report.error().text);
   }
   if (!failed) {
     reports.failing_ns = 0;
@@ -159,14 +159,15 @@ bool PeerReader::ask(const Members& members) {
   if (!std::includes(asked_.begin(), asked_.end(), addresses.begin(), addresses.end())) reports_->failing_ns = 0;
   asked_ = std::move(addresses);
   std::vector<PeerAnswer> answers;
-  for (const auto& answer : ask_all(peers, "/status", RoundLimits{}, stop_fd_.get())) {
-    const std::string name = peers[answers.size()].host;
+  for (auto& answer : ask_all(peers, "/status", RoundLimits{}, stop_fd_.get())) {
+    const std::string host = peers[answers.size()].host;
     if (!answer) {
-      answers.emplace_back(answer.error());
+      answers.push_back({host, answer.error()});
       continue;
     }
     auto report = parse_applied_report(*answer);
-    answers.push_back(report ? std::move(report) : PeerAnswer(Error{name + ": its status: " + report.error().text}));
+    if (!report) report = Error{host + ": its status: " + report.error().text};
+    answers.push_back({host, std::move(report)});
   }
   if (is_readable(stop_fd_)) return false;
   *reports_ = after_round(*reports_, answers, members.changed_ns, boottime_ns());
@@ -178,19 +179,15 @@ bool PeerReader::publish(Segment& segment) {
 }
 
 void PeerReader::tell() {
-  const bool failing = reports_->failing_ns != 0 && reports_->round_ns - reports_->failing_ns > kToldAfter;
-  if (failing && !told_failing_) {
+  const bool failing = reports_->failing_ns != 0;
+  const bool long_enough = failing && reports_->round_ns - reports_->failing_ns > kToldAfter;
+  if (long_enough && !told_) {
     log_warning("not every core says what has been applied from configuration files: " +
                 std::string(text(reports_->error)));
-  } else if (reports_->failing_ns == 0 && told_failing_) {
-    log_info("every core answers again");
+  } else if (!failing && told_) {
+    log_info("every core says again what has been applied from configuration files");
   }
-  told_failing_ = reports_->failing_ns != 0 && (failing || told_failing_);
-  if (reports_->silent != told_silent_ && reports_->silent != 0) {
-    log_warning(std::to_string(reports_->silent) +
-                " of the other cores don't say what has been applied from configuration files: their Pulse is older");
-  }
-  told_silent_ = reports_->silent;
+  told_ = failing && (long_enough || told_);
 }
 
 }  // namespace pulse

@@ -17,8 +17,11 @@
 
 namespace pulse {
 
-// What one core has answered: a report, or nothing where its Pulse knows none yet; an error says why not even that.
-using PeerAnswer = Result<std::optional<Applied>>;
+// What one core has answered.
+struct PeerAnswer {
+  std::string host;
+  Result<std::optional<Applied>> report;  // nothing: its Pulse is older than reports
+};
 
 // The record after one round about the list of `list_ns` that ended at `now_ns`. What earlier rounds have brought
 // stays. Pure.
@@ -66,8 +69,7 @@ class PeerReader {
   std::weak_ptr<Segment> segment_;  // that was last written to
   int64_t began_ns_ = 0;            // the last round; 0: none yet
   int64_t list_taken_ns_ = 0;       // when the list of that round was met first
-  bool told_failing_ = false;
-  uint32_t told_silent_ = 0;
+  bool told_ = false;
   std::thread thread_;
 };
 

@@ -31,6 +31,7 @@ struct StateView {
   bool attempt_open = false;  // an attempt began and hasn't ended
 
   // By read_members() alone:
+  std::shared_ptr<const PeerReports> peer_reports;  // without what they say has been applied; null: never asked
   Discovery discovery{};
   std::shared_ptr<const Members> members;  // null: no list was ever published
 

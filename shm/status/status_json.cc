@@ -168,6 +168,18 @@ Json discovery(const StatusInput& input) {
               {"members_left_out", state.members_left_out}};
 }
 
+// What the daemon has heard of the other cores' daemons.
+Json peer_reports(const StatusInput& input) {
+  if (!input.view.peer_reports) return nullptr;
+  const PeerReports& reports = *input.view.peer_reports;
+  return Json{{"round_age_ms", age_ms(reports.round_ns, input.now_ns)},
+              {"cores", reports.cores},
+              {"answered", reports.answered},
+              {"older", reports.silent},
+              {"failing_for_ms", age_ms(reports.failing_ns, input.now_ns)},
+              {"error", text(reports.error)}};
+}
+
 Json leader(const StatusInput& input) {
   const LeaderState& state = input.view.leader;
   const bool is_self = state.boot_id != 0 && input.now_ns < state.valid_until_ns;
@@ -301,6 +313,7 @@ std::string status_json(const StatusInput& input) {
   json["proxysql"] = proxysql(input);
   if (input.config.is_core()) json["authority"] = authority(input);
   json["discovery"] = discovery(input);
+  if (input.config.is_core()) json["peer_reports"] = peer_reports(input);
   json["leader"] = leader(input);
   json["jobs"] = jobs(input);
   json["history"] = history(input);

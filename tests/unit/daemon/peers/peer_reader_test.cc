@@ -16,9 +16,11 @@ Applied applied(uint64_t content, int64_t revision) {
   return made;
 }
 
-PeerAnswer report(uint64_t content, int64_t revision) { return std::optional<Applied>(applied(content, revision)); }
-PeerAnswer silent() { return std::optional<Applied>(); }
-PeerAnswer away(const std::string& why = "10.0.0.2:8080: no answer") { return Error{why}; }
+PeerAnswer report(uint64_t content, int64_t revision) {
+  return {"10.0.0.1", std::optional<Applied>(applied(content, revision))};
+}
+PeerAnswer silent() { return {"10.0.0.3", std::optional<Applied>()}; }
+PeerAnswer away() { return {"10.0.0.2", Error{"10.0.0.2:8080: no answer"}}; }
 
 TEST(PeerReportsTest, ARoundCountsAndBringsTogether) {
   PeerReports reports{};
@@ -30,8 +32,8 @@ TEST(PeerReportsTest, ARoundCountsAndBringsTogether) {
   EXPECT_EQ(3u, reports.cores);
   EXPECT_EQ(2u, reports.answered);
   EXPECT_EQ(1u, reports.silent);
-  EXPECT_EQ(0, reports.failing_ns);
-  EXPECT_EQ("", text(reports.error));
+  EXPECT_EQ(200, reports.failing_ns);
+  EXPECT_THAT(text(reports.error), HasSubstr("10.0.0.3 doesn't say what has been applied: its Pulse is older"));
   const AppliedModule* users = find_applied(reports.applied, "mysql_users");
   ASSERT_NE(nullptr, users);
   EXPECT_EQ(2u, users->count);
@@ -52,7 +54,9 @@ TEST(PeerReportsTest, FailingIsSinceTheFirstRoundThatMissedOne) {
   EXPECT_EQ(1u, reports.answered);
   reports = after_round(reports, {away(), report(1, 2)}, 100, 300);
   EXPECT_EQ(200, reports.failing_ns);
-  reports = after_round(reports, {silent(), report(1, 2)}, 100, 400);
+  reports = after_round(reports, {silent(), report(1, 2)}, 100, 350);
+  EXPECT_EQ(200, reports.failing_ns);
+  reports = after_round(reports, {report(3, 2), report(1, 2)}, 100, 400);
   EXPECT_EQ(0, reports.failing_ns);
   EXPECT_EQ("", text(reports.error));
 }
