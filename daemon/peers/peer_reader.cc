@@ -71,7 +71,6 @@ PeerReader::PeerReader(const Config& config, SegmentSource segment)
       boot_id_(machine_boot_id()),
       stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      members_(std::make_unique<Members>()),
       reports_(std::make_unique<PeerReports>()) {
   reports_->boot_id = boot_id_;
   if (!asks_peers(config)) return;
@@ -93,6 +92,8 @@ void PeerReader::list_changed() {
 }
 
 void PeerReader::run() {
+  // 200 KB, of which only the pages of the cores are ever touched.
+  members_ = std::make_unique_for_overwrite<Members>();
   while (!is_readable(stop_fd_)) {
     uint64_t wakes = 0;
     static_cast<void>(::read(wake_fd_.get(), &wakes, sizeof wakes));

@@ -72,11 +72,12 @@ class Stage {
     throw std::runtime_error("no core " + name);
   }
 
-  // The core whose file was loaded.
+  // The core whose file counts.
   Node& authority() {
     for (Node* node : cluster_.cores()) {
-      if (!node->status()["authority"]["loaded"].empty()) return *node;
+      if (node->status()["authority"]["standing"] == "authority") return *node;
     }
+    ADD_FAILURE() << "no core's file counts" << cluster_.describe();
     return *cluster_.cores().back();
   }
 
