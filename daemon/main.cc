@@ -19,6 +19,7 @@
 #include "daemon/leader/leader_election.h"
 #include "daemon/one_shot/beat_starter.h"
 #include "daemon/options.h"
+#include "daemon/peers/peer_reader.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
 #include "src/config/drain_steps.h"
@@ -55,7 +56,9 @@ int serve(const pulse::Config& config) {
   });
   probes.show_counters_of(**server);
   state.tick();
-  pulse::Discoverer discoverer(config, [&state] { return state.segment(); });
+  pulse::PeerReader peers(config, [&state] { return state.segment(); });
+  pulse::Discoverer discoverer(
+      config, [&state] { return state.segment(); }, [&peers] { peers.list_changed(); });
   std::optional<pulse::BeatStarter> beats(std::in_place, config, [&state] { return state.segment(); });
   pulse::LeaderKeeper leader(config, host, [&state] { return state.segment(); });
   std::thread http([&server] { (*server)->run(); });

@@ -23,6 +23,9 @@ namespace {
 constexpr milliseconds kTurn{500};
 constexpr milliseconds kGather{10};
 constexpr milliseconds kStopWithin{250};
+// So long a list with new cores waits for their revisions: a core whose revision isn't known is taken for one whose
+// workload has none.
+constexpr int64_t kHoldFor = 2'000'000'000;
 constexpr int64_t kOwnCheckEvery = 5'000'000'000;
 
 // The addresses of this host that others could reach it by.
@@ -87,9 +90,10 @@ Discovery merge_looks(const std::vector<SourceLook>& looks, const NoCore& no_cor
   return state;
 }
 
-Discoverer::Discoverer(const Config& config, SegmentSource segment)
+Discoverer::Discoverer(const Config& config, SegmentSource segment, std::function<void()> published)
     : config_(std::make_shared<const Config>(config)),
       segment_source_(std::move(segment)),
+      published_(std::move(published)),
       boot_id_(machine_boot_id()),
       wakeup_(std::make_shared<Wakeup>()) {
   add_parts();
@@ -106,6 +110,11 @@ void Discoverer::add_parts() {
         const PodQuery query{is_core, is_core ? config->discovery.kubernetes.core_selector
                                               : config->discovery.kubernetes.satellite_selector};
         follow([config, query](const SourceLink& link) { follow_pods(*config, query, link); });
+      }
+      // Only a core whose file's authority goes by revisions needs them.
+      if (config->is_core() && config->core.authority != Authority::never &&
+          config->core.authority != Authority::always) {
+        revisions_ = std::make_unique<RevisionSource>(config, wakeup_);
       }
       break;
     case Source::dns:
@@ -158,6 +167,7 @@ bool Discoverer::stop() {
       all_ended_ = false;
     }
   }
+  if (revisions_ && !revisions_->stop(deadline)) all_ended_ = false;
   return all_ended_;
 }
 
@@ -178,8 +188,11 @@ void Discoverer::turn() {
   std::vector<SourceLook> looks;
   looks.reserve(parts_.size());
   for (const Part& part : parts_) looks.push_back(part.link.status->look(now, part.link.calls->look(now)));
+  if (revisions_) revisions_->watch(now);
   rebuild(looks, now);
   Discovery state = merge_looks(looks, no_core_);
+  if (held_since_ns_ != 0) state.ok_ns = members_ ? std::min(state.ok_ns, held_since_ns_) : 0;
+  set_text(state.no_revisions, no_revisions_);
   state.boot_id = boot_id_;
   state.source = static_cast<uint8_t>(config_->discovery.source);
   state.members_left_out = left_out_;
@@ -187,6 +200,7 @@ void Discoverer::turn() {
   write(state);
   tell(state);
   tell_change(now);
+  tell_revisions();
 }
 
 void Discoverer::rebuild(const std::vector<SourceLook>& looks, int64_t now_ns) {
@@ -200,14 +214,18 @@ void Discoverer::rebuild(const std::vector<SourceLook>& looks, int64_t now_ns) {
     changed = changed || own != own_;
     own_ = std::move(own);
   }
-  if (!changed) return;
-  found_.clear();
+  const uint64_t revisions_read = revisions_ ? revisions_->changes() : 0;
+  if (!changed && revisions_read == revisions_read_) return;
   std::vector<Found> all;
-  for (const SourceLook& look : looks) {
-    found_.push_back(look.found);
-    all.insert(all.end(), look.found->begin(), look.found->end());
-  }
+  for (const SourceLook& look : looks) all.insert(all.end(), look.found->begin(), look.found->end());
   all = in_order(std::move(all));
+  if (revisions_) {
+    if (waits_for_revisions(all, now_ns)) return;
+    revisions_read_ = revisions_read;
+    no_revisions_ = revisions_->apply(all);
+  }
+  found_.clear();
+  for (const SourceLook& look : looks) found_.push_back(look.found);
   const bool has_core = !all.empty() && all.front().is_core;
   if (!has_core) {
     if (no_core_.since_ns == 0) {
@@ -225,6 +243,31 @@ void Discoverer::rebuild(const std::vector<SourceLook>& looks, int64_t now_ns) {
   if (!told_) told_ = members_ ? std::move(members_) : std::make_unique<Members>();
   members_ = std::move(list);
   members_written_ = false;
+}
+
+// Has the cores' revisions asked, once for each list. True while one with a core that the published list lacks is to
+// wait for the answers.
+bool Discoverer::waits_for_revisions(const std::vector<Found>& members, int64_t now_ns) {
+  const auto is_published = [&](const Found& core) {
+    const auto same = [&](const Member& member) {
+      return text(member.name) == core.name && text(member.address) == core.address &&
+             member.created_at == core.created_at;
+    };
+    return members_ && std::any_of(members_->members.begin(), members_->members.begin() + members_->cores, same);
+  };
+  std::vector<Found> cores;
+  std::copy_if(members.begin(), members.end(), std::back_inserter(cores),
+               [](const Found& each) { return each.is_core; });
+  const bool has_new = !std::all_of(cores.begin(), cores.end(), is_published);
+  if (cores != asked_) {
+    revisions_->ask(cores, has_new);
+    asked_ = std::move(cores);
+  }
+  const bool answered = !has_new || revisions_->answered();
+  if (!answered && held_since_ns_ == 0) held_since_ns_ = now_ns;
+  const bool waits = !answered && now_ns - held_since_ns_ < kHoldFor;
+  if (!waits) held_since_ns_ = 0;
+  return waits;
 }
 
 void Discoverer::write(Discovery state) {
@@ -257,6 +300,17 @@ void Discoverer::write(Discovery state) {
   if (!written) return segment_.reset();
   segment_ = segment;
   members_written_ = members_written_ || with_members;
+  if (with_members) published_();
+}
+
+void Discoverer::tell_revisions() {
+  if (no_revisions_ == no_revisions_told_ || held_since_ns_ != 0) return;
+  if (no_revisions_.empty()) {
+    log_info("the cores' revisions are known");
+  } else {
+    log_warning("the cores' revisions aren't known, so the newest pod's file counts: " + no_revisions_);
+  }
+  no_revisions_told_ = no_revisions_;
 }
 
 // One line for all that changes within a second.

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/discovery/revision_source.h"
 #include "daemon/discovery/source_status.h"
 #include "shm/segment/segment.h"
 #include "src/config/settings.h"
@@ -31,8 +32,10 @@ class Discoverer {
   // The segment that the daemon has open at the moment; null if none. Any thread.
   using SegmentSource = std::function<std::shared_ptr<Segment>()>;
 
-  // install_bus_guard() must have been called, and signals that others are to take be blocked.
-  Discoverer(const Config& config, SegmentSource segment);
+  // `published` is called whenever a list has been put into the segment, by a thread of the discoverer's: it mustn't
+  // wait. install_bus_guard() must have been called, and signals that others are to take be blocked.
+  Discoverer(
+      const Config& config, SegmentSource segment, std::function<void()> published = [] {});
   ~Discoverer();  // stop()
   Discoverer(const Discoverer&) = delete;
   Discoverer& operator=(const Discoverer&) = delete;
@@ -53,21 +56,30 @@ class Discoverer {
   void publish_until_stopped();
   void turn();
   void rebuild(const std::vector<SourceLook>& looks, int64_t now_ns);
+  bool waits_for_revisions(const std::vector<Found>& members, int64_t now_ns);
   void write(Discovery state);
   void tell(const Discovery& state);
   void tell_change(int64_t now_ns);
+  void tell_revisions();
 
   const std::shared_ptr<const Config> config_;
   const SegmentSource segment_source_;
+  const std::function<void()> published_;
   const uint64_t boot_id_;
   const std::shared_ptr<Wakeup> wakeup_;
   std::vector<Part> parts_;
   std::atomic<bool> stopping_{false};
+  std::unique_ptr<RevisionSource> revisions_;  // null where nobody asks for the cores' revisions
   std::thread publisher_;
   bool all_ended_ = true;
 
   // The publisher's:
   std::vector<std::shared_ptr<const std::vector<Found>>> found_;  // what members_ was made of
+  std::vector<Found> asked_;                                      // the cores whose revisions were last asked
+  uint64_t revisions_read_ = 0;                                   // RevisionSource::changes() of members_
+  int64_t held_since_ns_ = 0;  // since when a list waits for the revisions of its new cores; 0: none does
+  std::string no_revisions_;
+  std::string no_revisions_told_;
   OwnAddresses own_;
   int64_t own_checked_ns_ = 0;
   std::unique_ptr<Members> members_;  // null until there is a list

@@ -110,6 +110,7 @@ uint32_t fill(Members& list, const std::vector<Found>& members, const OwnAddress
     set_text(to.name, from.name);
     set_text(to.address, from.address);
     to.created_at = from.created_at;
+    to.revision = from.revision;
     to.port = from.port;
     to.is_core = from.is_core;
     to.ready = from.ready;
@@ -123,7 +124,8 @@ uint32_t fill(Members& list, const std::vector<Found>& members, const OwnAddress
 
 bool same_members(const Members& a, const Members& b) {
   const auto same = [](const Member& x, const Member& y) {
-    return identity(x) == identity(y) && x.created_at == y.created_at && x.is_self == y.is_self && x.ready == y.ready;
+    return identity(x) == identity(y) && x.created_at == y.created_at && x.revision == y.revision &&
+           x.is_self == y.is_self && x.ready == y.ready;
   };
   const size_t count = std::min<size_t>(a.count, kMembers);
   return a.count == b.count && a.cores == b.cores &&

@@ -9,6 +9,17 @@
 
 namespace pulse {
 
+// What has made a pod: its controlling owner, and the object that holds the revision of the pod's template. "" where
+// the source doesn't say.
+struct PodOwner {
+  std::string kind;  // "ReplicaSet", "StatefulSet"
+  std::string name;
+  std::string uid;
+  std::string revision_name;  // of a StatefulSet's pod: its label controller-revision-hash
+
+  auto operator<=>(const PodOwner&) const = default;
+};
+
 struct Found {       // one member, as a source gives it
   std::string name;  // "" where the source knows none
   std::string address;
@@ -16,6 +27,8 @@ struct Found {       // one member, as a source gives it
   bool is_core = false;
   bool ready = false;
   int64_t created_at = 0;  // epoch seconds; 0 where the source doesn't say
+  int64_t revision = 0;    // of the workload's template; 0: not known
+  PodOwner owner = {};
 
   bool operator==(const Found&) const = default;
 };

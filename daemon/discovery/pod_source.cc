@@ -66,14 +66,12 @@ class Follower {
   double chance() { return std::uniform_real_distribution<double>(0, 1)(random_); }
 
   Result<std::string> path() {
-    std::string name = config_.discovery.kubernetes.name_space;
-    if (name.empty()) {
-      const auto own = read_account_file(config_.discovery.kubernetes.service_account, "namespace");
-      if (!own) return Error{own.error().text + "; set pulse.discovery.kubernetes.namespace"};
-      name = *own;
-    }
-    namespace_ = name;
-    return "/api/v1/namespaces/" + percent_encode(name) + "/pods?labelSelector=" + percent_encode(query_.selector);
+    const KubernetesSettings& settings = config_.discovery.kubernetes;
+    const auto name_space = namespace_of(settings.name_space, settings.service_account);
+    if (!name_space) return name_space.error();
+    namespace_ = *name_space;
+    return "/api/v1/namespaces/" + percent_encode(namespace_) +
+           "/pods?labelSelector=" + percent_encode(query_.selector);
   }
 
   std::string what(const char* verb) const {

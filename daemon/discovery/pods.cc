@@ -15,18 +15,32 @@ namespace {
 class PodWalker : public JsonWalker {
  public:
   explicit PodWalker(const std::string& root)
-      : root_(root), metadata_(root + "/metadata"), status_(root + "/status"), conditions_(status_ + "/conditions") {}
+      : root_(root),
+        metadata_(root + "/metadata"),
+        labels_(metadata_ + "/labels"),
+        owners_(metadata_ + "/ownerReferences"),
+        status_(root + "/status"),
+        conditions_(status_ + "/conditions") {}
 
  protected:
   bool wants(const std::string& path) const override {
-    return path.empty() || path == root_ || path == metadata_ || path == status_ || path == conditions_;
+    return path.empty() || path == root_ || path == metadata_ || path == labels_ || path == owners_ ||
+           path == status_ || path == conditions_;
   }
   void on_object_begin(const std::string& path) override {
     if (path == root_) pod_ = Pod{};
+    if (path == owners_) {
+      owner_ = PodOwner{};
+      owner_controls_ = false;
+    }
     if (path == conditions_) condition_is_ready_ = condition_is_true_ = false;
   }
   void on_object_end(const std::string& path) override {
     if (path == conditions_ && condition_is_ready_) pod_.ready = condition_is_true_;
+    if (path == owners_ && owner_controls_) {
+      owner_.revision_name = std::move(pod_.owner.revision_name);  // of a label, which may come first
+      pod_.owner = std::move(owner_);
+    }
   }
   void on_text(const std::string& path, std::string& value) override {
     const auto is = [&](const std::string& container, const char* name) {
@@ -43,6 +57,14 @@ class PodWalker : public JsonWalker {
       pod_.created_at = parse_rfc3339(value).value_or(0);
     else if (is(metadata_, "deletionTimestamp"))
       pod_.deleting = true;
+    else if (is(labels_, "controller-revision-hash"))
+      pod_.owner.revision_name = std::move(value);
+    else if (is(owners_, "kind"))
+      owner_.kind = std::move(value);
+    else if (is(owners_, "name"))
+      owner_.name = std::move(value);
+    else if (is(owners_, "uid"))
+      owner_.uid = std::move(value);
     else if (is(status_, "phase"))
       pod_.phase = std::move(value);
     else if (is(status_, "podIP"))
@@ -53,13 +75,21 @@ class PodWalker : public JsonWalker {
       condition_is_true_ = value == "True";
   }
 
+  void on_flag(const std::string& path, bool value) override {
+    if (path == owners_ + "/controller") owner_controls_ = value;
+  }
+
   const std::string root_;
   Pod pod_;
 
  private:
   const std::string metadata_;
+  const std::string labels_;
+  const std::string owners_;
   const std::string status_;
   const std::string conditions_;
+  PodOwner owner_;
+  bool owner_controls_ = false;
   bool condition_is_ready_ = false;
   bool condition_is_true_ = false;
 };
@@ -121,6 +151,7 @@ Found to_member(const Pod& pod) {
   member.address = pod.address;
   member.ready = pod.ready;
   member.created_at = pod.created_at;
+  member.owner = pod.owner;
   return member;
 }
 

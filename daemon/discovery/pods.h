@@ -19,6 +19,7 @@ struct Pod {
   std::string resource_version;
   std::string phase;
   std::string address;
+  PodOwner owner;
   int64_t created_at = 0;  // epoch seconds
   bool deleting = false;
   bool ready = false;

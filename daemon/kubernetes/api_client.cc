@@ -85,6 +85,13 @@ Result<std::string> read_account_file(const std::string& directory, const std::s
   return text;
 }
 
+Result<std::string> namespace_of(const std::string& configured, const std::string& directory) {
+  if (!configured.empty()) return configured;
+  auto own = read_account_file(directory, "namespace");
+  if (!own) return Error{own.error().text + "; set pulse.discovery.kubernetes.namespace", own.error().code};
+  return own;
+}
+
 struct ApiClient::Connection {
   explicit Connection(const ApiServer& server) : client(server.host, server.port) {}
   httplib::SSLClient client;

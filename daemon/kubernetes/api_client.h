@@ -17,6 +17,9 @@ namespace pulse {
 // A file of the service account without white space at its end.
 Result<std::string> read_account_file(const std::string& directory, const std::string& name);
 
+// The namespace to ask about: `configured`, else the service account's own.
+Result<std::string> namespace_of(const std::string& configured, const std::string& directory);
+
 struct ApiAnswer {
   int status = 0;                       // 0: no HTTP answer
   std::string error;                    // "" if all of a 200's or 201's body was received

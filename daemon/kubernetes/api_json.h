@@ -23,6 +23,7 @@ class JsonWalker : public nlohmann::json_sax<nlohmann::json> {
   virtual void on_object_end(const std::string&) {}
   virtual void on_text(const std::string& path, std::string& value) = 0;
   virtual void on_number(const std::string&, int64_t) {}
+  virtual void on_flag(const std::string&, bool) {}
 
  private:
   struct Container {
@@ -49,7 +50,10 @@ class JsonWalker : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool null() final { return true; }
-  bool boolean(bool) final { return true; }
+  bool boolean(bool value) final {
+    if (!skipped()) on_flag(path_, value);
+    return true;
+  }
   bool number_integer(number_integer_t value) final {
     if (!skipped()) on_number(path_, value);
     return true;

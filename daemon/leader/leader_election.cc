@@ -144,12 +144,10 @@ Result<LeaderKeeper::Target> LeaderKeeper::target() {
     client_ = std::make_unique<ApiClient>(std::move(*server), config_.discovery.kubernetes.service_account, calls_);
   }
   Target target;
-  target.name_space = config_.discovery.kubernetes.name_space;
-  if (target.name_space.empty()) {
-    const auto own = read_account_file(config_.discovery.kubernetes.service_account, "namespace");
-    if (!own) return Error{own.error().text + "; set pulse.discovery.kubernetes.namespace"};
-    target.name_space = *own;
-  }
+  const KubernetesSettings& settings = config_.discovery.kubernetes;
+  const auto name_space = namespace_of(settings.name_space, settings.service_account);
+  if (!name_space) return name_space.error();
+  target.name_space = *name_space;
   target.leases = "/apis/coordination.k8s.io/v1/namespaces/" + percent_encode(target.name_space) + "/leases";
   target.lease = target.leases + "/" + percent_encode(config_.leader.lease_name);
   target.shown = " lease " + target.name_space + "/" + config_.leader.lease_name + ": ";

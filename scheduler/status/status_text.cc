@@ -40,6 +40,7 @@ class Blocks {
     proxysql();
     cores();
     if (input.config.is_core()) authority();
+    if (input.config.is_core()) core_files();
     divergence();
     leader();
     jobs();
@@ -130,6 +131,24 @@ class Blocks {
     add("authority", {std::string(name(static_cast<Standing>(core.standing))) +
                       (text(core.reason).empty() ? "" : ": " + std::string(text(core.reason))) +
                       (core.waiting != 0 ? "; still to be loaded" : "")});
+  }
+
+  // What of this core's file isn't applied, and what stays at version 1.
+  void core_files() {
+    const CoreRecord& core = view_.core;
+    Block block{"files", {}, {}};
+    for (uint32_t i = 0; i < std::min<size_t>(core.modules_count, kCoreModules); ++i) {
+      const CoreModule& module = core.modules[i];
+      const auto state = static_cast<FileState>(module.state);
+      const bool waits = state != FileState::none && state != FileState::applied;
+      const std::string kept(text(module.kept));
+      if (waits && module.content != module.loaded) {
+        block.list.push_back({std::string(text(module.name)) + " " + name(state) + ": " + std::string(text(module.why)),
+                              state != FileState::other_counts});
+      }
+      if (!kept.empty()) block.list.push_back({"NOT UNLOCKED: " + kept, true});
+    }
+    if (!block.list.empty()) blocks_.push_back(std::move(block));
   }
 
   void divergence() {

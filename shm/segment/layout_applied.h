@@ -10,13 +10,6 @@
 
 namespace pulse {
 
-// A keyed hash of a module's rows in a configuration file. Both words 0: none.
-struct Content {
-  uint64_t high;
-  uint64_t low;
-  bool operator==(const Content&) const = default;
-};
-
 // One content that has been applied from a file.
 struct AppliedFile {
   Content content;
@@ -40,17 +33,18 @@ struct Applied {
 };
 
 // What the daemons of the other cores say, as the daemon read it from their /status. A round asks each core of the list
-// once, with a deadline.
+// once, with a deadline. A beat loads no file that the reports may know as applied before the round about its list has
+// ended, or some seconds have passed: so the daemon asks at once when the list changes.
 struct PeerReports {
   uint64_t boot_id;    // of the machine
   int64_t round_ns;    // when the last whole round ended; 0: none has
   int64_t list_ns;     // Members::changed_ns of the list that the round was about
-  int64_t failing_ns;  // since when not every core has answered; 0: all did
+  int64_t failing_ns;  // since when not every core has given a report; 0: all did
   uint32_t cores;      // asked: those of the list but this one
   uint32_t answered;   // with a report, in the last round
   uint32_t silent;     // answered without one: a Pulse that is older than reports
   uint32_t unused;
-  std::array<char, 256> error;  // of the last core that didn't answer, "" if all did
+  std::array<char, 256> error;  // of the last core that gave none, "" if all did
   Applied applied;              // of all reports since this machine's boot
 };
 

@@ -48,10 +48,13 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
 void read_members(const Segment& segment, uint64_t boot_id, StateView& view) {
   Discovery discovery{};
   const auto members = std::make_shared<Members>();
+  const auto reports = std::make_shared<PeerReports>();
   bool read = false;
   const bool mapped = guarded([&] {
     const Layout& layout = segment.layout();
     read = layout.discovery.read(discovery) &&
+           layout.peer_reports.read_part(*reports, offsetof(PeerReports, applied),
+                                         [](const PeerReports&) { return offsetof(PeerReports, applied); }) &&
            layout.members.read_part(*members, offsetof(Members, members), [](const Members& head) {
              return offsetof(Members, members) + std::min<size_t>(head.count, kMembers) * sizeof(Member);
            });
@@ -59,6 +62,14 @@ void read_members(const Segment& segment, uint64_t boot_id, StateView& view) {
   if (!mapped || !read) return;
   if (discovery.boot_id == boot_id) view.discovery = discovery;
   if (members->boot_id == boot_id) view.members = members;
+  if (reports->boot_id == boot_id) view.peer_reports = reports;
+}
+
+void read_applied(const Segment& segment, StateView& view) {
+  const auto applied = std::make_shared<Applied>();
+  bool read = false;
+  const bool mapped = guarded([&] { read = segment.layout().applied.read(*applied); });
+  if (mapped && read) view.applied = applied;
 }
 
 void read_hostgroups(const Segment& segment, uint64_t boot_id, StateView& view) {

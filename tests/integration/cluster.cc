@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 
 #include "scheduler/admin/admin_client.h"
 
@@ -103,11 +104,12 @@ Deployments::Deployments(const Contents& common) : before(common), after(common)
   after.rules = {{1, 1}, {2, 2}, {4, 1}};
 }
 
-Node::Node(std::string name, Server::Options options)
+Node::Node(std::string name, Server::Options options, std::vector<std::string> daemon)
     : name_(std::move(name)),
       is_core_(options.role == "core"),
       server_(std::move(options)),
-      daemon_(server_, {"--listen=127.0.0.1"}) {}
+      daemon_arguments_(std::move(daemon)),
+      daemon_(std::make_unique<Daemon>(server_, daemon_arguments_)) {}
 
 void Node::kill() {
   earlier_writes_ += writes_of_this_start();
@@ -116,6 +118,19 @@ void Node::kill() {
 }
 
 void Node::start() { server_.start(); }
+
+void Node::restart_daemon() {
+  daemon_.reset();
+  daemon_ = std::make_unique<Daemon>(server_, daemon_arguments_);
+}
+
+void Node::reboot() {
+  kill();
+  daemon_.reset();
+  std::filesystem::remove(server_.state());
+  start();
+  daemon_ = std::make_unique<Daemon>(server_, daemon_arguments_);
+}
 
 std::set<std::string> Node::table() {
   // Beside a beat's look it may be empty for a moment, or half full.
@@ -164,7 +179,7 @@ std::map<std::string, std::string> Node::checksums() {
 }
 
 nlohmann::json Node::status() const {
-  const nlohmann::json body = daemon_.get("/status").body;
+  const nlohmann::json body = daemon_->get("/status").body;
   return body.is_object() ? body : nlohmann::json::object();
 }
 
@@ -209,7 +224,8 @@ int64_t Node::writes() {
 
 Cluster::Cluster() : Cluster(Options{}) {}
 
-Cluster::Cluster(Options options) : options_(std::move(options)), admin_port_(free_port()), mysql_port_(free_port()) {
+Cluster::Cluster(Options options)
+    : options_(std::move(options)), admin_port_(free_port()), mysql_port_(free_port()), daemon_port_(free_port()) {
   if (!is_real()) return;
   // The double answers as a backend does.
   const std::string address = subnet_.address(kBackendHost);
@@ -259,24 +275,50 @@ Node& Cluster::start_core(const std::string& pod, const Contents& contents, cons
   options.pulse += more_pulse;
   options.beat_interval_ms = beat_ms;
   options.bootstrap = bootstrap(bootstrap_host);
-  return nodes_.emplace_back(pod, std::move(options));
+  return add_node(pod, std::move(options), options_.peers_answer);
 }
 
-Node& Cluster::add_core(const std::string& pod, const Contents& contents, int seconds_ago) {
+Node& Cluster::add_node(const std::string& pod, Server::Options options, bool answers) {
+  std::vector<std::string> daemon = {"--listen=127.0.0.1"};
+  if (answers) daemon = {"--listen=" + options.address, "--port=" + std::to_string(daemon_port_)};
+  return nodes_.emplace_back(pod, std::move(options), std::move(daemon));
+}
+
+Node& Cluster::add_core(const std::string& pod, const Contents& contents, int seconds_ago, const Template& from) {
   Node& node = start_core(pod, contents);
-  publish(node, seconds_ago);
+  publish(node, seconds_ago, from);
   return node;
 }
 
+Node& Cluster::add_answering_core(const std::string& pod, const Contents& contents, const Template& from) {
+  Server::Options options = options_for("core");
+  write_modules(contents, options);
+  Node& node = add_node(pod, std::move(options), true);
+  publish(node, 0, from);
+  return node;
+}
+
+void Cluster::release(const Template& from, int revision) {
+  const bool replica_set = from.kind == Template::Kind::replica_set;
+  api_.control(std::string(replica_set ? "replicaset " : "controllerrevision ") + from.name +
+               " revision=" + std::to_string(revision) + " workload=core");
+}
+
 Node& Cluster::add_satellite(const std::string& pod) {
-  Node& node = nodes_.emplace_back(pod, options_for("satellite"));
+  Node& node = add_node(pod, options_for("satellite"), options_.peers_answer);
   publish(node);
   return node;
 }
 
-void Cluster::publish(const Node& node, int seconds_ago) {
-  api_.pod(node.name(), "ip=" + node.address() + " created=" + rfc3339_of(::time(nullptr) - seconds_ago) +
-                            " labels=app:proxysql,component:" + (node.is_core() ? "core" : "satellite"));
+void Cluster::publish(const Node& node, int seconds_ago, const Template& from) {
+  std::string owner, label;
+  if (from.kind == Template::Kind::replica_set) owner = " owner=ReplicaSet/" + from.name;
+  if (from.kind == Template::Kind::controller_revision) {
+    owner = " owner=StatefulSet/core";
+    label = ",controller-revision-hash:" + from.name;
+  }
+  api_.pod(node.name(), "ip=" + node.address() + " created=" + rfc3339_of(::time(nullptr) - seconds_ago) + owner +
+                            " labels=app:proxysql,component:" + (node.is_core() ? "core" : "satellite") + label);
 }
 
 void Cluster::remove(Node& node) {
@@ -391,10 +433,12 @@ void Cluster::pass_beats(int count) {
 void Cluster::wait_until_settled(const Node& core) {
   EXPECT_TRUE(eventually([&] {
     const nlohmann::json status = core.status();
-    if (status["authority"]["standing"] == "aside") return true;
-    const nlohmann::json& loaded = status["authority"]["loaded"];
-    return !loaded.empty() && std::all_of(loaded.begin(), loaded.end(),
-                                          [](const nlohmann::json& stamp) { return stamp["settled"] == true; });
+    const nlohmann::json& authority = status["authority"];
+    if (authority["standing"] == "aside") return true;
+    if (authority["standing"] == "undecided" || authority["waiting"] == true) return false;
+    const nlohmann::json& loaded = authority["loaded"];
+    return std::all_of(loaded.begin(), loaded.end(),
+                       [](const nlohmann::json& stamp) { return stamp["settled"] == true; });
   })) << describe();
 }
 
@@ -422,12 +466,38 @@ std::string Cluster::describe() {
       text += "  " + row[0] + " v" + row[1] + " e" + row[2] + " " + row[3] + "\n";
     }
     const nlohmann::json status = node.status();
-    for (const char* key : {"state", "last_error", "authority"}) {
+    for (const char* key : {"state", "last_error", "authority", "core_files", "discovery"}) {
       if (status.contains(key)) text += std::string("  ") + key + " " + status[key].dump() + "\n";
     }
     for (const std::string& act : node.acts()) text += "  beat: " + act + "\n";
   }
   return text;
+}
+
+void Watcher::look() {
+  ++looks_;
+  for (Node& node : cluster_.nodes()) {
+    const bool has = node.rows() == wanted_;
+    if (!has && had_.count(node.name()) != 0) relapses_ += " " + node.name();
+    if (has) had_.insert(node.name());
+  }
+}
+
+void Watcher::look_for(int beats) {
+  std::map<std::string, int64_t> goals;
+  for (Node& node : cluster_.nodes()) goals[node.name()] = node.beats() + beats;
+  const Deadline deadline = Deadline::after(kClusterPatience);
+  const auto passed = [&] {
+    for (Node& node : cluster_.nodes()) {
+      if (node.beats() < goals[node.name()]) return false;
+    }
+    return true;
+  };
+  while (!passed() && !deadline.passed()) {
+    look();
+    std::this_thread::sleep_for(kPoll);
+  }
+  EXPECT_FALSE(deadline.passed()) << cluster_.describe();
 }
 
 Traffic::Traffic(const std::vector<Node*>& nodes) {

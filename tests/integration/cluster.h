@@ -50,20 +50,33 @@ struct Deployments {
 // Puts them into a core's configuration file.
 void write_modules(const Contents& contents, Server::Options& options);
 
+// The template of which a core's pod is made, as the double of the Kubernetes API has it: the ReplicaSet of a
+// Deployment, or the ControllerRevision of a StatefulSet. "": the pod has no owner that tells a revision.
+struct Template {
+  enum class Kind { none, replica_set, controller_revision };
+  Kind kind = Kind::none;
+  std::string name = "";
+};
+
 // One ProxySQL with its daemon, and its pod.
 class Node {
  public:
-  Node(std::string name, Server::Options options);
+  // `daemon`: arguments that say where its daemon listens.
+  Node(std::string name, Server::Options options, std::vector<std::string> daemon);
 
   const std::string& name() const { return name_; }
   const std::string& address() const { return server_.address(); }
   bool is_core() const { return is_core_; }
   Server& server() { return server_; }
-  Daemon& daemon() { return daemon_; }
+  Daemon& daemon() { return *daemon_; }
 
   // SIGKILL to ProxySQL; the daemon goes on, as it is another container.
   void kill();
   void start();
+  // The daemon's container is started anew.
+  void restart_daemon();
+  // The host is booted anew: both are killed, and with them the state segment goes; then both start.
+  void reboot();
 
   // Of proxysql_servers, the host names.
   std::set<std::string> table();
@@ -91,7 +104,8 @@ class Node {
   std::string name_;
   bool is_core_;
   Server server_;
-  Daemon daemon_;
+  std::vector<std::string> daemon_arguments_;
+  std::unique_ptr<Daemon> daemon_;
   // Of the starts before this one.
   std::string earlier_logs_;
   int64_t earlier_writes_ = 0;
@@ -116,6 +130,7 @@ class Cluster {
     int beat_ms = 500;
     std::string pulse = "";      // more lines of the group pulse, of all nodes
     std::string discovery = "";  // more lines of its group discovery
+    bool peers_answer = true;    // whether the daemons can be reached by the other nodes, or nobody's
   };
   explicit Cluster(Options options);
   Cluster();
@@ -123,18 +138,24 @@ class Cluster {
   const Subnet& subnet() const { return subnet_; }
   const KubernetesDouble& api() const { return api_; }
   uint16_t admin_port() const { return admin_port_; }
+  // Of all daemons, each at its node's address, if peers answer.
+  uint16_t daemon_port() const { return daemon_port_; }
   // One user, app, and one server that answers.
   Contents contents() const;
 
   // A core with a file of these contents, or a satellite: ProxySQL and daemon run, the pod is there, created
   // `seconds_ago`. The address is one that was never used.
-  Node& add_core(const std::string& pod, const Contents& contents, int seconds_ago = 0);
+  Node& add_core(const std::string& pod, const Contents& contents, int seconds_ago = 0, const Template& from = {});
   Node& add_satellite(const std::string& pod);
+  // The same of a core whose daemon can be reached, and reaches others at daemon_port(), also where peers don't answer.
+  Node& add_answering_core(const std::string& pod, const Contents& contents, const Template& from);
   // The same in two steps: the pod is not known yet.
   Node& start_core(const std::string& pod, const Contents& contents);
   Node& start_core(const std::string& pod, const Contents& contents, const std::string& more_pulse, int beat_ms,
                    const std::string& bootstrap);
-  void publish(const Node& node, int seconds_ago = 0);
+  void publish(const Node& node, int seconds_ago = 0, const Template& from = {});
+  // The template has this revision from now on: it is new, or a rollback has given it the next number.
+  void release(const Template& from, int revision);
   // The pod and all of its processes go at once.
   void remove(Node& node);
 
@@ -169,16 +190,39 @@ class Cluster {
   std::vector<Lag> wait_for_all(const std::string& what, Condition condition);
   Server::Options options_for(const std::string& role);
   std::string bootstrap(const std::string& host) const;
+  Node& add_node(const std::string& pod, Server::Options options, bool answers);
 
   const Options options_;
   Subnet subnet_;
   KubernetesDouble api_;
   const uint16_t admin_port_;
   const uint16_t mysql_port_;
+  const uint16_t daemon_port_;
   int next_host_ = 1;
   TempDir dir_;
   std::unique_ptr<Process> backend_;  // of a real ProxySQL's clients
   std::list<Node> nodes_;
+};
+
+// Looks at the runtime of all nodes, over and over: has a node that had these contents lost them again? `spared` are
+// nodes whose ProxySQL was started anew: they boot with what they had, and only count from the next time on.
+class Watcher {
+ public:
+  Watcher(Cluster& cluster, const Contents& wanted) : cluster_(cluster), wanted_(wanted.rows()) {}
+  void look();
+  void spare(const Node& node) { had_.erase(node.name()); }
+  // For so many beats of each node.
+  void look_for(int beats);
+  // Names of the nodes that fell back, in order.
+  const std::string& relapses() const { return relapses_; }
+  size_t looks() const { return looks_; }
+
+ private:
+  Cluster& cluster_;
+  const std::set<std::string> wanted_;
+  std::set<std::string> had_;
+  std::string relapses_;
+  size_t looks_ = 0;
 };
 
 // A client of each satellite's MySQL port, all the time: a statement every few milliseconds over a connection that

@@ -13,49 +13,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Looks at the runtime of all nodes, over and over: has a node that had the new configuration lost it again? `spared`
-// are nodes whose ProxySQL was started anew: they boot with what they had, and only count from the next time on.
-class Watcher {
- public:
-  Watcher(Cluster& cluster, const Contents& wanted) : cluster_(cluster), wanted_(wanted.rows()) {}
-  void look() {
-    ++looks_;
-    for (Node& node : cluster_.nodes()) {
-      const bool has = node.rows() == wanted_;
-      if (!has && had_.count(node.name()) != 0) relapses_ += " " + node.name();
-      if (has) had_.insert(node.name());
-    }
-  }
-  void spare(const Node& node) { had_.erase(node.name()); }
-  // For so many beats of each node.
-  void look_for(int beats) {
-    std::map<std::string, int64_t> goals;
-    for (Node& node : cluster_.nodes()) goals[node.name()] = node.beats() + beats;
-    const Deadline deadline = Deadline::after(seconds(60));
-    const auto passed = [&] {
-      for (Node& node : cluster_.nodes()) {
-        if (node.beats() < goals[node.name()]) return false;
-      }
-      return true;
-    };
-    while (!passed() && !deadline.passed()) {
-      look();
-      std::this_thread::sleep_for(milliseconds(20));
-    }
-    EXPECT_FALSE(deadline.passed()) << cluster_.describe();
-  }
-  // Names of the nodes that fell back, in order.
-  const std::string& relapses() const { return relapses_; }
-  size_t looks() const { return looks_; }
-
- private:
-  Cluster& cluster_;
-  const std::set<std::string> wanted_;
-  std::set<std::string> had_;
-  std::string relapses_;
-  size_t looks_ = 0;
-};
-
 // Stands between a node and a core's admin interface. The first connection, over which the node checks the core, gets
 // its greeting late, and each pull, which has a connection of its own, gets it once the node has loaded its file, or
 // after kLongestPull: ProxySQL gives up after a second. So the pull brings the old contents after the load, whatever
@@ -219,9 +176,9 @@ TEST(ClusterRollout, AStampDuringAPullIsEverywhereInTheEnd) {
     // beat's.
     std::this_thread::sleep_for(nanoseconds(1'750'000'000 - clock_ns(CLOCK_REALTIME) % 1'000'000'000) % seconds(1));
     way.begin();
-    Node& core =
-        cluster.start_core("new-" + std::to_string(i), contents, "interval_ms=500, core={ authority=\"always\" },", 0,
-                           cluster.subnet().name(kSlowHost));
+    Node& core = cluster.start_core("new-" + std::to_string(i), contents,
+                                    "interval_ms=500, core={ authority=\"always\", apply=\"on_boot\" },", 0,
+                                    cluster.subnet().name(kSlowHost));
     const Deadline first = Deadline::after(delay);
     const Deadline pulls_are_over = Deadline::after(milliseconds(2500));
     // A beat that has looked before the pulls begin is still at work when they do.

@@ -313,14 +313,20 @@ std::vector<pid_t> Server::processes(const std::string& command) const {
   return found;
 }
 
-Daemon::Daemon(const Server& server, std::vector<std::string> arguments, std::vector<std::string> environment)
+Daemon::Daemon(const Server& server, const std::vector<std::string>& arguments, std::vector<std::string> environment)
     : process_(
           [&] {
             std::vector<std::string> argv = {binary("proxysql-pulsed"), "--config=" + server.config(), "--port=0"};
+            for (const std::string& argument : arguments) {
+              if (argument.rfind("--port=", 0) == 0) argv.pop_back();
+            }
             argv.insert(argv.end(), arguments.begin(), arguments.end());
             return argv;
           }(),
           server.dir(), Process::Options{std::move(environment), "daemon", {}}) {
+  for (const std::string& argument : arguments) {
+    if (argument.rfind("--listen=127.", 0) == 0) address_ = argument.substr(9);
+  }
   const bool up = eventually([&] {
     const std::string log = process_.output();
     const size_t at = log.find("answering on port ");
@@ -336,7 +342,7 @@ Daemon::Answer Daemon::ask(const Request& wanted) const {
   const int64_t began = monotonic_ns();
   const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = loopback_address(port_);
-  ::inet_pton(AF_INET, wanted.address.c_str(), &address.sin_addr);
+  ::inet_pton(AF_INET, (wanted.address.empty() ? address_ : wanted.address).c_str(), &address.sin_addr);
   const timeval patience{wanted.patience.count(), 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};

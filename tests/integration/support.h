@@ -155,7 +155,8 @@ class Daemon {
     nlohmann::json body;  // the text as JSON
     double ms = 0;
   };
-  explicit Daemon(const Server& server, std::vector<std::string> arguments = {},
+  // Listens where `arguments` say, by default on a free port.
+  explicit Daemon(const Server& server, const std::vector<std::string>& arguments = {},
                   std::vector<std::string> environment = {});
   uint16_t port() const { return port_; }
   Process& process() { return process_; }
@@ -164,8 +165,8 @@ class Daemon {
     std::string method = "GET";
     std::string headers = "";  // lines, each with its end
     std::string body = "";
-    std::string address = "127.0.0.1";
-    seconds patience{5};  // between two reads
+    std::string address = "";  // "": 127.0.0.1, or the address of 127.0.0.0/8 that it listens on
+    seconds patience{5};       // between two reads
   };
   Answer ask(const Request& request) const;
   Answer get(const std::string& path, const std::string& method = "GET") const { return ask({path, method}); }
@@ -174,6 +175,7 @@ class Daemon {
  private:
   Process process_;
   uint16_t port_ = 0;
+  std::string address_ = "127.0.0.1";
 };
 
 // The command's run to its end.

@@ -37,7 +37,8 @@ class Exchange {
   bool answer_with(const Fault& fault);
   bool serve_list(const std::string& pod_namespace, const Selector& selector, const std::optional<Fault>& fault);
   bool send(const Answer& answer);
-  bool serve_lease(const std::optional<Fault>& fault);
+  bool serve_object(Answer answer, const std::optional<Fault>& fault);
+  void read_path();
   bool send_cut(const Answer& answer);
   Answer answer_of(const Fault& fault) const;
   Answer refused() const;
@@ -46,7 +47,8 @@ class Exchange {
   Connection& connection_;
   const Request& request_;
   std::string namespace_;
-  std::string lease_;  // its name; "": the collection
+  std::string resource_;  // "leases", "replicasets", "controllerrevisions"
+  std::string name_;      // of one of them; "": the collection
   RequestKind kind_ = RequestKind::other;
   uint64_t number_ = 0;
 };
@@ -61,6 +63,9 @@ bool Exchange::send(const Answer& answer) {
 }
 
 Answer Exchange::refused() const {
+  if (kind_ == RequestKind::apps) {
+    return forbidden(server_.account.service_namespace(), name_.empty() ? "list" : "get", resource_, namespace_);
+  }
   const bool is_lease = kind_ == RequestKind::lease;
   const std::string verb = !is_lease                   ? to_text(kind_)
                            : request_.method == "POST" ? "create"
@@ -127,8 +132,7 @@ bool Exchange::send_cut(const Answer& answer) {
   return false;
 }
 
-bool Exchange::serve_lease(const std::optional<Fault>& fault) {
-  Answer answer = server_.leases.serve(request_, namespace_, lease_);
+bool Exchange::serve_object(Answer answer, const std::optional<Fault>& fault) {
   if (fault && fault->kind == FaultKind::malformed) answer.body.replace(answer.body.size() - 3, 2, "]]");
   if (fault && fault->kind == FaultKind::truncated) return send_cut(answer);
   if (fault && fault->kind == FaultKind::lost) {
@@ -138,22 +142,34 @@ bool Exchange::serve_lease(const std::optional<Fault>& fault) {
   return send(answer);
 }
 
-bool Exchange::serve() {
+void Exchange::read_path() {
   constexpr std::string_view kBefore = "/api/v1/namespaces/", kAfter = "/pods";
   const std::string& path = request_.path;
   if (path.starts_with(kBefore) && path.ends_with(kAfter) && path.size() > kBefore.size() + kAfter.size()) {
     namespace_ = path.substr(kBefore.size(), path.size() - kBefore.size() - kAfter.size());
     kind_ = request_.flag("watch") ? RequestKind::watch : RequestKind::list;
   }
-  constexpr std::string_view kBeforeLease = "/apis/coordination.k8s.io/v1/namespaces/", kLeases = "/leases";
-  if (const size_t at = path.find(kLeases, kBeforeLease.size()); path.starts_with(kBeforeLease) && at != path.npos) {
-    const std::string rest = path.substr(at + kLeases.size());
-    if (rest.empty() || (rest.size() > 1 && rest.front() == '/')) {
-      namespace_ = path.substr(kBeforeLease.size(), at - kBeforeLease.size());
-      lease_ = rest.empty() ? "" : rest.substr(1);
-      kind_ = RequestKind::lease;
-    }
+  for (const auto& [before, kind] : {std::pair{"/apis/coordination.k8s.io/v1/namespaces/", RequestKind::lease},
+                                     std::pair{"/apis/apps/v1/namespaces/", RequestKind::apps}}) {
+    if (!path.starts_with(before)) continue;
+    // NAMESPACE/RESOURCE or NAMESPACE/RESOURCE/NAME
+    const std::string rest = path.substr(std::string_view(before).size());
+    const size_t slash = rest.find('/');
+    if (slash == rest.npos) return;
+    const size_t second = rest.find('/', slash + 1);
+    const std::string resource = rest.substr(slash + 1, second == rest.npos ? rest.npos : second - slash - 1);
+    const std::string named = second == rest.npos ? "" : rest.substr(second + 1);
+    const bool known = kind == RequestKind::lease ? resource == "leases" : TemplateObjects::is_resource(resource);
+    if (!known || (second != rest.npos && named.empty())) return;
+    namespace_ = rest.substr(0, slash);
+    resource_ = resource;
+    name_ = named;
+    kind_ = kind;
   }
+}
+
+bool Exchange::serve() {
+  read_path();
   number_ = server_.journal.begin(kind_, request_.target, request_.header("user-agent"));
 
   const auto fault = server_.faults.take(Moment::request, kind_);
@@ -178,7 +194,10 @@ bool Exchange::serve() {
   }
   // As a Role lets it: the account's own namespace.
   if (namespace_ != server_.account.service_namespace()) return send(refused());
-  if (kind_ == RequestKind::lease) return serve_lease(fault);
+  if (kind_ == RequestKind::lease) return serve_object(server_.leases.serve(request_, namespace_, name_), fault);
+  if (kind_ == RequestKind::apps) {
+    return serve_object(server_.templates.serve(resource_, name_, namespace_), fault);
+  }
   if (!request_.parameter("fieldSelector").empty()) return send(bad_request("the double knows no fieldSelector"));
   const auto selector = Selector::parse(request_.parameter("labelSelector"));
   if (!selector) return send(bad_request(selector.error().text));

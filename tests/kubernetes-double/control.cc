@@ -64,6 +64,10 @@ pulse::Result<void> apply(const std::string& name, const std::string& value, Pod
       const size_t colon = label.find(':');
       pod.labels[label.substr(0, colon)] = colon == std::string::npos ? "" : label.substr(colon + 1);
     }
+  } else if (name == "owner") {
+    const size_t slash = value.find('/');
+    if (slash == std::string::npos && !value.empty()) return pulse::Error{"owner: KIND/NAME, not " + value, 0};
+    pod.owner = value;
   } else if (name != "namespace") {
     return pulse::Error{"unknown setting " + name, 0};
   }
@@ -118,7 +122,7 @@ json rotate_token(Server& server, const Words& words) {
 }
 
 json plant_fault(Server& server, const Words& words) {
-  const std::string usage = "fault KIND [for=list|watch|lease|any] [times=N] [ARGUMENT]";
+  const std::string usage = "fault KIND [for=list|watch|lease|apps|any] [times=N] [ARGUMENT]";
   if (words.size() < 2) return failure(usage);
   if (words[1] == "noaccept") return outcome(server.listener.set(Listener::State::not_accepting));
   if (words[1] == "refuse") return outcome(server.listener.set(Listener::State::closed));
@@ -126,10 +130,13 @@ json plant_fault(Server& server, const Words& words) {
   if (!fault) return failure("unknown kind " + words[1]);
   for (const auto& [name, value] : pulse::test::command_settings(words, 2)) {
     if (name == "for") {
-      if (value != "list" && value != "watch" && value != "lease" && value != "any") return failure(usage);
+      if (value != "list" && value != "watch" && value != "lease" && value != "apps" && value != "any") {
+        return failure(usage);
+      }
       if (value == "list") fault->hit = RequestKind::list;
       if (value == "watch") fault->hit = RequestKind::watch;
       if (value == "lease") fault->hit = RequestKind::lease;
+      if (value == "apps") fault->hit = RequestKind::apps;
     } else if (name == "times") {
       const auto times = parse_number(value);
       if (!times || *times < 1 || *times > 1'000'000) return failure("times from 1 to 1000000");
@@ -165,6 +172,7 @@ json stats(const Server& server) {
   answer["list"] = by_kind[RequestKind::list];
   answer["watch"] = by_kind[RequestKind::watch];
   answer["lease"] = by_kind[RequestKind::lease];
+  answer["apps"] = by_kind[RequestKind::apps];
   answer["other"] = by_kind[RequestKind::other];
   answer["pages"] = journal.pages.load();
   answer["events"] = journal.events.load();
@@ -205,6 +213,31 @@ json lease(const Server& server, const Words& words) {
   return answer;
 }
 
+// A ReplicaSet of a Deployment, or a ControllerRevision of a StatefulSet.
+json change_template(Server& server, const Words& words) {
+  const std::string usage = words[0] + " NAME revision=N [workload=NAME]";
+  if (words.size() < 2) return failure(usage);
+  int64_t revision = 0;
+  std::string workload;
+  for (const auto& [name, value] : pulse::test::command_settings(words, 2)) {
+    const auto number = parse_number(value);
+    if (name == "workload") {
+      workload = value;
+    } else if (name == "revision" && number) {
+      revision = *number;
+    } else {
+      return failure(usage);
+    }
+  }
+  server.templates.put(words[0] + "s", words[1], revision, workload);
+  return success();
+}
+
+json delete_template(Server& server, const std::string& resource, const Words& words) {
+  if (words.size() != 2) return failure(words[0] + " NAME");
+  return server.templates.remove(resource, words[1]) ? success() : failure("no " + resource + " " + words[1]);
+}
+
 json run(Server& server, const Words& words) {
   const std::string name = words.empty() ? "" : words[0];
   if (name == "pod") return change_pod(server, words);
@@ -219,6 +252,9 @@ json run(Server& server, const Words& words) {
     if (words.size() != 2) return failure("delete-lease NAME");
     return server.leases.remove(words[1]) ? success() : failure("no lease " + words[1]);
   }
+  if (name == "replicaset" || name == "controllerrevision") return change_template(server, words);
+  if (name == "delete-replicaset") return delete_template(server, "replicasets", words);
+  if (name == "delete-controllerrevision") return delete_template(server, "controllerrevisions", words);
   if (name == "requests") return requests(server, words);
   if (name == "clear-pods") {
     server.store.clear();

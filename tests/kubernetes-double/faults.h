@@ -40,7 +40,7 @@ enum class Moment {
 struct Fault {
   FaultKind kind = FaultKind::status;
   int status = 0;                  // of FaultKind::status
-  std::optional<RequestKind> hit;  // list, watch or lease; else any request
+  std::optional<RequestKind> hit;  // list, watch, lease or apps; else any request
   int times = -1;                  // -1: until cleared
   std::string argument;
 };

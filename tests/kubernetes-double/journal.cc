@@ -12,6 +12,8 @@ const char* to_text(RequestKind kind) {
       return "watch";
     case RequestKind::lease:
       return "lease";
+    case RequestKind::apps:
+      return "apps";
     case RequestKind::other:
       break;
   }

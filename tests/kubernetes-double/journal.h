@@ -12,7 +12,7 @@
 
 namespace kubernetes_double {
 
-enum class RequestKind { list, watch, lease, other };
+enum class RequestKind { list, watch, lease, apps, other };
 const char* to_text(RequestKind kind);
 
 struct JournalEntry {

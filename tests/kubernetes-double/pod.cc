@@ -13,9 +13,10 @@ using Json = nlohmann::ordered_json;
 constexpr int64_t kGracePeriod = 30;
 
 Json metadata(const Pod& pod) {
-  const std::string owner = pod.name.substr(0, pod.name.rfind('-'));
+  const std::string owner = pod.owner.value_or("StatefulSet/" + pod.name.substr(0, pod.name.rfind('-')));
+  const std::string owner_kind = owner.substr(0, owner.find('/')), owner_name = owner.substr(owner.find('/') + 1);
   Json json = {{"name", pod.name},
-               {"generateName", owner + "-"},
+               {"generateName", owner_name + "-"},
                {"namespace", pod.pod_namespace},
                {"uid", pod.uid},
                {"resourceVersion", std::to_string(pod.resource_version)},
@@ -25,9 +26,10 @@ Json metadata(const Pod& pod) {
     json["deletionGracePeriodSeconds"] = kGracePeriod;
   }
   if (!pod.labels.empty()) json["labels"] = pod.labels;
+  if (owner.empty()) return json;
   json["ownerReferences"] = {{{"apiVersion", "apps/v1"},
-                              {"kind", "StatefulSet"},
-                              {"name", owner},
+                              {"kind", owner_kind},
+                              {"name", owner_name},
                               {"uid", "5b8d3f0e-6a4c-4b43-8f7e-0c1b2a3d4e5f"},
                               {"controller", true},
                               {"blockOwnerDeletion", true}}};

@@ -16,6 +16,7 @@ struct Pod {
   std::string pod_namespace;
   std::string uid;
   Labels labels;
+  std::optional<std::string> owner;    // "ReplicaSet/core-5d8f7b"; "": none; else a StatefulSet after the pod's name
   int64_t created = 0;                 // seconds since the epoch
   std::optional<int64_t> deleted_at;   // deletionTimestamp: when the grace period will be over
   std::vector<std::string> addresses;  // podIPs; none before the pod has a network

@@ -12,6 +12,7 @@
 #include "tests/kubernetes-double/options.h"
 #include "tests/kubernetes-double/store.h"
 #include "tests/kubernetes-double/wakeups.h"
+#include "tests/kubernetes-double/workload.h"
 
 namespace kubernetes_double {
 
@@ -25,6 +26,7 @@ struct Server {
   Wakeups wakeups;
   Store store;
   Leases leases;
+  TemplateObjects templates;
   Account account;
   Faults faults;
   Journal journal;

@@ -29,7 +29,7 @@ Answer unauthorized() { return status_answer(401, "Unauthorized", "Unauthorized"
 
 Answer forbidden(const std::string& account_namespace, const std::string& verb, const std::string& resource,
                  const std::string& in_namespace) {
-  const std::string group = resource == "leases" ? "coordination.k8s.io" : "";
+  const std::string group = resource == "leases" ? "coordination.k8s.io" : resource == "pods" ? "" : "apps";
   return status_answer(403, "Forbidden",
                        resource + (group.empty() ? "" : "." + group) + " is forbidden: User \"system:serviceaccount:" +
                            account_namespace + ":proxysql\" cannot " + verb + " resource \"" + resource +

@@ -16,7 +16,7 @@ Answer status_answer(int code, const std::string& reason, const std::string& mes
                      const std::string& continue_token = "");
 
 Answer unauthorized();
-// `resource`: "pods", or "leases" of the group coordination.k8s.io.
+// `resource`: "pods", "leases" of the group coordination.k8s.io, or one of the group apps.
 Answer forbidden(const std::string& account_namespace, const std::string& verb, const std::string& resource,
                  const std::string& in_namespace);
 Answer bad_request(const std::string& message);

@@ -59,6 +59,7 @@ struct Node {
 
   // The agent's side.
   CoreRecord record{};
+  Applied applied{};
   std::map<ServerKey, int64_t> first_seen;
   int64_t next_beat_ms = 0;
   std::vector<Core> list;

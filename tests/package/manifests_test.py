@@ -321,6 +321,10 @@ class Manifests(TestCase):
         documented = {one["kind"]: one for one in yaml.safe_load_all(textwrap.dedent(block))}
         for where, role, _ in self.all_of("Role"):
             self.assertEqual(documented["Role"]["rules"], role["rules"], where)
+            # A core's revision, by which its file counts.
+            rules = {name: rule["verbs"] for rule in role["rules"] for name in rule["resources"]}
+            for name in ("replicasets", "controllerrevisions"):
+                self.assertLessEqual({"get", "list"}, set(rules[name]), where)
         for where, binding, _ in self.all_of("RoleBinding"):
             for part in ("roleRef", "subjects"):
                 self.assertEqual(documented["RoleBinding"][part], binding[part], where)
@@ -381,6 +385,23 @@ class Manifests(TestCase):
         open_ports = {port["port"] for _, policy, _ in self.all_of("NetworkPolicy") for rule in policy["spec"]["ingress"]
                       for port in rule["ports"]}
         self.assertEqual({mysql, admin, probes}, open_ports)
+
+    def test_cores_reach_each_others_status(self):
+        """Each asks the others what has been applied, at its own daemon's port."""
+        probes = int(settings(KUBERNETES / "base/core.cnf")[0]["pulse.daemon.port"])
+        labels = {"app": "proxysql", "component": "core"}
+        for documents in self.rendered.values():
+            cores = [one["spec"]["template"]["metadata"]["labels"] for one in documents if one["kind"] == "Deployment"
+                     and one["spec"]["template"]["metadata"]["labels"].get("component") == "core"]
+            for core in cores:
+                self.assertLessEqual(labels.items(), core.items())
+            policies = [one["spec"] for one in documents if one["kind"] == "NetworkPolicy"
+                        and one["spec"]["podSelector"]["matchLabels"].items() <= labels.items()]
+            allowed = [rule for policy in policies for rule in policy["ingress"]
+                       if probes in [port["port"] for port in rule["ports"]]
+                       and any(peer.get("podSelector", {}).get("matchLabels", {}).items() <= labels.items()
+                               for peer in rule.get("from", [{}]))]
+            self.assertTrue(not policies or allowed)
 
     def test_bootstrap_name_is_the_headless_service(self):
         for where, _, text, _, _ in self.pods():

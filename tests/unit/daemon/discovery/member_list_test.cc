@@ -103,6 +103,12 @@ TEST(MemberListTest, TellsWhatChanged) {
   fill(*before, {starting, core("10.0.0.3", 6032, "b")}, {});
   EXPECT_FALSE(same_members(*before, *after)) << "readiness counts";
   EXPECT_EQ("", describe_change(*before, *after)) << "and isn't worth a line";
+
+  Found rolled_back = core("10.0.0.1");
+  rolled_back.revision = 3;
+  fill(*before, {rolled_back, core("10.0.0.3", 6032, "b")}, {});
+  EXPECT_EQ(3, before->members[0].revision);
+  EXPECT_FALSE(same_members(*before, *after)) << "so does the revision";
 }
 
 }  // namespace

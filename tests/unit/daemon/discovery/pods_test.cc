@@ -72,6 +72,28 @@ TEST(KubernetesPodsTest, ReadsAPage) {
   EXPECT_FALSE(page->pods[1].ready);
 }
 
+TEST(KubernetesPodsTest, TheOwnerIsTheControllerAndTheLabelIsKept) {
+  json owned = pod("a", "10.0.0.1");
+  owned["metadata"]["labels"]["controller-revision-hash"] = "core-7c9";
+  owned["metadata"]["ownerReferences"] = {
+      {{"kind", "Wrong"}, {"name", "wrong"}, {"uid", "wrong"}, {"controller", false}},
+      {{"kind", "StatefulSet"}, {"name", "core"}, {"uid", "u-1"}, {"controller", true}},
+      {{"kind", "Wrong"}, {"name", "wrong"}, {"uid", "wrong"}}};
+  for (const bool labels_last : {false, true}) {
+    std::string text = list({owned, pod("b", "10.0.0.2")}).dump();
+    if (labels_last) {  // keys come in any order
+      const std::string label = R"("controller-revision-hash":"core-7c9",)";
+      text.erase(text.find(label), label.size());
+      const std::string phase = R"("uid":"uid-a")";
+      text.insert(text.find(phase), R"("labels":{"controller-revision-hash":"core-7c9"},)");
+    }
+    const auto page = parse_pod_page(text);
+    ASSERT_TRUE(page) << page.error().text;
+    EXPECT_EQ((PodOwner{"StatefulSet", "core", "u-1", "core-7c9"}), page->pods[0].owner) << text;
+    EXPECT_EQ(PodOwner{}, page->pods[1].owner) << "no controller";
+  }
+}
+
 TEST(KubernetesPodsTest, OnlyRunningPodsWithAnAddressAndNoDeletionAreMembers) {
   json deleting = pod("deleting", "10.0.0.1");
   deleting["metadata"]["deletionTimestamp"] = "2026-01-31T12:00:00Z";

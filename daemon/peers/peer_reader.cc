@@ -1,0 +1,194 @@
+#include "daemon/peers/peer_reader.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "daemon/peers/applied_report.h"
+#include "shm/record/applied.h"
+#include "shm/segment/boot.h"
+#include "src/base/log.h"
+
+namespace pulse {
+
+namespace {
+
+constexpr int64_t kEvery = 5'000'000'000;
+// A core that has just come, or is about to, answers soon.
+constexpr int64_t kEveryWhileNew = 1'000'000'000;
+constexpr int64_t kIsNewFor = 15'000'000'000;
+constexpr int64_t kToldAfter = 10'000'000'000;
+// Whether there is a segment, and whether a round is due.
+constexpr int kLookEveryMs = 500;
+
+void count_up(const UniqueFd& fd) {
+  const uint64_t one = 1;
+  while (::write(fd.get(), &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+bool is_readable(const UniqueFd& fd) {
+  pollfd wait{fd.get(), POLLIN, 0};
+  return ::poll(&wait, 1, 0) > 0;
+}
+
+}  // namespace
+
+PeerReports after_round(PeerReports reports, const std::vector<PeerAnswer>& answers, int64_t list_ns, int64_t now_ns) {
+  reports.round_ns = now_ns;
+  reports.list_ns = list_ns;
+  reports.cores = static_cast<uint32_t>(answers.size());
+  reports.answered = reports.silent = 0;
+  reports.error.fill('\0');
+  bool failed = false;
+  for (const PeerAnswer& answer : answers) {
+    if (answer.report && *answer.report) {
+      ++reports.answered;
+      merge_applied(reports.applied, **answer.report);
+      continue;
+    }
+    failed = true;
+    if (answer.report) ++reports.silent;
+    set_text(reports.error, answer.report ? answer.host + " doesn't say what has been applied: its Pulse is older"
+                                          : answer.report.error().text);
+  }
+  if (!failed) {
+    reports.failing_ns = 0;
+  } else if (reports.failing_ns == 0) {
+    reports.failing_ns = now_ns;
+  }
+  return reports;
+}
+
+bool asks_peers(const Config& config) { return config.is_core() && config.core.authority != Authority::never; }
+
+PeerReader::PeerReader(const Config& config, SegmentSource segment)
+    : config_(config),
+      segment_source_(std::move(segment)),
+      boot_id_(machine_boot_id()),
+      stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      reports_(std::make_unique<PeerReports>()) {
+  reports_->boot_id = boot_id_;
+  if (!asks_peers(config)) return;
+  if (!stop_fd_ || !wake_fd_) {
+    log_error(system_error("the other cores aren't asked what has been applied: eventfd", errno).text);
+    return;
+  }
+  thread_ = std::thread([this] { run(); });
+}
+
+PeerReader::~PeerReader() {
+  if (!thread_.joinable()) return;
+  count_up(stop_fd_);
+  thread_.join();
+}
+
+void PeerReader::list_changed() {
+  if (thread_.joinable()) count_up(wake_fd_);
+}
+
+void PeerReader::run() {
+  // 200 KB, of which only the pages of the cores are ever touched.
+  members_ = std::make_unique_for_overwrite<Members>();
+  while (!is_readable(stop_fd_)) {
+    uint64_t wakes = 0;
+    static_cast<void>(::read(wake_fd_.get(), &wakes, sizeof wakes));
+    try {
+      turn();
+    } catch (const std::exception& failure) {  // out of memory, say
+      log_error(std::string("peer reports: ") + failure.what());
+    }
+    pollfd waits[] = {{stop_fd_.get(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}};
+    ::poll(waits, 2, kLookEveryMs);
+  }
+}
+
+// Reads the list, and takes over what the daemon before this one had read. False if there is nothing to read.
+bool PeerReader::take_segment(const std::shared_ptr<Segment>& segment) {
+  const bool is_other = segment_.lock() != segment;
+  PeerReports before{};
+  bool read = false;
+  const bool mapped = guarded([&] {
+    const Layout& layout = segment->layout();
+    read = layout.members.read_part(*members_, offsetof(Members, members), [](const Members& head) {
+      return offsetof(Members, members) + std::min<size_t>(head.count, kMembers) * sizeof(Member);
+    });
+    if (is_other) read = layout.peer_reports.read(before) && read;
+  });
+  if (!mapped || !read) return false;
+  if (is_other && before.boot_id == boot_id_) {
+    merge_applied(before.applied, reports_->applied);
+    if (began_ns_ == 0) *reports_ = before;
+    reports_->applied = before.applied;
+  }
+  if (is_other && !publish(*segment)) return false;
+  segment_ = segment;
+  return members_->boot_id == boot_id_;
+}
+
+void PeerReader::turn() {
+  const std::shared_ptr<Segment> segment = segment_source_();
+  if (!segment || !take_segment(segment)) return;
+  const int64_t now_ns = boottime_ns();
+  const bool same_list = began_ns_ != 0 && members_->changed_ns == reports_->list_ns;
+  if (!same_list) list_taken_ns_ = now_ns;
+  const bool soon = reports_->failing_ns != 0 && now_ns - list_taken_ns_ < kIsNewFor;
+  if (same_list && now_ns - began_ns_ < (soon ? kEveryWhileNew : kEvery)) return;
+  if (ask(*members_)) {
+    if (!publish(*segment)) segment_.reset();
+    tell();
+  }
+}
+
+// One round. False if the daemon stops meanwhile: what hasn't been asked hasn't failed.
+bool PeerReader::ask(const Members& members) {
+  began_ns_ = boottime_ns();
+  std::vector<PeerAddress> peers;
+  std::vector<std::string> addresses;
+  for (size_t i = 0; i < std::min<size_t>(members.count, kMembers); ++i) {
+    const Member& member = members.members[i];
+    if (member.is_core == 0 || member.is_self != 0) continue;
+    addresses.emplace_back(text(member.address));
+    peers.push_back({addresses.back(), static_cast<uint16_t>(config_.daemon.port)});
+  }
+  std::sort(addresses.begin(), addresses.end());
+  // Who comes new is waited for anew, however long another one has been failing.
+  if (!std::includes(asked_.begin(), asked_.end(), addresses.begin(), addresses.end())) reports_->failing_ns = 0;
+  asked_ = std::move(addresses);
+  std::vector<PeerAnswer> answers;
+  for (auto& answer : ask_all(peers, "/status", RoundLimits{}, stop_fd_.get())) {
+    const std::string host = peers[answers.size()].host;
+    if (!answer) {
+      answers.push_back({host, answer.error()});
+      continue;
+    }
+    auto report = parse_applied_report(*answer);
+    if (!report) report = Error{host + ": its status: " + report.error().text};
+    answers.push_back({host, std::move(report)});
+  }
+  if (is_readable(stop_fd_)) return false;
+  *reports_ = after_round(*reports_, answers, members.changed_ns, boottime_ns());
+  return true;
+}
+
+bool PeerReader::publish(Segment& segment) {
+  return guarded([&] { segment.layout().peer_reports.publish(*reports_); });
+}
+
+void PeerReader::tell() {
+  const bool failing = reports_->failing_ns != 0;
+  const bool long_enough = failing && reports_->round_ns - reports_->failing_ns > kToldAfter;
+  if (long_enough && !told_) {
+    log_warning("not every core says what has been applied from configuration files: " +
+                std::string(text(reports_->error)));
+  } else if (!failing && told_) {
+    log_info("every core says again what has been applied from configuration files");
+  }
+  told_ = failing && (long_enough || told_);
+}
+
+}  // namespace pulse
