@@ -6,6 +6,7 @@
 #include <string>
 
 #include "scheduler/admin/admin_session.h"
+#include "scheduler/cluster/cluster_rows.h"
 #include "shm/segment/layout.h"
 #include "src/base/result.h"
 
