@@ -4,7 +4,9 @@
 
 #include "shm/record/attempts.h"
 #include "shm/record/drains.h"
+#include "shm/record/ownership.h"
 #include "shm/segment/boot.h"
+#include "shm/segment/lock.h"
 #include "src/base/log.h"
 #include "src/linux/socket_table.h"
 
@@ -35,6 +37,9 @@ void NodeState::open_segment() {
   options.group = config_.group;
   options.create = false;
   auto opened = Segment::open(options);
+  if (opened) {
+    if (auto owned = check_owner(*opened, config_.state, owner_of(config_)); !owned) opened = owned.error();
+  }
   const std::lock_guard<std::mutex> hold(mutex_);
   segment_ = opened ? std::make_shared<Segment>(std::move(*opened)) : nullptr;
   const bool absent = !opened && opened.error().code == ENOENT;
@@ -50,8 +55,12 @@ std::shared_ptr<Segment> NodeState::segment() {
 void NodeState::tick() {
   mysql_look_.tick();
   const std::shared_ptr<Segment> current = segment();
-  if (!current || !current->is_current(config_.state)) open_segment();
+  // A beat of another ProxySQL may have been the first since it was opened.
+  if (!current || !current->is_current(config_.state) || !check_owner(*current, config_.state, owner_of(config_))) {
+    open_segment();
+  }
 
+  tell_lock_problem();
   Snapshot now = look();
   const bool stale =
       now.view.observation.at_ns == 0 || now.now_ns - now.view.observation.at_ns > silence_ns(policy_.interval_ns);
@@ -82,6 +91,14 @@ void NodeState::tick() {
   }
 }
 
+void NodeState::tell_lock_problem() {
+  const std::shared_ptr<Segment> current = segment();
+  std::string problem = current ? lock_file_problem(config_.state, current->user(), config_.group) : "";
+  const std::lock_guard<std::mutex> hold(mutex_);
+  if (problem != lock_problem_ && !problem.empty()) log_warning(problem);
+  lock_problem_ = std::move(problem);
+}
+
 NodeState::Snapshot NodeState::look() {
   Snapshot snapshot;
   std::shared_ptr<Segment> segment;
@@ -97,6 +114,7 @@ NodeState::Snapshot NodeState::look() {
   if (segment) snapshot.view = read_state(*segment, boot_id_, policy_.backoff(), snapshot.now_ns);
   {
     const std::lock_guard<std::mutex> hold(mutex_);
+    snapshot.view.lock_problem = lock_problem_;
     // A beat that began after ProxySQL was stopped and went through has met another one.
     const int64_t others_ns = own_drain_.ended_ns + nanoseconds(config_.beat.timeout).count();
     if (own_drain_.ended_ns != 0 && snapshot.view.record.last_ok_ns > others_ns) announced_ns_ = 0;

@@ -65,6 +65,7 @@ class NodeState {
 
  private:
   void open_segment();
+  void tell_lock_problem();
 
   const Config config_;
   const Policy policy_;
@@ -77,6 +78,7 @@ class NodeState {
   std::shared_ptr<Segment> segment_;
   std::string segment_problem_;
   std::string segment_absent_;
+  std::string lock_problem_;
   Memory memory_;
   int64_t announced_ns_ = 0;      // of a drain that this daemon has started
   DrainRecord own_drain_{};       // what is known of it without the segment

@@ -68,8 +68,11 @@ bool AttemptLog::open(bool said) {
 
 bool AttemptLog::admitted() {
   if (began_.ns >= record_.next_attempt_ns) return true;
-  const Admission admission = admit(record_, began_.ns, system_.parent_threads());
+  const ProxySQLProcess process = watched(record_);
+  const auto [found, threads] = process.pid == 0 ? std::pair(ProcessNow::unknown, 0U) : system_.look_at(process);
+  const Admission admission = admit(record_, began_.ns, found, threads);
   if (admission == Admission::attempt_threads_dropped) log_info("ProxySQL's blocked threads are gone: trying at once");
+  if (admission == Admission::attempt_proxysql_ended) log_info("ProxySQL has ended since: trying at once");
   if (admission != Admission::held_back) return true;
   layout_.with([&](Layout& layout) {
     layout.record.publish(record_);
@@ -79,6 +82,7 @@ bool AttemptLog::admitted() {
 }
 
 void AttemptLog::begin(BootTime deadline) {
+  pid_namespace_ = system_.pid_namespace();
   attempt_ = {std::max(record_.attempt, attempt_.id) + 1, began_.ns, deadline.ns};
   announce();
   enter(Phase::config);
@@ -92,7 +96,7 @@ void AttemptLog::move_deadline(BootTime deadline) {
 
 void AttemptLog::announce() {
   layout_.with([&](Layout& layout) {
-    layout.holder.publish({system_.pid(), began_.ns, attempt_.deadline_ns});
+    layout.holder.publish({system_.pid(), began_.ns, attempt_.deadline_ns, pid_namespace_});
     layout.attempt.publish(attempt_);
   });
 }
@@ -121,17 +125,30 @@ int AttemptLog::finish(const BeatEnd& end) {
   folded.writes = end.writes;
   folded.message = end.message;
   fold(record_, folded, backoff_policy(record_));
-  if (end.outcome == Outcome::timed_out) {
-    const ParentThreads parent = system_.parent_threads();
-    record_.parent_pid = parent.pid;
-    record_.parent_start_ticks = parent.start_ticks;
-    record_.parent_threads_most = parent.threads;
-  }
   const bool has_segment = layout_.usable();
   layout_.with([&](Layout& layout) { layout.record.publish(record_); });
   if (const auto line = failure_line(end, before, record_, ended, has_segment)) log_error(*line);
   if (const auto line = recovery_line(end, before, ended)) log_info(*line);
   return end.exit_code;
+}
+
+bool AttemptLog::lacks_proxysql() {
+  if (!layout_.usable() || record_.consecutive_timeouts == 0) return false;
+  const ProxySQLProcess process = watched(record_);
+  return process.pid == 0 || system_.look_at(process).first != ProcessNow::same;
+}
+
+void AttemptLog::watch_proxysql(const Config& config, Deadline deadline) {
+  if (!layout_.usable()) return;
+  ProxySQLProcess process = watched(record_);
+  const auto [now, threads] = process.pid == 0 ? std::pair(ProcessNow::unknown, 0U) : system_.look_at(process);
+  if (now == ProcessNow::same) {
+    process.threads = threads;
+  } else {
+    process = system_.find_proxysql(config, deadline);
+  }
+  watch(record_, process);
+  layout_.with([&](Layout& layout) { layout.record.publish(record_); });
 }
 
 }  // namespace pulse

@@ -57,6 +57,13 @@ class AttemptLog {
   // Publishes the end and logs it. Returns the exit code.
   int finish(const BeatEnd& end);
 
+  // Whether an attempt that follows a timeout doesn't know ProxySQL's process yet.
+  bool lacks_proxysql();
+
+  // Counts the threads of ProxySQL's process, by which the beats that are held back see the end of what holds them. One
+  // that isn't known yet is found, which may take until `deadline`.
+  void watch_proxysql(const Config& config, Deadline deadline);
+
   Phase phase() const { return phase_; }
   uint64_t boot_id() const { return boot_id_; }
 
@@ -69,6 +76,7 @@ class AttemptLog {
   BeatRecord record_{};
   Attempt attempt_{};
   uint64_t boot_id_ = 0;
+  uint64_t pid_namespace_ = 0;
   Phase phase_ = Phase::lock;
 };
 

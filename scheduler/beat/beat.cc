@@ -14,6 +14,7 @@
 #include "scheduler/drain/drain_admin.h"
 #include "scheduler/run/hard_timer.h"
 #include "scheduler/run/limits.h"
+#include "shm/record/ownership.h"
 #include "shm/segment/names.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
@@ -115,12 +116,19 @@ Result<void> Beat::configure() {
       layout.config_identity.store((*loaded)->identity, std::memory_order_relaxed);
       layout.config_path.store(config_path_hash(options_.config), std::memory_order_relaxed);
     }
+    Owner owner{};
+    const Owner self = owner_of(*config_);
+    const Ownership ownership = layout.owner.read(owner) ? judge_owner(owner, self) : Ownership::ours;
+    if (ownership == Ownership::unclaimed || ownership == Ownership::moved) layout.owner.publish(self);
     resync_requested_ = layout.resync_requested.load(std::memory_order_relaxed);
     if (!read_known(layout, log_.boot_id(), began_.boot, config_->discovery.max_age, known_)) known_ = Known{};
+    known_.may_load_file = !system_.is_second_user();
   });
   system_.arm_hard_timer(began_.monotonic + config_->beat.timeout);
   log_.move_deadline(began_.boot + config_->beat.timeout);
   deadline_ = io_deadline(began_.monotonic, config_->beat.timeout);
+  // At the end of a timeout there is hardly time for it on a big host.
+  if (log_.lacks_proxysql()) log_.watch_proxysql(*config_, Deadline::at(began_.monotonic + config_->beat.timeout / 4));
   return {};
 }
 
@@ -188,7 +196,7 @@ void Beat::publish() {
     }
   });
   log_transition(known_, plan_, observation);
-  if (config_->is_core()) log_core(known_.core, reconciliation_->core());
+  if (layout_.usable() && config_->is_core()) log_core(known_.core, reconciliation_->core());
 }
 
 int Beat::fail(const Error& error) {
@@ -196,12 +204,23 @@ int Beat::fail(const Error& error) {
   const bool timed_out = end_.exit_code == kExitTimeout;
   end_.outcome = timed_out ? Outcome::timed_out : Outcome::failed;
   end_.message = timed_out ? error.text + " in phase " + name(log_.phase()) : error.text;
-  return log_.finish(end_);
+  const int code = log_.finish(end_);
+  // The hard timer would cut it just as well, but with a mark of its own.
+  if (timed_out)
+    log_.watch_proxysql(*config_, Deadline::at(began_.monotonic + config_->beat.timeout - milliseconds(5)));
+  return code;
 }
 
 namespace {
 
 void forget_mark() { set_hard_timer_mark(nullptr, 0); }
+
+// Why this isn't the segment that the configuration names: said the 1st, 2nd, 4th, ... time.
+void tell_spare(StateAccess& state) {
+  uint64_t runs = 1;
+  const bool counted = guarded([&] { runs = state.layout()->spare_runs.fetch_add(1, std::memory_order_relaxed) + 1; });
+  if (!counted || is_worth_logging(runs)) log_error(state.problem());
+}
 
 }  // namespace
 
@@ -218,6 +237,7 @@ int run_beat(const Options& options) {
     log_error(state.config_error());
     return kExitConfig;
   }
+  if (state.layout() != nullptr && !state.problem().empty()) tell_spare(state);
   auto& layout =
       *std::make_unique<GuardedLayout>(state.layout(), state.path(), "this beat goes on without it", forget_mark)
            .release();

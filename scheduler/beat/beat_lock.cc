@@ -25,15 +25,47 @@ std::string overdue_text(const Holder& holder, Phase phase, BootTime now) {
 
 Result<bool> BeatLock::take() {
   auto taken = system_.try_lock();
-  if (!taken || *taken) return taken;
-  if (end_overdue_holder()) taken = system_.try_lock();
-  if (taken && !*taken) {
-    layout_.with([&](Layout& layout) {
-      layout.skipped_busy.fetch_add(1, std::memory_order_relaxed);
-      layout.last_beat_ns.store(began_.ns, std::memory_order_relaxed);
-    });
+  if (taken && !*taken && end_overdue_holder()) taken = system_.try_lock();
+  if (!taken) return taken;
+  tell_problem();
+  if (!*taken) {
+    count_busy();
+    return taken;
   }
+  layout_.with([](Layout& layout) {
+    if (layout.busy_in_row.load(std::memory_order_relaxed) == 0) return;
+    layout.busy_in_row.store(0, std::memory_order_relaxed);
+    layout.busy_since_ns.store(0, std::memory_order_relaxed);
+    layout.busy_other_user.store(0, std::memory_order_relaxed);
+  });
   return taken;
+}
+
+void BeatLock::count_busy() {
+  const auto other = system_.other_holder();
+  uint64_t in_row = 1;
+  layout_.with([&](Layout& layout) {
+    layout.skipped_busy.fetch_add(1, std::memory_order_relaxed);
+    layout.last_beat_ns.store(began_.ns, std::memory_order_relaxed);
+    in_row = layout.busy_in_row.fetch_add(1, std::memory_order_relaxed) + 1;
+    if (in_row == 1) layout.busy_since_ns.store(began_.ns, std::memory_order_relaxed);
+    if (other) layout.busy_other_user.store(uint64_t{*other} + 1, std::memory_order_relaxed);
+  });
+  if (other && is_worth_logging(in_row)) {
+    log_error(other_holder_text(*other) + (in_row == 1 ? "" : "; " + std::to_string(in_row) + " beats in a row"));
+  }
+}
+
+// A lock file that isn't to be believed is said the 1st, 2nd, 4th, ... time in a row.
+void BeatLock::tell_problem() {
+  const std::string problem = system_.lock_problem();
+  uint64_t in_row = problem.empty() ? 0 : 1;
+  layout_.with([&](Layout& layout) {
+    const uint64_t before = layout.odd_lock_in_row.load(std::memory_order_relaxed);
+    if (!problem.empty()) in_row = before + 1;
+    if (in_row != before) layout.odd_lock_in_row.store(in_row, std::memory_order_relaxed);
+  });
+  if (is_worth_logging(in_row)) log_error(problem);
 }
 
 // True if the holder is gone, and its lock with it.
@@ -42,6 +74,15 @@ bool BeatLock::end_overdue_holder() {
   bool read = false;
   layout_.with([&](Layout& layout) { read = layout.holder.read(holder); });
   if (!read || !is_overdue(holder, system_.now())) return false;
+  if (holder.pid_namespace == 0 || holder.pid_namespace != system_.pid_namespace()) {
+    uint64_t in_row = 0;
+    layout_.with([&](Layout& layout) { in_row = layout.busy_in_row.load(std::memory_order_relaxed) + 1; });
+    if (is_worth_logging(in_row)) {
+      log_error("the lock's holder is past its deadline, and its process " + std::to_string(holder.pid) +
+                " is one of another pid namespace (another container): it isn't killed from here, end it there");
+    }
+    return false;
+  }
   const KillResult result = system_.kill(static_cast<pid_t>(holder.pid), {holder.began_ns});
   if (result == KillResult::killed) {
     killed_ = true;

@@ -23,14 +23,17 @@ class BeatLock {
   BeatLock(BeatSystem& system, GuardedLayout& layout, BootTime began)
       : system_(system), layout_(layout), began_(began) {}
 
-  // Takes the lock without waiting. If its holder is overdue: kills that very process, says so and tries once more.
-  // False: another beat runs, which is counted. An error: no kind of lock can be had.
+  // Takes the lock without waiting. If its holder is overdue: kills that very process, says so and tries once more. A
+  // holder of another pid namespace is left alone: its pid is another process's here.
+  // False: another beat runs, which is counted, and said if it is another user's. An error: no kind of lock can be had.
   Result<bool> take();
 
   // Whether take() has killed the holder.
   bool killed_holder() const { return killed_; }
 
  private:
+  void count_busy();
+  void tell_problem();
   bool end_overdue_holder();
   Phase mark_overdue();
 

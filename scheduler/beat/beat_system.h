@@ -5,7 +5,9 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "scheduler/admin/admin_session.h"
 #include "scheduler/run/process.h"
@@ -30,6 +32,12 @@ class BeatSystem {
 
   // The lock of beats, kept until the process ends. False: somebody else holds it.
   virtual Result<bool> try_lock() = 0;
+  // Who holds the lock, if that is known and another user; see InstanceLock.
+  virtual std::optional<uid_t> other_holder() = 0;
+  // What is wrong with the lock file; "" if nothing is.
+  virtual std::string lock_problem() = 0;
+  // Whether another user's beats may have done to ProxySQL what the segment says nothing of.
+  virtual bool is_second_user() = 0;
   // Kills the process of this pid that ran already at `ran_at`, see kill_process().
   virtual KillResult kill(pid_t pid, BootTime ran_at) = 0;
   // The lock of drains, kept until the process ends if it was free. False: a drain holds it, or it can't be had.
@@ -37,8 +45,13 @@ class BeatSystem {
 
   // Of the machine's present boot.
   virtual uint64_t boot_id() = 0;
-  // ProxySQL's, which has started this beat; pid 0 if it can't be read.
-  virtual ParentThreads parent_threads() = 0;
+  // This process's, 0 if it can't be read.
+  virtual uint64_t pid_namespace() = 0;
+  // What there is in place of `watched` now, and its threads. About 20 us: beats that are held back ask.
+  virtual std::pair<ProcessNow, uint32_t> look_at(const ProxySQLProcess& watched) = 0;
+  // The process that listens on the admin interface; pid 0 if it can't be told before the hard timer's instant comes
+  // close.
+  virtual ProxySQLProcess find_proxysql(const Config& config, Deadline deadline) = 0;
 
   // The configuration; the error's text is config_error's. It lasts as long as this.
   virtual Result<const LoadedConfig*> load() = 0;

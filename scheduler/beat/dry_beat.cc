@@ -21,7 +21,7 @@ namespace {
 
 Result<InstanceLock> wait_for_lock(const StateAccess& state, Deadline deadline) {
   for (;;) {
-    auto lock = InstanceLock::try_take(state.path(), state.group(), false);
+    auto lock = InstanceLock::try_take(state.lock_path(), state.group(), false);
     if (!lock || lock->taken() || deadline.passed()) return lock;
     // flock(2) has no timeout, and the holder is a beat that lasts some milliseconds.
     const timespec pause{0, 5'000'000};
@@ -69,7 +69,8 @@ int run_dry_beat(const Options& options) {
   if (Layout* layout = state.layout(); layout != nullptr) {
     static_cast<void>(guarded([&] {
       if (!read_known(*layout, machine_boot_id(), now, config.discovery.max_age, known)) known = Known{};
-      layout->holder.publish({::getpid(), now.ns, (now + deadline.left()).ns});
+      known.may_load_file = true;
+      layout->holder.publish({::getpid(), now.ns, (now + deadline.left()).ns, pid_namespace()});
     }));
   }
 

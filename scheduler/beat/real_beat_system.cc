@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "scheduler/admin/admin_client.h"
@@ -10,6 +11,8 @@
 #include "scheduler/drain/drain_admin.h"
 #include "scheduler/run/hard_timer.h"
 #include "shm/segment/boot.h"
+#include "src/linux/socket_table.h"
+#include "src/linux/unix_sockets.h"
 
 namespace pulse {
 
@@ -21,11 +24,15 @@ void RealBeatSystem::arm_hard_timer(MonotonicTime instant) { pulse::arm_hard_tim
 void RealBeatSystem::mark_hard_timer(Layout& layout, uint64_t attempt) { set_hard_timer_mark(&layout, attempt); }
 
 Result<bool> RealBeatSystem::try_lock() {
-  auto lock = InstanceLock::try_take(state_.path(), state_.group());
+  auto lock = InstanceLock::try_take(state_.lock_path(), state_.group());
   if (!lock) return lock.error();
   lock_ = std::move(*lock);
   return lock_->taken();
 }
+
+std::optional<uid_t> RealBeatSystem::other_holder() { return lock_ ? lock_->other_holder() : std::nullopt; }
+
+std::string RealBeatSystem::lock_problem() { return lock_ ? lock_->problem() : ""; }
 
 KillResult RealBeatSystem::kill(pid_t pid, BootTime ran_at) {
   return kill_process(pid, ran_at.ns, Deadline::after(milliseconds(50)));
@@ -47,11 +54,29 @@ uint64_t RealBeatSystem::boot_id() {
   return id != 0 ? id : machine_boot_id();
 }
 
-ParentThreads RealBeatSystem::parent_threads() {
-  const pid_t parent = ::getppid();
-  const auto stat = read_process_stat(parent);
+uint64_t RealBeatSystem::pid_namespace() { return pulse::pid_namespace(); }
+
+std::pair<ProcessNow, uint32_t> RealBeatSystem::look_at(const ProxySQLProcess& watched) {
+  if (watched.pid_namespace == 0 || watched.pid_namespace != pulse::pid_namespace()) return {ProcessNow::unknown, 0};
+  const auto stat = read_process_stat(static_cast<pid_t>(watched.pid));
+  if (!stat)
+    return {stat.error().code == ENOENT || stat.error().code == ESRCH ? ProcessNow::gone : ProcessNow::unknown, 0};
+  if (stat->start_ticks != watched.start_ticks || stat->state == 'Z' || stat->state == 'X')
+    return {ProcessNow::gone, 0};
+  return {ProcessNow::same, stat->threads};
+}
+
+ProxySQLProcess RealBeatSystem::find_proxysql(const Config& config, Deadline deadline) {
+  const auto inodes = config.admin.host.substr(0, 1) == "/"
+                          ? listening_unix_inodes(config.admin.host, deadline)
+                          : listening_inodes(static_cast<uint16_t>(config.admin.port), deadline,
+                                             SocketSource::automatic, config.admin.host);
+  if (!inodes) return {};
+  const auto pid = process_with_socket(*inodes, deadline);
+  if (!pid) return {};
+  const auto stat = read_process_stat(*pid);
   if (!stat) return {};
-  return {parent, stat->start_ticks, stat->threads};
+  return {*pid, stat->start_ticks, pulse::pid_namespace(), stat->threads};
 }
 
 Result<const LoadedConfig*> RealBeatSystem::load() {

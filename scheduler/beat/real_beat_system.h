@@ -23,10 +23,15 @@ class RealBeatSystem final : public BeatSystem {
   void arm_hard_timer(MonotonicTime instant) override;
   void mark_hard_timer(Layout& layout, uint64_t attempt) override;
   Result<bool> try_lock() override;
+  std::optional<uid_t> other_holder() override;
+  std::string lock_problem() override;
+  bool is_second_user() override { return state_.is_second_user(); }
   KillResult kill(pid_t pid, BootTime ran_at) override;
   bool try_drain_lock() override;
   uint64_t boot_id() override;
-  ParentThreads parent_threads() override;
+  uint64_t pid_namespace() override;
+  std::pair<ProcessNow, uint32_t> look_at(const ProxySQLProcess& watched) override;
+  ProxySQLProcess find_proxysql(const Config& config, Deadline deadline) override;
   Result<const LoadedConfig*> load() override;
   Result<std::unique_ptr<AdminSession>> connect(const Config& config, Deadline deadline) override;
   Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadline deadline) override;

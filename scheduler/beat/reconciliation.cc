@@ -114,11 +114,20 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   }
   const int64_t started_ns =
       seen.has_globals ? began_.ns - seen.uptime_s * 1'000'000'000 : known_.last.proxysql_started_ns;
-  read_contents();
-  CorePlan made = plan_core({seen, known_.list, config_, known_.core, started_ns, began_.ns, known_.applied,
+  Config without_file;
+  if (!known_.may_load_file) {
+    without_file = config_;
+    without_file.core.authority = Authority::never;
+  }
+  const Config& config = known_.may_load_file ? config_ : without_file;
+  if (known_.may_load_file) read_contents();
+  CorePlan made = plan_core({seen, known_.list, config, known_.core, started_ns, began_.ns, known_.applied,
                              known_.reports, contents_ ? &*contents_ : nullptr});
   core_ = made.record;
   applied_ = made.applied;
+  if (!known_.may_load_file && core_.standing == static_cast<uint8_t>(Standing::aside)) {
+    set_text(core_.reason, "what was loaded from it isn't known to this user's beats");
+  }
   return std::move(made.plan);
 }
 

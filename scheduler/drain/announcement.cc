@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "scheduler/run/process.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
 
@@ -93,10 +94,12 @@ DrainBefore Announcement::announce(int64_t began_boot_ns) {
 // A beat that is under way ends within its own deadline. One that doesn't is stopped or stuck: it does no harm.
 void Announcement::hold_beats(Deadline by, int64_t until_boot_ns) {
   for (;;) {
-    auto lock = InstanceLock::try_take(state_.path(), state_.group(), state_.layout() != nullptr);
+    auto lock = InstanceLock::try_take(state_.lock_path(), state_.group(), state_.layout() != nullptr);
     if (lock && lock->taken()) {
       beats_lock_ = std::move(*lock);
-      with_layout([&](Layout& layout) { layout.holder.publish({::getpid(), began_boot_ns_, until_boot_ns}); });
+      with_layout([&](Layout& layout) {
+        layout.holder.publish({::getpid(), began_boot_ns_, until_boot_ns, pid_namespace()});
+      });
       return;
     }
     if (!lock || clock_.now() >= by.instant()) {

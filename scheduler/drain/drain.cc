@@ -290,6 +290,7 @@ int run_drain(const Options& options) {
   if (state.layout() == nullptr) {
     log_warning("drain: " + state.problem() + "; probes can't be told, and beats don't stand aside");
   }
+  if (state.layout() != nullptr && !state.problem().empty()) log_warning("drain: " + state.problem());
   Announcement announcement(state, clock);
   auto own = announcement.take_lock(state.layout() != nullptr);
   if (!own) {

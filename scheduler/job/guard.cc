@@ -9,6 +9,7 @@
 
 #include "scheduler/cli/command.h"
 #include "scheduler/job/guarded_processes.h"
+#include "scheduler/job/job_cgroup.h"
 #include "scheduler/job/job_output.h"
 #include "scheduler/job/job_process.h"
 #include "scheduler/job/job_report.h"
@@ -35,6 +36,7 @@ constexpr int64_t kLastResortNs = 100'000'000;
 
 // Async-signal-safe. The processes first: a store to a file that was cut short would be the end of this one.
 void end_of_guard() {
+  JobCgroup::kill_current();
   kill_descendants(monotonic_ns() + kLastResortNs);
   mark_run_timed_out();
 }
@@ -93,6 +95,12 @@ class Guard {
   // with it; what else it leaves behind is for sweep().
   bool kill_overdue_guard(const JobState& running) const {
     if (began_boot_ns_ <= running.deadline_ns + kOverdueGraceNs) return false;
+    if (running.guard_pid_namespace == 0 || running.guard_pid_namespace != pid_namespace()) {
+      log_error(label_ + "its guard is past its deadline, and the guard's process " +
+                std::to_string(running.guard_pid) +
+                " is one of another pid namespace (another container): it isn't killed from here, end it there");
+      return false;
+    }
     const auto pid = static_cast<pid_t>(running.guard_pid);
     const KillResult result = kill_process(pid, running.began_ns, Deadline::after(milliseconds(50)));
     const std::string who = "a guard that was " + std::to_string((began_boot_ns_ - running.deadline_ns) / 1'000'000) +
@@ -169,7 +177,9 @@ class Guard {
     std::vector<std::string> environment = job_environment(job_);
     environment.push_back("PULSE_JOB=" + name_);
     environment.push_back(mark());
-    auto started = start_job(job_, environment);
+    // A moment for what the last run may have left in it.
+    processes.contain(job_lock_path(state_, name_), Deadline::after(std::min(job_.timeout / 10, milliseconds(500))));
+    auto started = start_job(job_, environment, processes.cgroup_entrance());
     if (!started) {
       return end({JobOutcome::not_started, started.error().code == ENOENT ? 127 : 126, started.error().text});
     }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "scheduler/job/process_tree.h"
@@ -36,8 +37,11 @@ void GuardedProcesses::command_started(StartedJob command) {
 }
 
 Reaped GuardedProcesses::reap() {
+  // Processes that fork and exit without a pause make more of them for as long as this looks.
+  constexpr int kMostAtOnce = 1000;
   Reaped reaped;
-  for (;;) {
+  more_to_reap_ = false;
+  for (int i = 0; i < kMostAtOnce; ++i) {
     int status = 0;
     const pid_t pid = ::waitpid(-1, &status, WNOHANG);
     if (pid == 0) return reaped;
@@ -47,11 +51,18 @@ Reaped GuardedProcesses::reap() {
     }
     if (pid == command_) reaped.status = status;
   }
+  more_to_reap_ = true;
+  return reaped;
 }
 
-size_t GuardedProcesses::signal_all(int number) { return signal_descendants(number).sent; }
+size_t GuardedProcesses::signal_all(int number) {
+  // First of all: what is forked meanwhile ends, too.
+  const size_t killed = number == SIGKILL && cgroup_ ? cgroup_->kill() : 0;
+  return std::max(killed, signal_descendants(number).sent);
+}
 
 void GuardedProcesses::wait(MonotonicTime until, bool for_output) {
+  if (more_to_reap_) return;
   pollfd events[] = {{signals_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}};
   ::poll(events, for_output ? 2 : 1, Deadline::at(until).poll_timeout_ms());
 }

@@ -3,6 +3,10 @@
 
 #include <sys/types.h>
 
+#include <optional>
+#include <string>
+
+#include "scheduler/job/job_cgroup.h"
 #include "scheduler/job/job_process.h"
 #include "scheduler/job/supervisor.h"
 #include "src/base/result.h"
@@ -16,6 +20,9 @@ class GuardedProcesses final : public JobProcesses {
   // descriptor. error().code is the errno.
   Result<void> prepare();
   void command_started(StartedJob command);
+  // Makes a cgroup for the command, if one is to be had: then nothing that it forks outlives a SIGKILL.
+  void contain(const std::string& lock_path, Deadline deadline) { cgroup_ = JobCgroup::make(lock_path, deadline); }
+  int cgroup_entrance() const { return cgroup_ ? cgroup_->entrance() : -1; }
 
   Reaped reap() override;
   size_t signal_all(int number) override;
@@ -30,6 +37,8 @@ class GuardedProcesses final : public JobProcesses {
   UniqueFd signals_;
   UniqueFd output_;
   pid_t command_ = -1;
+  bool more_to_reap_ = false;
+  std::optional<JobCgroup> cgroup_;
 };
 
 }  // namespace pulse

@@ -25,11 +25,13 @@ struct Failure {
 // In the child, which tells its parent by `report` why it ends.
 class Child {
  public:
-  Child(const Job& job, int report) : job_(job), report_(report) {}
+  Child(const Job& job, int report, int cgroup_entrance)
+      : job_(job), report_(report), cgroup_entrance_(cgroup_entrance) {}
 
   [[noreturn]] void run(pid_t guard, int output, char* const* arguments, char** environment) {
     check(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl(PR_SET_PDEATHSIG)");
     if (::getppid() != guard) ::_exit(1);  // it died before that call
+    if (cgroup_entrance_ >= 0 && ::write(cgroup_entrance_, "0", 1) != 1) errno = 0;
     check(::setsid(), "setsid");
     check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)");
     reset_signals();
@@ -112,6 +114,7 @@ class Child {
 
   const Job& job_;
   const int report_;
+  const int cgroup_entrance_;
 };
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -124,7 +127,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-Result<StartedJob> start_job(const Job& job, const std::vector<std::string>& environment) {
+Result<StartedJob> start_job(const Job& job, const std::vector<std::string>& environment, int cgroup_entrance) {
   int output[2], report[2];
   if (::pipe2(output, O_CLOEXEC) != 0) return system_error("pipe", errno);
   StartedJob started;
@@ -140,7 +143,8 @@ Result<StartedJob> start_job(const Job& job, const std::vector<std::string>& env
   const pid_t guard = ::getpid();
   started.pid = ::fork();
   if (started.pid < 0) return system_error("fork", errno);
-  if (started.pid == 0) Child(job, report[1]).run(guard, output[1], arguments.data(), variables.data());
+  if (started.pid == 0)
+    Child(job, report[1], cgroup_entrance).run(guard, output[1], arguments.data(), variables.data());
   output_end.reset();
   report_write.reset();
 

@@ -21,7 +21,8 @@ struct StartedJob {
 // for in that PATH if its name has no slash. It dies with this process (PR_SET_PDEATHSIG), can't gain privileges
 // (PR_SET_NO_NEW_PRIVS), and is what the kernel ends first when memory runs out. error().code is the errno; ENOENT
 // where there is no such program.
-Result<StartedJob> start_job(const Job& job, const std::vector<std::string>& environment);
+// `cgroup_entrance` is JobCgroup's, or -1; a command that can't enter runs outside.
+Result<StartedJob> start_job(const Job& job, const std::vector<std::string>& environment, int cgroup_entrance = -1);
 
 // PATH, HOME, LANG and what the job adds. A variable of the job's comes in place of one of the same name.
 std::vector<std::string> job_environment(const Job& job);

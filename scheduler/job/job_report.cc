@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "scheduler/job/job_slot.h"
+#include "scheduler/run/process.h"
 #include "shm/segment/boot.h"
 #include "shm/segment/text.h"
 #include "src/base/exit_code.h"
@@ -166,7 +167,7 @@ Leadership JobReport::read_leadership() {
 
 void JobReport::begin(milliseconds timeout, bool leader_only) {
   const int64_t deadline_boot_ns = began_boot_ns_ + nanoseconds(timeout).count();
-  begin_run(record_, {boot_id_, ::getpid(), began_boot_ns_, deadline_boot_ns, leader_only});
+  begin_run(record_, {boot_id_, ::getpid(), began_boot_ns_, deadline_boot_ns, leader_only, pid_namespace()});
   publish();
   g_run.store(record_.run);
   g_slot.store(slot_);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -137,6 +138,14 @@ int send(const Entry& to, int signal) {
   return error;
 }
 
+// Whether it is a process of this pid namespace: one of a container below may carry the very same variable.
+bool is_of_own_namespace(pid_t pid) {
+  struct stat own {
+  }, its{};
+  return ::stat("/proc/self/ns/pid", &own) == 0 &&
+         ::stat(("/proc/" + std::to_string(pid) + "/ns/pid").c_str(), &its) == 0 && own.st_ino == its.st_ino;
+}
+
 // Whether the process was started with that variable.
 bool has_variable(pid_t pid, const std::string& variable) {
   const UniqueFd fd(::open(("/proc/" + std::to_string(pid) + "/environ").c_str(), O_RDONLY | O_CLOEXEC));
@@ -189,6 +198,7 @@ size_t kill_marked(const std::string& variable, Deadline deadline) {
     for (size_t i = 0; i < count; ++i) {
       const Entry& entry = g_entries[i];
       if (entry.ended || entry.pid == ::getpid() || !has_variable(entry.pid, variable)) continue;
+      if (!is_of_own_namespace(entry.pid)) continue;
       found = true;
       if (send(entry, SIGKILL) == 0) killed.insert({entry.pid, entry.started});
     }

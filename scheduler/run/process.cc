@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -82,6 +83,38 @@ Result<ProcessStat> read_process_stat(pid_t pid) {
   const ssize_t length = ::read(fd.get(), buffer, sizeof buffer);
   if (length < 0) return system_error("read " + path, errno);
   return parse_process_stat(std::string(buffer, static_cast<size_t>(length)));
+}
+
+uint64_t pid_namespace() {
+  struct stat own {};
+  return ::stat("/proc/self/ns/pid", &own) == 0 ? static_cast<uint64_t>(own.st_ino) : 0;
+}
+
+std::optional<pid_t> process_with_socket(const std::vector<uint32_t>& inodes, Deadline deadline) {
+  constexpr int kMostAncestors = 8;
+  const auto listens = [&](const std::string& pid) {
+    return sockets_of("/proc/" + pid, inodes, inodes, deadline).first;
+  };
+  if (inodes.empty()) return std::nullopt;
+  pid_t ancestor = ::getppid();
+  for (int i = 0; i < kMostAncestors && ancestor > 1; ++i) {
+    if (listens(std::to_string(ancestor))) return ancestor;
+    const auto stat = read_process_stat(ancestor);
+    ancestor = stat ? stat->parent : 0;
+  }
+  std::optional<pid_t> found;
+  const Directory proc(::opendir("/proc"), ::closedir);
+  while (const dirent* entry = proc ? ::readdir(proc.get()) : nullptr) {
+    if (deadline.passed()) return std::nullopt;
+    pid_t pid = 0;
+    const char* const end = entry->d_name + std::strlen(entry->d_name);
+    if (std::from_chars(entry->d_name, end, pid).ptr != end || pid <= 0 || pid == ::getpid()) continue;
+    if (!listens(entry->d_name)) continue;
+    // Two: one has just been forked from the other and holds all its descriptors still. Which is which can't be told.
+    if (found) return std::nullopt;
+    found = pid;
+  }
+  return found;
 }
 
 KillResult kill_process(pid_t pid, int64_t ran_at_ns, Deadline deadline) {

@@ -30,6 +30,16 @@ Result<ProcessStat> read_process_stat(pid_t pid);
 // Parses the text of /proc/PID/stat; the name may hold any character, also ')'.
 Result<ProcessStat> parse_process_stat(const std::string& text);
 
+// A number for this process's pid namespace, never one of another that lives: a pid means something there alone. 0: it
+// can't be read, so no pid from elsewhere can be trusted. One system call.
+uint64_t pid_namespace();
+
+// The process that has one of these sockets open, by their inode numbers. Nothing if there is none, if there are two,
+// or if this process may not look into it: another user's, another container's. This process's ancestors are looked at
+// first; then all of /proc/*/fd is read, which takes milliseconds on a small host. Looks no longer than until
+// `deadline`.
+std::optional<pid_t> process_with_socket(const std::vector<uint32_t>& inodes, Deadline deadline);
+
 enum class KillResult { killed, gone, not_it, failed };
 
 // SIGKILLs the process of this pid that ran already at `ran_at_ns` (boottime) and has this process's own name, and

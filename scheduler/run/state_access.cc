@@ -1,11 +1,17 @@
 #include "scheduler/run/state_access.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdlib>
 #include <utility>
 
+#include "shm/segment/boot.h"
 #include "src/base/log.h"
 #include "src/config/identity.h"
 #include "src/linux/group.h"
+#include "src/linux/socket_table.h"
+#include "src/linux/unix_sockets.h"
 
 namespace pulse {
 
@@ -33,11 +39,13 @@ void StateAccess::open_segment(bool create) {
   options.group = group_;
   options.create = create;
   options.root_may = !creates_;
+  if (create && loaded_) options.owner = owner_of(loaded_->config);
   auto opened = Segment::open(options);
   if (opened) {
     segment_ = std::move(*opened);
   } else {
     problem_ = opened.error().text;
+    problem_code_ = opened.error().code;
   }
 }
 
@@ -50,6 +58,71 @@ void StateAccess::open_existing() { open_any(); }
 
 void StateAccess::open_any() {
   install_bus_guard();
+  open_configured();
+  if (!segment_) {
+    if (creates_ && problem_code_ == EACCES) {
+      lock_path_ = path_;
+      use_spare(path_ + ".user-" + std::to_string(::geteuid()));
+    }
+    return;
+  }
+  Owner owner{};
+  bool read = false;
+  const bool mapped = guarded([&] { read = layout()->owner.read(owner); });
+  if (!mapped || !read || judge_owner_by_file(owner, config_path_hash(options_.config)) != Ownership::another) return;
+  if (!load()) {  // whose it is can't be told then, and config_error() is what a person has to mend
+    segment_.reset();
+    return;
+  }
+  const Owner self = owner_of(loaded_->config);
+  if (judge_owner(owner, self) != Ownership::another || (creates_ && take_abandoned(owner))) return;
+  segment_.reset();
+  problem_ = another_owner_text(path_, owner, self);
+  use_spare(spare_path(path_, self));
+}
+
+// Another ProxySQL's segment is made anew for this one if that one is gone for good: its beats have been silent for
+// long, and nobody listens on its admin interface. Whatever lay in it was of the other.
+bool StateAccess::take_abandoned(const Owner& owner) {
+  BeatRecord record{};
+  int64_t last_beat_ns = 0;
+  uint64_t boot_id = 0;
+  bool read = false;
+  const bool mapped = guarded([&] {
+    read = layout()->record.read(record);
+    last_beat_ns = layout()->last_beat_ns.load(std::memory_order_relaxed);
+    boot_id = layout()->boot_id.load(std::memory_order_relaxed);
+  });
+  if (!mapped || !read) return false;
+  const bool this_boot = boot_id == machine_boot_id();
+  if (this_boot && boottime_ns() - last_beat_ns <= abandoned_after_ns(record.interval_ms)) return false;
+  const std::string host(text(owner.admin_host));
+  const Deadline soon = Deadline::after(milliseconds(100));
+  const auto listening = owner.admin_port == 0 ? listening_unix_inodes(host, soon)
+                                               : listening_inodes(static_cast<uint16_t>(owner.admin_port), soon,
+                                                                  SocketSource::automatic, host);
+  if (!listening || !listening->empty()) return false;
+  // Whoever holds the lock beats, drains or is just doing the same as this one.
+  const auto lock = InstanceLock::try_take(path_, group_, creates_);
+  if (!lock || !lock->taken() || !segment_->is_current(path_) || ::unlink(path_.c_str()) != 0) return false;
+  segment_.reset();
+  open_segment(true);
+  if (segment_)
+    log_warning("the state segment " + path_ + " was of ProxySQL at " + show_owner(owner) +
+                ", which is gone: made anew");
+  return segment_.has_value();
+}
+
+// Keeps the problem with the configured one, and adds to it if there is no spare one either.
+void StateAccess::use_spare(std::string path) {
+  const std::string problem = problem_;
+  path_ = std::move(path);
+  open_segment(creates_);
+  problem_ =
+      problem + (segment_ ? "; until then the state is in " + path_ : "; nor can it be in " + path_ + ": " + problem_);
+}
+
+void StateAccess::open_configured() {
   if (path_is_known()) {
     if (!segment_) open_segment(false);
     if (segment_) return;
@@ -100,7 +173,11 @@ OpenedSegment open_segment(const Options& options, bool writable) {
   segment.writable = writable;
   segment.create = false;  // a file of this person's user would shut the beats' user out
   segment.root_may = true;
-  return {std::move(config), Segment::open(segment)};
+  Result<Segment> opened = Segment::open(segment);
+  if (loaded && opened) {
+    if (auto owned = check_owner(*opened, config.state, owner_of(config)); !owned) opened = owned.error();
+  }
+  return {std::move(config), std::move(opened)};
 }
 
 void GuardedLayout::lose() {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "scheduler/cli/command_line.h"
+#include "shm/record/ownership.h"
 #include "shm/segment/lock.h"
 #include "shm/segment/segment.h"
 #include "src/base/clock.h"
@@ -24,6 +25,9 @@ class StateAccess {
   // path if the segment there was made under this very file. Otherwise reads the file, and creates the segment if
   // there is none; under a file that can't be read nothing is created. Failures are kept for problem() and
   // config_error(): a beat works without a segment. For beats alone: the segment must be their own user's.
+  //
+  // A segment of another ProxySQL is left alone, unless that one is gone for good: then it is made anew. One of another
+  // user can't be opened. Either way a spare segment beside it serves, so that back-off holds, and problem() says why.
   void open();
 
   // The same for a command that must leave no file behind, and that root may run whosever the segment is.
@@ -32,7 +36,13 @@ class StateAccess {
   // Reads the configuration, the first time it is asked for. False: config_error() says why.
   bool load();
 
+  // Of the segment in use: that of the configuration, or the spare one.
   const std::string& path() const { return path_; }
+  // What beats' locks are named after. Two users' beats of one ProxySQL have a segment each and one lock.
+  const std::string& lock_path() const { return lock_path_.empty() ? path_ : lock_path_; }
+  // Whether the segment is a spare one of this user, for a ProxySQL whose own segment is another user's. What it
+  // remembers isn't all that was done to ProxySQL.
+  bool is_second_user() const { return !lock_path_.empty(); }
   std::optional<gid_t> group() const { return group_; }
   Segment* segment() { return segment_ ? &*segment_ : nullptr; }
   // Null if the segment is unusable.
@@ -46,13 +56,18 @@ class StateAccess {
  private:
   bool path_is_known();
   void open_any();
+  void open_configured();
   void open_segment(bool create);
+  bool take_abandoned(const Owner& owner);
+  void use_spare(std::string path);
 
   const Options& options_;
   std::string path_ = kDefaultStatePath;
+  std::string lock_path_;
   std::optional<gid_t> group_;
   std::optional<Segment> segment_;
   std::string problem_;
+  int problem_code_ = 0;
   std::optional<LoadedConfig> loaded_;
   std::string config_error_;
   bool tried_load_ = false;

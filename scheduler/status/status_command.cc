@@ -54,6 +54,7 @@ StatusShown show_status(const Options& options, const Show& show) {
     view = read_state(*opened.segment, machine_boot_id(), policy.backoff(), boottime_ns());
     read_members(*opened.segment, machine_boot_id(), view);
     read_applied(*opened.segment, view);
+    view.lock_problem = lock_file_problem(config.state, opened.segment->user(), config.group);
     read_jobs(*opened.segment, machine_boot_id(), boottime_ns(), view);
   } else {
     view.problem = opened.segment.error().text;

@@ -226,6 +226,7 @@ class Blocks {
     if (view_.resync_pending) add("resync", {"asked for, with the next beat"});
     if (!view_.problem.empty()) add("segment", {view_.problem});
     if (!view_.absent.empty()) add("segment", {view_.absent});
+    if (!view_.lock_problem.empty()) add("lock", {view_.lock_problem});
   }
 
   const StatusInput& input_;

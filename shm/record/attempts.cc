@@ -25,7 +25,7 @@ void fold(BeatRecord& record, const AttemptEnd& end, const BackoffPolicy& policy
   if (__builtin_add_overflow(record.duration_ns, duration, &record.duration_ns)) record.duration_ns = duration;
   set_text(record.message, end.message);
   record.next_attempt_ns = 0;
-  record.parent_threads_most = 0;
+  record.proxysql_threads_most = 0;
   const bool timed_out = end.outcome == Outcome::timed_out || end.outcome == Outcome::overdue;
   if (end.outcome == Outcome::ok) {
     ++record.ok;

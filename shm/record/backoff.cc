@@ -16,20 +16,28 @@ int64_t wait_after(uint32_t timeouts, const BackoffPolicy& policy) {
   return std::min(wait, policy.backoff_max_ns);
 }
 
-Admission admit(BeatRecord& record, int64_t now_ns, const ParentThreads& parent) {
+ProxySQLProcess watched(const BeatRecord& record) {
+  return {record.proxysql_pid, record.proxysql_start_ticks, record.proxysql_pid_namespace,
+          record.proxysql_threads_most};
+}
+
+void watch(BeatRecord& record, const ProxySQLProcess& process) {
+  record.proxysql_pid = process.pid;
+  record.proxysql_start_ticks = process.start_ticks;
+  record.proxysql_pid_namespace = process.pid_namespace;
+  record.proxysql_threads_most = process.threads;
+}
+
+Admission admit(BeatRecord& record, int64_t now_ns, ProcessNow found, uint32_t threads) {
   if (now_ns >= record.next_attempt_ns) return Admission::attempt;
-  if (parent.pid == 0) return Admission::held_back;
-  const bool same = record.parent_pid == parent.pid && record.parent_start_ticks == parent.start_ticks;
-  if (!same) {
-    // Another ProxySQL than the one that was wedged: nothing of the old row of timeouts is left.
-    const bool known_before = record.parent_pid != 0;
-    record.parent_pid = parent.pid;
-    record.parent_start_ticks = parent.start_ticks;
-    record.parent_threads_most = parent.threads;
-    return known_before ? Admission::attempt_threads_dropped : Admission::held_back;
+  if (record.proxysql_pid == 0 || found == ProcessNow::unknown) return Admission::held_back;
+  if (found == ProcessNow::gone) {
+    // Nothing of the old row of timeouts is left.
+    watch(record, {});
+    return Admission::attempt_proxysql_ended;
   }
-  record.parent_threads_most = std::max(record.parent_threads_most, parent.threads);
-  const bool dropped = parent.threads + record.consecutive_timeouts <= record.parent_threads_most;
+  record.proxysql_threads_most = std::max(record.proxysql_threads_most, threads);
+  const bool dropped = threads + record.consecutive_timeouts <= record.proxysql_threads_most;
   return dropped ? Admission::attempt_threads_dropped : Admission::held_back;
 }
 

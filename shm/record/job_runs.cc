@@ -24,6 +24,7 @@ void begin_run(JobState& state, const JobBegin& begin) {
   state.boot_id = begin.boot_id;
   ++state.run;
   state.guard_pid = begin.guard_pid;
+  state.guard_pid_namespace = begin.guard_pid_namespace;
   state.began_ns = begin.began_ns;
   state.deadline_ns = begin.deadline_ns;
   state.leader_only = begin.leader_only ? 1 : 0;

@@ -22,6 +22,7 @@ struct JobBegin {
   int64_t began_ns = 0;
   int64_t deadline_ns = 0;
   bool leader_only = false;
+  uint64_t guard_pid_namespace = 0;
 };
 
 struct JobEnd {

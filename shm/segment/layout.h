@@ -13,6 +13,7 @@
 #include "shm/segment/layout_drain.h"
 #include "shm/segment/layout_jobs.h"
 #include "shm/segment/layout_members.h"
+#include "shm/segment/layout_owner.h"
 #include "shm/segment/layout_proxysql.h"
 #include "shm/segment/section.h"
 #include "shm/segment/text.h"
@@ -40,6 +41,12 @@ struct Layout {
   std::atomic<uint64_t> resync_done;
   std::atomic<uint64_t> skipped_busy;
   std::atomic<uint64_t> skipped_backoff;
+  // Of beats in a row that found the lock taken.
+  std::atomic<uint64_t> busy_in_row;
+  std::atomic<int64_t> busy_since_ns;     // 0: the last beat had the lock
+  std::atomic<uint64_t> busy_other_user;  // uid + 1 of who held it last, if that is known and another user; 0: not so
+  std::atomic<uint64_t> odd_lock_in_row;  // beats in a row whose lock file wasn't to be believed
+  std::atomic<uint64_t> spare_runs;       // beats for which this is a spare segment: their own is another's
 
   // Of the running attempt, written by its own process (also from its timer's signal handler) or by its killer.
   std::atomic<uint64_t> phase_mark;  // attempt << 8 | Phase
@@ -47,6 +54,7 @@ struct Layout {
   std::atomic<uint64_t> end_mark;    // attempt << 8 | Outcome: ended without a record of its own
 
   // Written by the lock's holder.
+  Section<Owner> owner;
   Section<Holder> holder;
   Section<Attempt> attempt;
   Section<BeatRecord> record;

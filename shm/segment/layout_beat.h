@@ -22,6 +22,7 @@ struct Holder {
   int64_t pid;
   int64_t began_ns;  // a process of this pid that started later is another one
   int64_t deadline_ns;
+  uint64_t pid_namespace;  // in which the pid means that process; 0: not known
 };
 
 // One beat that got past the lock and the back-off. Attempts are numbered from 1: the number is the count of attempts.
@@ -64,11 +65,12 @@ struct BeatRecord {
   uint32_t consecutive_timeouts;
   uint32_t interval_ms;  // what back-off and silence are reckoned by; 0 until a configuration was read
   uint32_t backoff_max_ms;
-  // Back-off watches ProxySQL's threads: each abandoned attempt leaves one until the admin
-  // interface answers again.
-  int64_t parent_pid;
-  int64_t parent_start_ticks;
-  uint32_t parent_threads_most;
+  // Back-off watches the threads of ProxySQL itself, whoever starts the beats: each abandoned attempt leaves one until
+  // the admin interface answers again. It was told by its listening socket; pid 0: not known.
+  int64_t proxysql_pid;
+  int64_t proxysql_start_ticks;
+  uint64_t proxysql_pid_namespace;
+  uint32_t proxysql_threads_most;
   uint32_t history_count;  // ever; the newest is history[(history_count - 1) % kHistory]
   int64_t duration_ns;     // of all attempts together
   std::array<uint64_t, kDurationBoundsNs.size() + 1> durations;  // each attempt is in one bucket

@@ -31,6 +31,7 @@ struct JobState {
   // The run that began last. While `run` isn't `ended_run` it goes on, or its guard died without a word.
   uint64_t run;  // from 1
   int64_t guard_pid;
+  uint64_t guard_pid_namespace;  // in which the pid means that guard; 0: not known
   int64_t began_ns;
   int64_t deadline_ns;  // all of it is gone by then
   // The run that ended last.

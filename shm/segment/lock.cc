@@ -11,6 +11,7 @@
 #include <cstdio>
 
 #include "src/base/hash.h"
+#include "src/linux/user.h"
 
 namespace pulse {
 
@@ -38,11 +39,47 @@ UniqueFd open_lock_file(const std::string& path, const std::string& state_path, 
   fd = UniqueFd(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, group ? 0660 : 0600));
   if (fd) give_to_owner_of_segment(fd.get(), state_path);
   if (fd && group) {
-    // Best effort: whoever can't open the file uses the socket, and says so by its error if that fails too.
+    // Best effort: whoever can't open the file has the socket alone.
     if (::fchown(fd.get(), static_cast<uid_t>(-1), *group) != 0 || ::fchmod(fd.get(), 0660) != 0) errno = 0;
   }
   if (!fd && errno == EEXIST) fd = UniqueFd(::open(path.c_str(), kFlags));
   return fd;
+}
+
+// Why `user` doesn't believe the lock file; "" if that user does.
+std::string why_not_believed(const std::string& path, const struct stat& file, uid_t user, std::optional<gid_t> group) {
+  const bool group_owns = group && file.st_gid == *group;
+  if (file.st_uid == user || file.st_uid == 0 || group_owns) return "";
+  return "the lock file " + path + " belongs to " + user_text(file.st_uid) + ", not to " + user_text(user) +
+         ", root or pulse.group: it isn't used, beats exclude each other by a socket alone; remove the file";
+}
+
+// The same place has the same name in every mount namespace, and two places never have the same one, even if their
+// paths read the same: several containers may share a network namespace.
+std::string socket_name(const std::string& lock_path) {
+  const size_t slash = lock_path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : lock_path.substr(0, slash + 1);
+  struct stat place {};
+  uint64_t hash = fnv1a(lock_path);
+  if (::stat(directory.c_str(), &place) == 0) {
+    hash = fnv1a(std::to_string(place.st_dev) + ":" + std::to_string(place.st_ino) + ":" +
+                 lock_path.substr(slash == std::string::npos ? 0 : slash + 1));
+  }
+  char name[48];
+  std::snprintf(name, sizeof name, "proxysql-pulse.%016llx", static_cast<unsigned long long>(hash));
+  return name;
+}
+
+// The user who listens on the socket; nothing if nobody does any more, or if the queue is full. Never waits.
+std::optional<uid_t> listener(const sockaddr_un& address, socklen_t size) {
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  ucred who{};
+  socklen_t length = sizeof who;
+  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+      ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &length) != 0) {
+    return std::nullopt;
+  }
+  return who.uid;
 }
 
 }  // namespace
@@ -50,26 +87,63 @@ UniqueFd open_lock_file(const std::string& path, const std::string& state_path, 
 Result<InstanceLock> InstanceLock::try_take(const std::string& state_path, std::optional<gid_t> group, bool create,
                                             const char* suffix) {
   const std::string path = state_path + suffix;
-  UniqueFd fd = open_lock_file(path, state_path, group, create);
+  InstanceLock lock;
+  lock.file_ = open_lock_file(path, state_path, group, create);
   struct stat file {};
-  if (!fd || ::fstat(fd.get(), &file) != 0 || !S_ISREG(file.st_mode)) return try_socket(path);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return InstanceLock(std::move(fd));
-  if (errno == EWOULDBLOCK) return InstanceLock(UniqueFd());
-  return try_socket(path);  // a file system without flock
+  bool usable = lock.file_ && ::fstat(lock.file_.get(), &file) == 0 && S_ISREG(file.st_mode);
+  if (usable || (!lock.file_ && ::lstat(path.c_str(), &file) == 0 && S_ISREG(file.st_mode))) {
+    lock.problem_ = why_not_believed(path, file, ::geteuid(), group);
+    usable = usable && lock.problem_.empty();
+  }
+  if (usable && ::flock(lock.file_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) {
+      lock.file_.reset();
+      return lock;
+    }
+    usable = false;  // a file system without flock
+  }
+  if (!usable) lock.file_.reset();
+  auto socket = lock.take_socket(path);
+  if (!socket && !usable) return socket.error();
+  lock.taken_ = !socket || *socket;  // without sockets the file does
+  if (!lock.taken_) lock.file_.reset();
+  return lock;
 }
 
-Result<InstanceLock> InstanceLock::try_socket(const std::string& lock_path) {
+// False: somebody else has it.
+Result<bool> InstanceLock::take_socket(const std::string& lock_path) {
   const std::string what = "lock " + lock_path + ", or a socket in its place";
+  const std::string name = socket_name(lock_path);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  const int length = std::snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "proxysql-pulse.%016llx",
-                                   static_cast<unsigned long long>(fnv1a(lock_path)));
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return system_error(what, errno);
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + static_cast<size_t>(length));
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) return InstanceLock(std::move(fd));
-  if (errno == EADDRINUSE) return InstanceLock(UniqueFd());
-  return system_error(what, errno);
+  name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  socket_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket_) return system_error(what, errno);
+  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) {
+    // Nothing is ever accepted: who connects learns from the kernel whose it is. Without a queue it locks all the same.
+    if (::listen(socket_.get(), 64) != 0) errno = 0;
+    return true;
+  }
+  const int error = errno;
+  socket_.reset();
+  if (error != EADDRINUSE) return system_error(what, error);
+  const auto holder = listener(address, size);
+  if (holder && *holder != ::geteuid() && *holder != 0) other_holder_ = holder;
+  return false;
+}
+
+std::string other_holder_text(uid_t uid) {
+  return user_text(uid) +
+         " holds the beats' lock: two users' beats of one ProxySQL are never at once; let one user beat, or set "
+         "pulse.group to a group of both";
+}
+
+std::string lock_file_problem(const std::string& state_path, uid_t owner, std::optional<gid_t> group) {
+  const std::string path = state_path + ".lock";
+  struct stat file {};
+  if (::lstat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return "";
+  return why_not_believed(path, file, owner, group);
 }
 
 }  // namespace pulse

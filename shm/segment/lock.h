@@ -11,10 +11,16 @@
 
 namespace pulse {
 
-// A kernel lock (flock) on PATH.lock, released by the kernel whatever way its holder dies. It stands beside the
-// segment and not on it, so that beats exclude each other even while the segment itself is unusable. Where the file
-// can't be made (a read-only directory), a listening abstract unix socket named after the path does the same within
-// this network namespace, which all beats of one ProxySQL share.
+// Two kernel locks in one, both released by the kernel whatever way their holder dies.
+//
+// - flock on the file PATH.lock. It stands beside the segment and not on it, so that beats exclude each other even
+//   while the segment itself is unusable.
+// - A listening abstract unix socket, named after the file's place. Every program of this network namespace meets it,
+//   whoever may open the file: two users whose files are closed to each other still exclude each other. It also serves
+//   alone where the file can't be had (a read-only directory) or mustn't be believed.
+//
+// A file that belongs neither to this user, root nor the group is nobody's to believe: its owner, or whoever may read
+// it, could hold it for ever. It is left alone, and problem() says whose it is.
 class InstanceLock {
  public:
   // Tries to take the lock of the segment at `state_path`; never waits: ask taken() of what comes back.
@@ -24,13 +30,28 @@ class InstanceLock {
   static Result<InstanceLock> try_take(const std::string& state_path, std::optional<gid_t> group, bool create = true,
                                        const char* suffix = ".lock");
 
-  bool taken() const { return static_cast<bool>(fd_); }
+  bool taken() const { return taken_; }
+  // The user who holds it, if it isn't taken and that is another user than this one and root; only the socket says so.
+  std::optional<uid_t> other_holder() const { return other_holder_; }
+  // What is wrong with the lock file, for a person; "" if nothing is. The lock holds all the same.
+  const std::string& problem() const { return problem_; }
 
  private:
-  explicit InstanceLock(UniqueFd fd) : fd_(std::move(fd)) {}
-  static Result<InstanceLock> try_socket(const std::string& lock_path);
+  InstanceLock() = default;
+  Result<bool> take_socket(const std::string& lock_path);
 
-  UniqueFd fd_;
+  UniqueFd file_;
+  UniqueFd socket_;
+  bool taken_ = false;
+  std::optional<uid_t> other_holder_;
+  std::string problem_;
 };
+
+// Why the lock file beside the segment at `state_path` isn't believed by the segment's owner, for a reader that takes
+// no lock; "" if it is, or if there is none. `owner` is the user who beats: the segment's. One system call.
+std::string lock_file_problem(const std::string& state_path, uid_t owner, std::optional<gid_t> group);
+
+// What a person is told of beats that find the lock with another user.
+std::string other_holder_text(uid_t uid);
 
 }  // namespace pulse

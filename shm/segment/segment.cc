@@ -11,6 +11,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/unique_fd.h"
+#include "src/linux/user.h"
 
 namespace pulse {
 
@@ -68,6 +69,11 @@ Result<void> fill(int fd, const SegmentOptions& options) {
       ::pwrite(fd, &created, sizeof created, 16) != sizeof created) {
     return system_error(what, errno);
   }
+  if (options.owner) {
+    Section<Owner> owner{};
+    owner.publish(*options.owner);
+    if (::pwrite(fd, &owner, sizeof owner, offsetof(Layout, owner)) != sizeof owner) return system_error(what, errno);
+  }
   return {};
 }
 
@@ -108,7 +114,7 @@ Result<UniqueFd> open_or_create(const SegmentOptions& options) {
       struct stat file {};
       if (error == ENOENT) advice = " (no beat has run yet, or another path is in use)";
       if (error == EACCES && ::lstat(options.path.c_str(), &file) == 0) {
-        advice = " (it belongs to user " + std::to_string(file.st_uid) +
+        advice = " (it belongs to " + user_text(file.st_uid) +
                  ": remove it, or set pulse.group to a group that both users share)";
       }
       Error failed = system_error("open the state segment " + options.path, error);
@@ -125,7 +131,7 @@ Result<void> check(const struct stat& file, const SegmentOptions& options) {
   const bool group_owns = options.group && file.st_gid == *options.group;
   const bool root_opens = options.root_may && ::geteuid() == 0;
   if (file.st_uid != ::geteuid() && file.st_uid != 0 && !group_owns && !root_opens) {
-    return Error{what + " belongs to user " + std::to_string(file.st_uid) + ", group " + std::to_string(file.st_gid) +
+    return Error{what + " belongs to " + user_text(file.st_uid) + ", group " + std::to_string(file.st_gid) +
                      ": neither this user, root nor pulse.group; remove it, or set pulse.group to the shared group",
                  EACCES};
   }
@@ -173,7 +179,7 @@ Result<Segment> Segment::open(const SegmentOptions& options) {
         MAP_SHARED);
     struct statfs system {};
     const bool in_memory = ::fstatfs(fd->get(), &system) == 0 && system.f_type == TMPFS_MAGIC;
-    return Segment(std::move(region), file.st_dev, file.st_ino, in_memory);
+    return Segment(std::move(region), file, in_memory);
   } catch (const boost::interprocess::interprocess_exception& failure) {
     return Error{"map the state segment " + options.path + ": " + failure.what(), ENOMEM};
   }

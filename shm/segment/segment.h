@@ -1,6 +1,7 @@
 // The state segment as a file: created whole, opened with suspicion, mapped.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <boost/interprocess/mapped_region.hpp>
@@ -18,6 +19,7 @@ struct SegmentOptions {
   std::string path;
   std::optional<gid_t> group;  // of the programs that share it under different users; also makes the file 0660
   bool create = true;          // for beats alone: the file is then their user's, whoever else comes first
+  std::optional<Owner> owner;  // whose a file that is created is; nobody else may take it for its own meanwhile
   bool writable = true;
   bool root_may = false;  // for a person's command: root may open any user's segment
 };
@@ -38,16 +40,24 @@ class Segment {
   // it reads: somebody may have removed or replaced the file.
   bool is_current(const std::string& path) const;
 
+  // The file's owner: the user who beats.
+  uid_t user() const { return user_; }
+
   // Whether the file lies in memory (tmpfs) and so is of the machine's present boot.
   bool in_memory() const { return in_memory_; }
 
  private:
-  Segment(boost::interprocess::mapped_region region, dev_t device, ino_t inode, bool in_memory)
-      : region_(std::move(region)), device_(device), inode_(inode), in_memory_(in_memory) {}
+  Segment(boost::interprocess::mapped_region region, const struct stat& file, bool in_memory)
+      : region_(std::move(region)),
+        device_(file.st_dev),
+        inode_(file.st_ino),
+        user_(file.st_uid),
+        in_memory_(in_memory) {}
 
   boost::interprocess::mapped_region region_;
   dev_t device_;
   ino_t inode_;
+  uid_t user_;
   bool in_memory_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "shm/record/attempts.h"
 #include "shm/record/drains.h"
+#include "shm/segment/lock.h"
 #include "shm/segment/names.h"
 #include "src/base/clock.h"
 #include "src/base/hash.h"
@@ -14,6 +15,11 @@ namespace pulse {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
+
+// Beats come and find the lock taken, one after the other, for longer than any of them lasts.
+bool is_kept_out(const StateView& view, int64_t interval_ns, int64_t now_ns) {
+  return view.busy_in_row >= 3 && now_ns - view.busy_since_ns > first_beat_ns(interval_ns);
+}
 
 State decide_state(const StateView& view, const PortView& port, const Policy& policy, int64_t running_since_ns,
                    int64_t now_ns) {
@@ -26,7 +32,7 @@ State decide_state(const StateView& view, const PortView& port, const Policy& po
   if (now_ns - view.last_beat_ns > silence_ns(policy.interval_ns)) return State::scheduler_silent;
   const bool stuck = view.attempt_open && now_ns > view.attempt.deadline_ns + kSecond;
   if (view.record.consecutive_timeouts > 0 || stuck) return State::admin_unresponsive;
-  if (view.record.consecutive_failures > 0) return State::failing;
+  if (view.record.consecutive_failures > 0 || is_kept_out(view, policy.interval_ns, now_ns)) return State::failing;
   return view.record.ok > 0 ? State::beating : State::starting;
 }
 
@@ -67,6 +73,12 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
       return "in maintenance: proxysql-pulse maintenance off ends it";
     case State::failing:
       if (!view.problem.empty()) return view.problem;
+      if (record.consecutive_failures == 0) {
+        return std::to_string(view.busy_in_row) + " beats in a row found the lock taken, for " +
+               show_span(now_ns - view.busy_since_ns) +
+               (view.busy_with ? ": " + other_holder_text(*view.busy_with)
+                               : ": a process holds it that is no beat, or one that is stuck");
+      }
       return "beats have failed for " + show_span(now_ns - record.failing_since_ns) + ": " +
              std::string(text(record.message));
     case State::admin_unresponsive: {

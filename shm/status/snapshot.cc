@@ -26,6 +26,10 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
       view.record = counts_of(view.record);
       return;
     }
+    view.busy_in_row = layout.busy_in_row.load(std::memory_order_relaxed);
+    view.busy_since_ns = layout.busy_since_ns.load(std::memory_order_relaxed);
+    const uint64_t other = layout.busy_other_user.load(std::memory_order_relaxed);
+    if (other != 0) view.busy_with = static_cast<uid_t>(other - 1);
     view.last_beat_ns = layout.last_beat_ns.load(std::memory_order_relaxed);
     // The word first: a drain announces itself before it has a record.
     view.draining_since_ns = layout.draining_since_ns.load(std::memory_order_acquire);

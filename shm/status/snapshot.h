@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,10 @@
 namespace pulse {
 
 struct StateView {
-  std::string problem;  // why the segment can't be used; "" if it can. All else is then zero
-  std::string absent;   // why there is no segment yet; a beat makes it
-  BeatRecord record{};  // with an attempt folded in that ended without a record of its own
+  std::string problem;       // why the segment can't be used; "" if it can. All else is then zero
+  std::string absent;        // why there is no segment yet; a beat makes it
+  std::string lock_problem;  // of the lock file beside it: why beats don't use it; "" if they do. By the caller
+  BeatRecord record{};       // with an attempt folded in that ended without a record of its own
   Attempt attempt{};
   Marks marks{};
   Observation observation{};
@@ -27,6 +29,9 @@ struct StateView {
   int64_t maintenance_realtime_ns = 0;
   uint64_t skipped_busy = 0;
   uint64_t skipped_backoff = 0;
+  uint64_t busy_in_row = 0;        // beats that found the lock taken since one took it
+  int64_t busy_since_ns = 0;       // the first of them
+  std::optional<uid_t> busy_with;  // another user, who held it
   bool resync_pending = false;
   bool attempt_open = false;  // an attempt began and hasn't ended
 

@@ -371,6 +371,7 @@ std::string status_json(const StatusInput& input) {
   json["history"] = history(input);
   json["segment"] = {{"path", input.config.state},
                      {"problem", view.problem.empty() ? view.absent : view.problem},
+                     {"lock_problem", view.lock_problem},
                      {"bytes", sizeof(Layout)}};
   json["settings"] = {{"interval_ms", input.config.beat.interval.count()},
                       {"timeout_ms", input.config.beat.timeout.count()},

@@ -441,6 +441,33 @@ TEST(Guard, RootSharesLockAndReportWithAnother) {
   EXPECT_EQ("ok", node.status("a")["outcome"]);
 }
 
+// Each process of a chain has ended by the time that it is found, and its child forks on. A cgroup ends them in one go.
+// A chain ends of itself after so many.
+TEST(Guard, ChainsOfForkAndExitAreGoneByTheLimitWhereThereIsACgroup) {
+  if (::access("/sys/fs/cgroup/cgroup.procs", W_OK) != 0 &&
+      ::access("/sys/fs/cgroup/unified/cgroup.procs", W_OK) != 0) {
+    GTEST_SKIP() << "no cgroup is to be had here";
+  }
+  Server server({});
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  std::vector<std::string> argv = server.pulse({"guard", "chains", "--timeout-ms=1000"});
+  argv.insert(argv.end(), {"--", "/bin/sh", "-c",
+                           "f() { [ $1 -gt 0 ] && f $(($1 - 1)) & }; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; "
+                           "do f 20000; done; sleep 20; : " +
+                               server.dir().path()});
+  const Ran ran = run_to_end(argv, server.dir());
+  size_t left = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "cmdline");
+    const std::string line((std::istreambuf_iterator<char>(file)), {});
+    if (line.find("sleep 20; : " + server.dir().path()) != std::string::npos) ++left;
+  }
+  std::printf("gone after %lld ms, %zu processes outlive it\n", static_cast<long long>(ran.took.count()), left);
+  EXPECT_EQ(kExitTimeout, ran.exit_code) << ran.output;
+  EXPECT_EQ(0u, left);
+  EXPECT_LE(ran.took, milliseconds(4000)) << ran.output;
+}
+
 // Jobs of the worst kind, started by ProxySQL's scheduler twice a second with its empty environment, and a beat beside
 // them. None of them needs a guard to be harmless: each ends of itself, at the latest 20 s after it began or, what
 // forks on and on, after so many processes; and one doesn't begin while a process of the same one is left, for all of

@@ -104,6 +104,42 @@ TEST(Wedge, OfKind1ForAMinutePilesUpNothing) {
   EXPECT_TRUE(eventually([&] { return server.threads() <= threads_before + 2; }));
 }
 
+// Beats come from a wrapper without exec, from cron, from a timer: each has another parent, and none of them is
+// ProxySQL.
+TEST(Wedge, BackOffHoldsThoughEachBeatHasAnotherParent) {
+  Server::Options options;
+  options.role = "core";
+  options.pulse = "interval_ms=500, timeout_ms=200, ";
+  Server server(options);
+  const auto wrapped_beat = [&] {
+    const std::string command = binary("proxysql-pulse") + " beat --config=" + server.config();
+    return run_to_end({"/bin/sh", "-c", command + "; exit $?"}, server.dir());
+  };
+  ASSERT_EQ(kExitOk, wrapped_beat().exit_code);
+  const int threads_before = server.threads();
+  constexpr seconds kWedge{12};
+  server.wedge(kWedge);
+  const int64_t before = server.status()["counters"]["started"];
+  const Deadline end = Deadline::after(seconds(10));
+  int beats = 0;
+  while (!end.passed()) {
+    wrapped_beat();
+    ++beats;
+    std::this_thread::sleep_for(milliseconds(100));
+  }
+  const int64_t attempts = server.status()["counters"]["started"].get<int64_t>() - before;
+  std::printf("%d beats, %lld attempts, %d threads more\n", beats, static_cast<long long>(attempts),
+              server.threads() - threads_before);
+  EXPECT_GT(beats, 20);
+  EXPECT_LE(attempts, 5) << "at 0, 1.2, 3.4 and 7.6 s";
+  EXPECT_LE(server.threads() - threads_before, 7);
+  // The next attempt would be due 8 s after the last one; ProxySQL's own threads tell of the end.
+  server.unwedge();
+  const int64_t unwedged_at = monotonic_ns();
+  EXPECT_TRUE(eventually([&] { return wrapped_beat().exit_code == kExitOk; }, seconds(is_real() ? 15 : 4)));
+  std::printf("beating %lld ms after the end\n", static_cast<long long>((monotonic_ns() - unwedged_at) / 1'000'000));
+}
+
 TEST(Wedge, OfKind2IsASilentScheduler) {
   if (is_real()) GTEST_SKIP() << "the double does it on request";
   Server server(every_half_second());

@@ -67,6 +67,7 @@ TEST_F(AttemptLogTest, AnnouncesItselfBeforeItsFirstPhase) {
   EXPECT_EQ(4711, holder.pid);
   EXPECT_EQ(kEnded.ns, holder.began_ns);
   EXPECT_EQ((kEnded + milliseconds(2000)).ns, holder.deadline_ns);
+  EXPECT_EQ(5u, holder.pid_namespace);
   EXPECT_EQ(1u, read(memory_->attempt).id);
   EXPECT_EQ(make_mark(1, Phase::config), memory_->phase_mark.load());
   EXPECT_EQ(std::vector<std::string>{"mark 1"}, system_.events);
@@ -119,20 +120,46 @@ TEST_F(AttemptLogTest, BackOffHoldsBackAndCounts) {
   BeatRecord record{};
   record.consecutive_timeouts = 2;
   record.next_attempt_ns = kEnded.ns + kMs;
+  watch(record, {100, 7, 5, 10});
   memory_->record.publish(record);
   ASSERT_TRUE(log_.open(false));
   EXPECT_FALSE(log_.admitted());
   EXPECT_EQ(1u, memory_->skipped_backoff.load());
-  EXPECT_EQ(11u, read(memory_->record).parent_threads_most);
+  EXPECT_EQ(11u, read(memory_->record).proxysql_threads_most);
+  EXPECT_EQ(std::vector<std::string>{"look at 100"}, system_.events);
 
-  system_.parent.threads = 9;
+  system_.proxysql.threads = 9;
   CaptureStderr();
   EXPECT_TRUE(log_.admitted());
   EXPECT_EQ("[info] ProxySQL's blocked threads are gone: trying at once", logged(GetCapturedStderr()));
   EXPECT_EQ(1u, memory_->skipped_backoff.load());
 }
 
-TEST_F(AttemptLogTest, ATimeoutIsPublishedWithItsBackOffAndTheParentsThreads) {
+TEST_F(AttemptLogTest, WithNobodyToWatchOnlyTimeEndsABackOff) {
+  BeatRecord record{};
+  record.consecutive_timeouts = 2;
+  record.next_attempt_ns = kEnded.ns + kMs;
+  memory_->record.publish(record);
+  system_.found = ProcessNow::gone;
+  ASSERT_TRUE(log_.open(false));
+  EXPECT_FALSE(log_.admitted());
+  EXPECT_EQ(std::vector<std::string>{}, system_.events) << "nothing is read";
+}
+
+TEST_F(AttemptLogTest, TheEndOfTheProxySQLThatWasUnresponsiveEndsItsBackOff) {
+  BeatRecord record{};
+  record.consecutive_timeouts = 2;
+  record.next_attempt_ns = kEnded.ns + kMs;
+  watch(record, {100, 7, 5, 10});
+  memory_->record.publish(record);
+  system_.found = ProcessNow::gone;
+  ASSERT_TRUE(log_.open(false));
+  CaptureStderr();
+  EXPECT_TRUE(log_.admitted());
+  EXPECT_EQ("[info] ProxySQL has ended since: trying at once", logged(GetCapturedStderr()));
+}
+
+TEST_F(AttemptLogTest, ATimeoutIsPublishedWithItsBackOffAndProxySQLsThreads) {
   ASSERT_TRUE(log_.open(false));
   log_.begin(kEnded + milliseconds(400));
   log_.set_intervals(milliseconds(500), milliseconds(30'000));
@@ -141,10 +168,22 @@ TEST_F(AttemptLogTest, ATimeoutIsPublishedWithItsBackOffAndTheParentsThreads) {
   CaptureStderr();
   EXPECT_EQ(kExitTimeout, log_.finish({Outcome::timed_out, kExitTimeout, "timed out in phase observe"}));
   EXPECT_EQ("[error] timed out in phase observe; backing off, next attempt in 1000 ms", logged(GetCapturedStderr()));
+  EXPECT_EQ(0, read(memory_->record).proxysql_pid);
+  log_.watch_proxysql(Config{}, Deadline::after(milliseconds(10)));
   const BeatRecord record = read(memory_->record);
   EXPECT_EQ(1u, record.timed_out);
+  EXPECT_EQ(100, record.proxysql_pid);
+  EXPECT_FALSE(log_.lacks_proxysql());
+  system_.events.clear();
+  system_.proxysql.threads = 13;
+  log_.watch_proxysql(Config{}, Deadline::after(milliseconds(10)));
+  EXPECT_EQ(std::vector<std::string>{"look at 100"}, system_.events) << "it is known";
+  EXPECT_EQ(13u, read(memory_->record).proxysql_threads_most);
+  system_.found = ProcessNow::gone;
+  EXPECT_TRUE(log_.lacks_proxysql());
+  EXPECT_EQ(5u, record.proxysql_pid_namespace);
   EXPECT_EQ(system_.clock.ns + 1000 * kMs, record.next_attempt_ns);
-  EXPECT_EQ(11u, record.parent_threads_most);
+  EXPECT_EQ(11u, record.proxysql_threads_most);
   EXPECT_EQ(static_cast<uint8_t>(Phase::observe), record.history[0].phase);
   EXPECT_EQ(380 * kMs, record.history[0].duration_ns);
 }

@@ -25,7 +25,12 @@ struct FakeBeatSystem : BeatSystem {
   std::deque<Result<bool>> locks{true};  // the last one stays
   KillResult kill_result = KillResult::killed;
   bool drain_lock_free = true;
-  ParentThreads parent{100, 7, 11};
+  std::optional<uid_t> holder_user;
+  std::string odd_lock;
+  bool second_user = false;
+  uint64_t own_namespace = 5;
+  ProxySQLProcess proxysql{100, 7, 5, 11};  // what find_proxysql() finds, and what there is of it
+  ProcessNow found = ProcessNow::same;
   LoadedConfig config;
   std::optional<Error> bad_config;
   std::optional<Error> unreachable;
@@ -58,7 +63,18 @@ struct FakeBeatSystem : BeatSystem {
     return drain_lock_free;
   }
   uint64_t boot_id() override { return 9; }
-  ParentThreads parent_threads() override { return parent; }
+  std::optional<uid_t> other_holder() override { return holder_user; }
+  std::string lock_problem() override { return odd_lock; }
+  bool is_second_user() override { return second_user; }
+  uint64_t pid_namespace() override { return own_namespace; }
+  std::pair<ProcessNow, uint32_t> look_at(const ProxySQLProcess& watched) override {
+    note("look at " + std::to_string(watched.pid));
+    return {found, proxysql.threads};
+  }
+  ProxySQLProcess find_proxysql(const Config&, Deadline) override {
+    note("find ProxySQL");
+    return proxysql;
+  }
   Result<const LoadedConfig*> load() override {
     note("load");
     if (bad_config) return *bad_config;

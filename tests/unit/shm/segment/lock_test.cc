@@ -1,14 +1,18 @@
 #include "shm/segment/lock.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <string>
 
+#include "src/base/unique_fd.h"
 #include "tests/temp_dir.h"
 
 namespace pulse {
@@ -137,6 +141,79 @@ TEST(Lock, SaysWhenNeitherKindCanBeHad) {
   EXPECT_EQ(EMFILE, lock.error().code);
   EXPECT_NE(std::string::npos, lock.error().text.find("lock " + (dir / "state.lock") + ", or a socket in its place"))
       << lock.error().text;
+}
+
+// Two users whose files are closed to each other.
+TEST(Lock, TwoUsersAreNeverAtOnceAndTheSecondKnowsWhoIs) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to be two users";
+  const test::TempDir dir;
+  constexpr uid_t kAlice = 4711;
+  constexpr uid_t kBob = 4712;
+  ASSERT_EQ(0, ::chmod(dir.path().c_str(), 01777)) << "as /dev/shm";
+  int taken[2], done[2];
+  ASSERT_EQ(0, ::pipe(taken));
+  ASSERT_EQ(0, ::pipe(done));
+  const pid_t alice = ::fork();
+  if (alice == 0) {
+    ::close(done[1]);
+    if (::setresuid(kAlice, kAlice, kAlice) != 0) ::_exit(2);
+    const auto lock = InstanceLock::try_take(dir / "state", std::nullopt);
+    if (!lock || !lock->taken() || !lock->problem().empty()) ::_exit(1);
+    char byte = 'y';
+    if (::write(taken[1], &byte, 1) != 1) ::_exit(3);
+    ::_exit(::read(done[0], &byte, 1) == 0 ? 0 : 4);
+  }
+  char byte = 0;
+  ASSERT_EQ(1, ::read(taken[0], &byte, 1));
+  const pid_t bob = ::fork();
+  if (bob == 0) {
+    ::close(done[1]);
+    if (::setresuid(kBob, kBob, kBob) != 0) ::_exit(2);
+    const auto lock = InstanceLock::try_take(dir / "state", std::nullopt);
+    if (!lock || lock->taken()) ::_exit(1);
+    ::_exit(lock->other_holder() == kAlice && lock->problem().find("user 4711") != std::string::npos ? 0 : 3);
+  }
+  int status = -1;
+  ASSERT_EQ(bob, ::waitpid(bob, &status, 0));
+  EXPECT_EQ(0, WEXITSTATUS(status));
+  ::close(done[1]);
+  ASSERT_EQ(alice, ::waitpid(alice, &status, 0));
+  EXPECT_EQ(0, WEXITSTATUS(status));
+  for (const int fd : {taken[0], taken[1], done[0]}) ::close(fd);
+}
+
+// Made before ours in a directory for everybody, open to everybody, and held for ever.
+TEST(Lock, AnotherUsersFileStopsNobody) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to be two users";
+  const test::TempDir dir;
+  ASSERT_EQ(0, ::chmod(dir.path().c_str(), 01777));
+  const std::string path = dir.write("state.lock", "");
+  ASSERT_EQ(0, ::chmod(path.c_str(), 0644));
+  ASSERT_EQ(0, ::chown(path.c_str(), 4711, 4711));
+  const UniqueFd others(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(0, ::flock(others.get(), LOCK_EX));
+  const auto lock = InstanceLock::try_take(dir / "state", std::nullopt);
+  ASSERT_TRUE(lock && lock->taken());
+  EXPECT_NE(std::string::npos, lock->problem().find("belongs to user 4711, not to user 0 (root)")) << lock->problem();
+  const auto second = InstanceLock::try_take(dir / "state", std::nullopt);
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(second->taken());
+  EXPECT_FALSE(second->other_holder()) << "this very user";
+  EXPECT_EQ(lock->problem(), lock_file_problem(dir / "state", 0, std::nullopt));
+  EXPECT_EQ("", lock_file_problem(dir / "state", 4711, std::nullopt));
+  EXPECT_EQ("", lock_file_problem(dir / "state", 0, 4711));
+  EXPECT_EQ("", lock_file_problem(dir / "none", 0, std::nullopt));
+}
+
+TEST(Lock, IsOneOfItsPlaceWhateverThePathThere) {
+  const test::TempDir dir;
+  ASSERT_EQ(0, ::mkdir((dir / "real").c_str(), 0700));
+  ASSERT_EQ(0, ::symlink((dir / "real").c_str(), (dir / "link").c_str()));
+  const auto one = InstanceLock::try_take(dir / "real/state", std::nullopt, false);
+  const auto other = InstanceLock::try_take(dir / "link/state", std::nullopt, false);
+  ASSERT_TRUE(one && other);
+  EXPECT_TRUE(one->taken());
+  EXPECT_FALSE(other->taken()) << "by the socket alone";
 }
 
 TEST(Lock, AnotherSuffixIsAnotherLock) {

@@ -188,7 +188,7 @@ TEST_F(SegmentTest, WhoMayNotOpenItLearnsWhoseItIs) {
   ASSERT_EQ(0, ::chmod(dir_.path().c_str(), 0755));
   const OtherUser other;
   ASSERT_TRUE(other.became());
-  expect_refused("it belongs to user 0: remove it, or set pulse.group to a group that both users share", EACCES);
+  expect_refused("it belongs to user 0 (root): remove it, or set pulse.group to a group that both users share", EACCES);
 }
 
 TEST_F(SegmentTest, RootsSegmentIsTrustedByEverybodyWhoMayOpenIt) {

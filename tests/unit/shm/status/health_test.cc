@@ -52,6 +52,21 @@ TEST_F(VerdictTest, AllIsWell) {
   EXPECT_TRUE(verdict.started.passes && verdict.ready.passes && verdict.live.passes);
 }
 
+// Somebody holds the lock for good, a process that is no beat: nothing else would show it.
+TEST_F(VerdictTest, BeatsThatFindTheLockTakenAllTheTimeAreAFailure) {
+  view_.busy_in_row = 3;
+  view_.busy_since_ns = kNow - 10 * kS;
+  EXPECT_EQ(State::beating, now().state) << "a beat may last";
+  view_.busy_since_ns = kNow - 11 * kS;
+  EXPECT_EQ(State::failing, now().state);
+  EXPECT_NE(std::string::npos, now().message.find("3 beats in a row found the lock taken, for 11")) << now().message;
+  EXPECT_TRUE(now().ready.passes && now().live.passes);
+  view_.busy_with = 4000000000;
+  EXPECT_NE(std::string::npos, now().message.find("user 4000000000 holds the beats' lock")) << now().message;
+  view_.busy_in_row = 2;
+  EXPECT_EQ(State::beating, now().state);
+}
+
 TEST_F(VerdictTest, ACoreHasStartedOnceItsFilesModulesAreLoaded) {
   policy_.is_core = true;
   running_since_ = kNow - 59 * kS;
