@@ -15,6 +15,7 @@
 #include "daemon/health/control.h"
 #include "daemon/health/node_state.h"
 #include "daemon/health/probes.h"
+#include "daemon/health/segment_watch.h"
 #include "daemon/http/http_server.h"
 #include "daemon/leader/leader_election.h"
 #include "daemon/one_shot/beat_starter.h"
@@ -61,6 +62,11 @@ int serve(const pulse::Config& config) {
   std::thread http([&server] { (*server)->run(); });
   pulse::log_info("answering on port " + std::to_string((*server)->port()) + " for the " + config.role_name() +
                   " whose state is in " + config.state);
+  // The beat that has made the segment waits for the list of members that the discoverer puts into it.
+  std::optional<pulse::SegmentWatch> watch(std::in_place, config.state, [&state, &discoverer] {
+    state.look_for_the_segment();
+    discoverer.publish_now();
+  });
   // While a drain runs, the daemon stays: a preStop hook waits for its answer, and probes ask on. A second signal ends
   // it.
   const bool drains = pulse::drains_on_sigterm(config, std::getenv("INVOCATION_ID"));
@@ -96,6 +102,7 @@ int serve(const pulse::Config& config) {
   // A thread that a resolver or a server holds up isn't waited for, so nothing that it uses may be taken down.
   if (!all_ended) ::_exit(pulse::kExitOk);
   return pulse::kExitOk;
+  watch.reset();
 }
 
 }  // namespace
