@@ -15,6 +15,7 @@
 #include "daemon/health/control.h"
 #include "daemon/health/node_state.h"
 #include "daemon/health/probes.h"
+#include "daemon/health/segment_watch.h"
 #include "daemon/http/http_server.h"
 #include "daemon/leader/leader_election.h"
 #include "daemon/one_shot/beat_starter.h"
@@ -22,12 +23,15 @@
 #include "daemon/peers/peer_reader.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
+#include "src/base/log_thread.h"
 #include "src/config/drain_steps.h"
 #include "src/config/load.h"
 
 namespace {
 
 constexpr timespec kTick{0, 500'000'000};
+// What was logged gets as long to be written before the daemon ends.
+constexpr pulse::milliseconds kLastWords{500};
 
 int serve(const pulse::Config& config) {
   char host[256] = {};
@@ -38,6 +42,7 @@ int serve(const pulse::Config& config) {
   sigemptyset(&signals);
   for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, number);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  pulse::log_on_a_thread();
 
   pulse::NodeState state(config, host);
   pulse::Probes probes(config, state);
@@ -49,6 +54,7 @@ int serve(const pulse::Config& config) {
                                           });
   if (!server) {
     pulse::log_error(server.error().text + "; set pulse.daemon.port or pulse.daemon.listen_address");
+    pulse::flush_log(pulse::Deadline::after(kLastWords));
     return pulse::kExitUnavailable;
   }
   control.emplace(config, state, [&server](uint64_t token, pulse::HttpResponse response) {
@@ -59,6 +65,11 @@ int serve(const pulse::Config& config) {
   pulse::PeerReader peers(config, [&state] { return state.segment(); });
   pulse::Discoverer discoverer(
       config, [&state] { return state.segment(); }, [&peers] { peers.list_changed(); });
+  // The beat that has made the segment waits for the list of members that the discoverer puts into it.
+  std::optional<pulse::SegmentWatch> watch(std::in_place, config.state, [&state, &discoverer] {
+    state.look_for_the_segment();
+    discoverer.publish_now();
+  });
   std::optional<pulse::BeatStarter> beats(std::in_place, config, [&state] { return state.segment(); });
   pulse::LeaderKeeper leader(config, host, [&state] { return state.segment(); });
   std::thread http([&server] { (*server)->run(); });
@@ -94,8 +105,10 @@ int serve(const pulse::Config& config) {
   http.join();
   control.reset();
   beats.reset();
+  watch.reset();
   const bool all_ended = discoverer.stop() && leader_ended;
   pulse::log_info("stopped");
+  pulse::flush_log(pulse::Deadline::after(kLastWords));
   // A thread that a resolver or a server holds up isn't waited for, so nothing that it uses may be taken down.
   if (!all_ended) ::_exit(pulse::kExitOk);
   return pulse::kExitOk;

@@ -27,8 +27,8 @@ change.
   -V, --version          the version
 
 Answers: /healthz/started, /healthz/ready, /healthz/live, /status, /metrics.
-Changes something, for loopback or with the token of pulse.daemon.token_file:
-/shutdown, POST /resync, POST /maintenance.
+Changes something, with the token of pulse.daemon.token_file or, without that
+file, for trusted users on loopback: /shutdown, POST /resync, POST /maintenance.
   curl -s localhost:8080/status
 
 Signals: SIGTERM, SIGINT end it (pulse.drain.on_sigterm: after a drain);

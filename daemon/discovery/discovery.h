@@ -40,6 +40,9 @@ class Discoverer {
   Discoverer(const Discoverer&) = delete;
   Discoverer& operator=(const Discoverer&) = delete;
 
+  // Publishes at once: a segment has just appeared. Any thread.
+  void publish_now() { wakeup_->wake(); }
+
   // Ends all threads. Waits a quarter of a second at most for those that wait for a server or a resolver. False if one
   // is left: it owns all that it touches, but libraries that it uses must not be taken down: the process has to
   // _exit().

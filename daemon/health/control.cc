@@ -1,12 +1,20 @@
 #include "daemon/health/control.h"
 
+#include <arpa/inet.h>
+#include <strings.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 
 #include "shm/status/status_json.h"
 #include "src/base/file.h"
 #include "src/base/log.h"
+#include "src/linux/group.h"
+#include "src/linux/peer_user.h"
+#include "src/linux/socket_table.h"
 
 namespace pulse {
 
@@ -47,22 +55,106 @@ Result<std::string> first_line(const std::string& path) {
 
 }  // namespace
 
-std::string why_refused(const HttpRequest& request, const std::string& token) {
-  if (request.remote_is_loopback) return "";
-  const std::string_view given = token_of(request);
-  if (token.empty()) return "it comes from " + request.remote_address + ", and pulse.daemon.token_file isn't set";
-  if (given.empty()) {
-    return "it comes from " + request.remote_address +
-           " without a token: Authorization: Bearer TOKEN, or X-Pulse-Token: TOKEN";
-  }
-  return equal_in_constant_time(given, token) ? "" : "its token is not the one in pulse.daemon.token_file";
+namespace {
+
+constexpr milliseconds kAskKernel{100};
+
+// Says so of itself: no other client sends these.
+bool is_a_browsers(const HttpRequest& request) {
+  const std::string_view site = trimmed(request.header("sec-fetch-site"));
+  return !request.header("origin").empty() || !request.header("referer").empty() ||
+         (!site.empty() && site != "same-origin" && site != "none");
 }
 
-Control::Control(const Config& config, NodeState& state, std::function<void(uint64_t, HttpResponse)> complete)
+bool is_an_address(std::string host) {
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+    return ::inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
+  }
+  return ::inet_pton(AF_INET, host.c_str(), address.data()) == 1;
+}
+
+// Whether a Host header names this host. Another name may be one that its owner lets lead here, so that a web page of
+// his is allowed to read and write here (DNS rebinding).
+bool names_this_host(std::string_view header, const std::vector<std::string>& own_names) {
+  header = trimmed(header);
+  if (header.empty()) return true;
+  const size_t colon = header.rfind(':');
+  const bool has_port = colon != std::string_view::npos && header.find(']', colon) == std::string_view::npos;
+  std::string host(header.substr(0, has_port ? colon : header.size()));
+  if (is_an_address(host)) return true;
+  if (!host.empty() && host.back() == '.') host.pop_back();
+  return std::any_of(own_names.begin(), own_names.end(), [&](const std::string& name) {
+    return host.size() == name.size() && ::strncasecmp(host.data(), name.data(), name.size()) == 0;
+  });
+}
+
+std::vector<std::string> names_of_this_host(const Config& config) {
+  std::vector<std::string> names = {"localhost"};
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0') names.emplace_back(host.data());
+  if (!config.address.empty()) names.push_back(config.address);
+  return names;
+}
+
+}  // namespace
+
+std::string why_refused(const HttpRequest& request, const ControlToken& token, const Caller& caller,
+                        const std::vector<std::string>& own_names) {
+  const std::string from = "it comes from " + request.remote_address;
+  if (is_a_browsers(request)) return "it comes from a web page";
+  if (token.wanted) {
+    const std::string_view given = token_of(request);
+    if (token.text.empty()) return "pulse.daemon.token_file can't be read, or is empty";
+    if (given.empty()) return from + " without a token: Authorization: Bearer TOKEN, or X-Pulse-Token: TOKEN";
+    return equal_in_constant_time(given, token.text) ? "" : "its token is not the one in pulse.daemon.token_file";
+  }
+  if (!caller.on_loopback) return from + ", and pulse.daemon.token_file isn't set";
+  if (!names_this_host(request.header("host"), own_names)) {
+    return "its Host is neither an address nor localhost nor this host's name";
+  }
+  if (!caller.trusted) {
+    return from + ", " + caller.who +
+           ": neither root nor ProxySQL's user nor this daemon's nor a member of pulse.group; or set "
+           "pulse.daemon.token_file";
+  }
+  return "";
+}
+
+Caller find_caller(const HttpRequest& request, const Config& config) {
+  const Deadline deadline = Deadline::after(kAskKernel);
+  Caller caller;
+  caller.on_loopback = is_plain_loopback(request.socket);
+  if (!caller.on_loopback) return caller;
+  const auto user = user_at_other_end(request.socket, deadline);
+  if (!user) {
+    caller.who = "of a user that isn't known: " + user.error().text;
+    return caller;
+  }
+  caller.who = "user " + std::to_string(*user);
+  caller.trusted = *user == 0 || *user == ::geteuid() || (config.group && is_in_group(*user, *config.group));
+  if (caller.trusted) return caller;
+  const std::pair<int64_t, const std::string&> ports[] = {{config.daemon.mysql_port, config.daemon.mysql_host},
+                                                          {config.admin.port, config.admin.host}};
+  for (const auto& [port, host] : ports) {
+    const auto listening = read_listen_state(static_cast<uint16_t>(port), deadline, SocketSource::automatic, host);
+    if (!listening) continue;
+    const auto& users = listening->users;
+    if (std::find(users.begin(), users.end(), *user) != users.end()) caller.trusted = true;
+  }
+  return caller;
+}
+
+Control::Control(const Config& config, NodeState& state, std::function<void(uint64_t, HttpResponse)> complete,
+                 FindCaller find_caller)
     : config_(config),
       state_(state),
       complete_(std::move(complete)),
+      find_caller_(std::move(find_caller)),
+      own_names_(names_of_this_host(config)),
       job_(config, [this](const OneShotEnd& end) { on_end(end); }) {
+  token_.wanted = !config.daemon.token_file.empty();
   tick();
 }
 
@@ -72,10 +164,10 @@ void Control::tick() {
   const std::string problem = token ? "" : token.error().text;
   if (problem != token_problem_) {
     token_problem_ = problem;
-    if (!problem.empty()) log_error(problem + ": control calls from elsewhere than loopback are refused");
+    if (!problem.empty()) log_error(problem + ": control calls are refused");
   }
   const std::lock_guard<std::mutex> hold(mutex_);
-  token_ = token ? std::move(*token) : "";
+  token_.text = token ? std::move(*token) : "";
 }
 
 bool Control::is_control(const std::string& path) {
@@ -83,11 +175,13 @@ bool Control::is_control(const std::string& path) {
 }
 
 std::optional<HttpResponse> Control::handle(const HttpRequest& request) {
-  std::string refused;
+  ControlToken token;
   {
     const std::lock_guard<std::mutex> hold(mutex_);
-    refused = why_refused(request, token_);
+    token = token_;
   }
+  const Caller caller = token.wanted ? Caller{} : find_caller_(request, config_);
+  const std::string refused = why_refused(request, token, caller, own_names_);
   if (!refused.empty()) return json_response(403, error_json(request.path + " is refused: " + refused));
   const bool is_shutdown = request.path == "/shutdown";
   if (request.is_head || (request.method != "POST" && !(is_shutdown && request.method == "GET"))) {

@@ -77,6 +77,8 @@ void mysql_port(Exposition& out, const MetricsInput& input) {
 }
 
 void http_server(Exposition& out, const MetricsInput& input) {
+  out.counter("proxysql_pulse_log_lines_dropped_total", "Lines of the daemon's log that nobody read in time.",
+              input.log_lines_dropped);
   const HttpCounters& http = input.http;
   out.counter("proxysql_pulse_http_connections_total", "Connections that the daemon's HTTP server has accepted.",
               http.accepted);

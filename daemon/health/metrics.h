@@ -15,6 +15,7 @@ struct MetricsInput {
   const StatusInput& status;  // its view with members and hostgroups
   HttpCounters http;
   int64_t started_realtime_ns;  // when the daemon began
+  uint64_t log_lines_dropped = 0;
 };
 
 // Everything known, as metrics. Pure. What isn't known has no sample; without a usable segment that is all that beats

@@ -49,12 +49,14 @@ void open_window(LookState& state, const PortSample& sample) {
 
 LookStep next_look(LookState state, const PortSample& sample) {
   PortVerdict& verdict = state.verdict;
+  verdict.listeners.reset();
+  if (sample.passive != PortSample::Passive::unavailable) verdict.listeners = sample.inodes;
   switch (sample.passive) {
     case PortSample::Passive::unavailable:
       return {std::move(state), true};
     case PortSample::Passive::not_listening:
       decide(verdict, false, sample.at_ns, kSocketTable, "nothing listens on the port");
-      open_window(state, {sample.passive, 0, sample.at_ns});
+      open_window(state, {sample.passive, 0, sample.at_ns, {}});
       return {std::move(state), false};
     case PortSample::Passive::listening:
       break;
@@ -85,6 +87,12 @@ LookState after_active_look(LookState state, const ActiveResult& result, int64_t
   std::string reason = result.greeted ? "greeted in " + as_milliseconds(result.took.count()) : result.error;
   if (result.greeted && !result.error.empty()) reason += ", with the error: " + result.error;
   decide(state.verdict, result.greeted, at_ns, kConnection, std::move(reason));
+  if (result.greeted && state.closed) ++state.openings;
+  if (result.greeted || result.refused) state.closed = result.refused;
+  // A suspicion connects although the socket table has told who listens.
+  auto& listeners = state.verdict.listeners;
+  if (!listeners && result.greeted) listeners = {state.openings};
+  if (!listeners && result.refused) listeners.emplace();
   if (state.window_ns != 0) state.window_ns = at_ns;
   state.suspicion_held = !result.greeted;
   return state;
@@ -127,7 +135,7 @@ std::string err_packet_text(std::string_view payload) {
   return text + " (" + std::to_string(high << 8 | low) + ")";
 }
 
-std::string connect_and_read(const std::string& address, uint16_t port, Deadline deadline, bool& greeted) {
+std::string connect_and_read(const std::string& address, uint16_t port, Deadline deadline, ActiveResult& result) {
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
   v6.sin6_port = htons(port);
@@ -144,12 +152,14 @@ std::string connect_and_read(const std::string& address, uint16_t port, Deadline
   if (!socket) return system_error("open a socket", errno).text;
   const auto* const to = is_v6 ? reinterpret_cast<const sockaddr*>(&v6) : reinterpret_cast<const sockaddr*>(&v4);
   if (::connect(socket.get(), to, is_v6 ? sizeof v6 : sizeof v4) != 0) {
+    result.refused = errno == ECONNREFUSED;
     if (errno != EINPROGRESS) return system_error("connect to " + name, errno).text;
     int failure = await(socket.get(), POLLOUT, deadline);
     if (failure == 0) {
       socklen_t length = sizeof failure;
       ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &failure, &length);
     }
+    result.refused = failure == ECONNREFUSED;
     if (failure != 0) return system_error("connect to " + name, failure).text;
   }
 
@@ -168,12 +178,12 @@ std::string connect_and_read(const std::string& address, uint16_t port, Deadline
   if (const int failure = read_fully(socket.get(), packet.data(), size, deadline)) return describe(failure);
   const std::string_view payload(reinterpret_cast<const char*>(packet.data()), size);
   if (packet[0] == kErrPacket && size >= 3) {
-    greeted = true;
+    result.greeted = true;
     return err_packet_text(payload);
   }
   // The version of the server follows, ended by a zero.
   if (packet[0] != kProtocolVersion || sequence != 0 || payload.find('\0', 1) == std::string_view::npos) return garbage;
-  greeted = true;
+  result.greeted = true;
   return {};
 }
 
@@ -182,7 +192,7 @@ std::string connect_and_read(const std::string& address, uint16_t port, Deadline
 ActiveResult greet(const std::string& numeric_address, uint16_t port, Deadline deadline) {
   ActiveResult result;
   const int64_t begin = monotonic_ns();
-  result.error = connect_and_read(numeric_address, port, deadline, result.greeted);
+  result.error = connect_and_read(numeric_address, port, deadline, result);
   result.took = nanoseconds(monotonic_ns() - begin);
   return result;
 }
@@ -194,10 +204,11 @@ PortSample MysqlLook::sample() const {
   PortSample sample;
   sample.at_ns = boottime_ns();
   if (mode_ == Mode::active) return sample;
-  const auto state = read_listen_state(port_, Deadline::after(kPassiveDeadline), SocketSource::automatic, address_);
+  auto state = read_listen_state(port_, Deadline::after(kPassiveDeadline), SocketSource::automatic, address_);
   if (!state) return sample;
   sample.passive = state->listening ? PortSample::Passive::listening : PortSample::Passive::not_listening;
   sample.accept_queue = state->accept_queue;
+  sample.inodes = std::move(state->inodes);
   return sample;
 }
 

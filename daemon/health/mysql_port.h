@@ -7,7 +7,9 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "src/base/clock.h"
 #include "src/base/result.h"
@@ -20,6 +22,7 @@ struct PortSample {
   Passive passive = Passive::unavailable;
   uint32_t accept_queue = 0;
   int64_t at_ns = 0;
+  std::vector<uint32_t> inodes = {};  // of the sockets that listen
 };
 
 // What connecting said.
@@ -27,6 +30,7 @@ struct ActiveResult {
   bool greeted = false;  // by a handshake or an ERR packet: someone serves
   std::string error;     // if not greeted; or the text of the ERR packet
   nanoseconds took{0};
+  bool refused = false;  // nothing listens there
 };
 
 struct PortVerdict {
@@ -36,6 +40,9 @@ struct PortVerdict {
   int64_t looked_at_ns = 0;  // the latest look; 0 before the first
   std::string how;           // "socket table" or "connection"; empty before the first look
   std::string reason = "not looked yet";
+  // Who listens. The inodes of the sockets; where the socket table isn't read, one number that is another one each time
+  // the port is open again after connections were refused. Empty: nothing listens. No value: the last look can't tell.
+  std::optional<std::vector<uint32_t>> listeners;
 };
 
 struct LookState {
@@ -43,6 +50,8 @@ struct LookState {
   int64_t window_ns = 0;        // since when the queue has not gone down, by what was seen; 0 if it is empty
   uint32_t last_queue = 0;      // in the latest sample
   bool suspicion_held = false;  // a connection in this window was not greeted: the next one waits longer
+  uint32_t openings = 0;        // how often a connection was accepted after others were refused
+  bool closed = true;           // the last connection that was answered at all was refused, or none was made yet
 };
 
 struct LookStep {

@@ -1,10 +1,12 @@
 #include "daemon/health/node_state.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "shm/record/attempts.h"
 #include "shm/record/drains.h"
 #include "shm/record/ownership.h"
+#include "shm/record/starts.h"
 #include "shm/segment/boot.h"
 #include "shm/segment/lock.h"
 #include "src/base/log.h"
@@ -52,19 +54,73 @@ std::shared_ptr<Segment> NodeState::segment() {
   return segment_;
 }
 
-void NodeState::tick() {
-  mysql_look_.tick();
+// A start that the daemon before this one has seen is known from the segment.
+void NodeState::look_for_a_start() {
+  ListenersSeen seen;
+  seen.mysql = mysql_look_.current().listeners;
+  const bool passive = config_.daemon.mysql_look != PortLook::active;
+  seen.admin.emplace();
+  if (passive) {
+    auto admin = listening_inodes(static_cast<uint16_t>(config_.admin.port), Deadline::after(milliseconds(250)),
+                                  SocketSource::automatic, config_.admin.host);
+    if (admin) {
+      seen.admin = std::move(*admin);
+    } else {
+      seen.admin.reset();
+    }
+  }
+  ProxysqlStart last;
+  {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    last = start_;
+  }
+  const int64_t now_ns = boottime_ns();
+  bool paused = false;
+  static_cast<void>(with_layout([&](Layout& layout) {
+    ProxysqlStart inherited{};
+    const bool read = passive && last.looked_ns == 0 && layout.start.read(inherited);
+    // Somebody may have scribbled over it: a start to come would make all that beats see look old.
+    if (read && inherited.boot_id == boot_id_ && inherited.since_ns <= now_ns && inherited.looked_ns <= now_ns) {
+      last = inherited;
+    }
+    Observation observation{};
+    paused = layout.observation.read(observation) && observation.listener_paused != 0;
+  }));
+  ProxysqlStart next = next_start(last, seen, paused, now_ns);
+  next.boot_id = boot_id_;
+  {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    start_ = next;
+  }
+  if (next.since_ns != last.since_ns && last.seen_ns != 0) log_info("ProxySQL has started anew");
+}
+
+void NodeState::look_for_the_segment() {
   const std::shared_ptr<Segment> current = segment();
   // A beat of another ProxySQL may have been the first since it was opened.
   if (!current || !current->is_current(config_.state) || !check_owner(*current, config_.state, owner_of(config_))) {
     open_segment();
   }
+}
+
+void NodeState::tick() {
+  mysql_look_.tick();
+  look_for_the_segment();
+  look_for_a_start();
 
   tell_lock_problem();
   Snapshot now = look();
+  ProxysqlStart start;
+  {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    if (memory_.served && start_.served_ns == 0) start_.served_ns = now.now_ns;
+    start = start_;
+  }
+  static_cast<void>(with_layout([&](Layout& layout) { layout.start.publish(start); }));
   const bool stale =
       now.view.observation.at_ns == 0 || now.now_ns - now.view.observation.at_ns > silence_ns(policy_.interval_ns);
-  if (stale) client_count_.look(Deadline::after(kCountWithin));
+  // The table of this network namespace knows nothing of a port outside of it.
+  if (stale && config_.daemon.mysql_look != PortLook::active) client_count_.look(Deadline::after(kCountWithin));
   {
     const std::lock_guard<std::mutex> hold(mutex_);
     counted_clients_ = stale ? client_count_.clients() : -1;
@@ -115,6 +171,7 @@ NodeState::Snapshot NodeState::look() {
   {
     const std::lock_guard<std::mutex> hold(mutex_);
     snapshot.view.lock_problem = lock_problem_;
+    snapshot.view.start = start_;
     // A beat that began after ProxySQL was stopped and went through has met another one.
     const int64_t others_ns = own_drain_.ended_ns + nanoseconds(config_.beat.timeout).count();
     if (own_drain_.ended_ns != 0 && snapshot.view.record.last_ok_ns > others_ns) announced_ns_ = 0;
@@ -128,6 +185,11 @@ NodeState::Snapshot NodeState::look() {
   if (seen.globals_ns != 0 && (snapshot.clients < 0 || seen.globals_ns > snapshot.clients_at_ns)) {
     snapshot.clients = seen.clients;
     snapshot.clients_at_ns = seen.globals_ns;
+  }
+  // An older count doesn't say who is there now.
+  const int64_t fresh_ns = std::max<int64_t>(10'000'000'000, silence_ns(policy_.interval_ns));
+  if (snapshot.clients_at_ns != 0 && snapshot.now_ns - snapshot.clients_at_ns <= fresh_ns) {
+    snapshot.port.clients = snapshot.clients;
   }
 
   const PortVerdict port = mysql_look_.current();

@@ -24,6 +24,9 @@ class NodeState {
   // thread; may take as long as one active look, a second.
   void tick();
 
+  // Opens the segment again if its file is another one than before: it has just appeared, maybe. Any thread.
+  void look_for_the_segment();
+
   // All that is known at one instant, of which the verdict was made.
   struct Snapshot {
     StateView view;
@@ -66,6 +69,7 @@ class NodeState {
  private:
   void open_segment();
   void tell_lock_problem();
+  void look_for_a_start();
 
   const Config config_;
   const Policy policy_;
@@ -80,6 +84,7 @@ class NodeState {
   std::string segment_absent_;
   std::string lock_problem_;
   Memory memory_;
+  ProxysqlStart start_{};         // the present one of ProxySQL
   int64_t announced_ns_ = 0;      // of a drain that this daemon has started
   DrainRecord own_drain_{};       // what is known of it without the segment
   int64_t counted_clients_ = -1;  // by the socket table, while the beats' count is stale

@@ -3,6 +3,7 @@
 #include "daemon/health/metrics.h"
 #include "shm/status/status_json.h"
 #include "src/base/clock.h"
+#include "src/base/log_thread.h"
 
 namespace pulse {
 
@@ -46,7 +47,8 @@ std::optional<HttpResponse> Probes::handle(const HttpRequest& request) {
   if (is_status) return json_response(200, status_json(input));
   if (is_metrics) {
     const HttpCounters counters = server_ != nullptr ? server_->counters() : HttpCounters{};
-    return HttpResponse{200, render_metrics({input, counters, started_realtime_ns_}), kMetricsContentType};
+    return HttpResponse{200, render_metrics({input, counters, started_realtime_ns_, log_lines_dropped()}),
+                        kMetricsContentType};
   }
   const Probe& probe = now.verdict.*(endpoint->probe);
   return json_response(probe.passes ? 200 : 503, probe_json(input, probe, endpoint->name));

@@ -56,6 +56,7 @@ HttpRequest Connection::request(RequestHead& head) const {
   request.headers = std::move(head.headers);
   request.remote_address = address_text(peer);
   request.remote_is_loopback = is_loopback(peer);
+  request.socket = fd.get();
   return request;
 }
 

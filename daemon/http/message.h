@@ -24,6 +24,7 @@ struct HttpRequest {
   std::vector<HttpHeader> headers;  // in the order received, values as sent
   std::string remote_address;       // numeric; an IPv4 peer of a dual-stack socket in dotted form
   bool remote_is_loopback = false;  // 127.0.0.0/8 or ::1
+  int socket = -1;                  // of the connection, to ask the kernel about; open while the handler runs
   uint64_t token = 0;               // what HttpServer::complete() wants if the handler defers the answer
 
   // The value of the first header of that name (any case); empty if there is none.

@@ -67,6 +67,9 @@ class AttemptLog {
   Phase phase() const { return phase_; }
   uint64_t boot_id() const { return boot_id_; }
 
+  // Whether no attempt has ended since the machine's boot, as far as the segment knows.
+  bool is_first() const { return record_.history_count == 0; }
+
  private:
   void announce();
 

@@ -93,6 +93,7 @@ int Beat::work() {
     end_.exit_code = kExitConfig;
     return log_.finish(end_);
   }
+  await_members();
   for (const auto step : {&Beat::connect, &Beat::observe, &Beat::plan, &Beat::act}) {
     if (auto done = (this->*step)(); !done) return fail(done.error());
   }
@@ -130,6 +131,29 @@ Result<void> Beat::configure() {
   // At the end of a timeout there is hardly time for it on a big host.
   if (log_.lacks_proxysql()) log_.watch_proxysql(*config_, Deadline::at(began_.monotonic + config_->beat.timeout / 4));
   return {};
+}
+
+// The daemon finds the segment that the first beat has made, and puts its list there within milliseconds. Without the
+// list this beat would do nothing, and a core would follow its bootstrap name for an interval more: a name that leads
+// to the core itself hangs ProxySQL. Only the first attempt since the machine's boot waits, for half of its time at
+// most, and for a daemon that doesn't show itself for kDaemonPatience.
+void Beat::await_members() {
+  constexpr milliseconds kTurn{2};
+  constexpr milliseconds kDaemonPatience{250};
+  if (config_->discovery.source == Source::none || !log_.is_first() || !layout_.usable()) return;
+  const BootTime until = began_.boot + nanoseconds(config_->beat.timeout) / 2;
+  for (;;) {
+    bool daemon_there = false;
+    layout_.with([&](Layout& layout) {
+      Discovery discovery{};
+      daemon_there = layout.discovery.read(discovery) && discovery.boot_id == log_.boot_id();
+      if (!read_known(layout, log_.boot_id(), system_.now(), config_->discovery.max_age, known_)) known_ = Known{};
+    });
+    const BootTime now = system_.now();
+    if (known_.list.usable() || now >= until) return;
+    if (!daemon_there && now >= began_.boot + kDaemonPatience) return;
+    system_.pause(kTurn);
+  }
 }
 
 Result<void> Beat::connect() {

@@ -34,6 +34,7 @@ class Beat {
   int work();
 
   Result<void> configure();
+  void await_members();
   Result<void> connect();
   Result<void> observe();
   Result<void> plan();

@@ -25,6 +25,7 @@ class BeatSystem {
 
   virtual BootTime now() = 0;
   virtual pid_t pid() = 0;
+  virtual void pause(nanoseconds span) = 0;
 
   // Moves the hard timer, and tells it where to leave its mark.
   virtual void arm_hard_timer(MonotonicTime instant) = 0;

@@ -6,6 +6,16 @@
 
 namespace pulse {
 
+namespace {
+
+// Whether the last observation was of the ProxySQL that is seen now. A connection with a lower number is of another
+// one: uptimes alone can't tell two starts within two seconds.
+bool is_same_proxysql(const Seen& seen, const Observation& last, int64_t started_ns) {
+  return seen.connection_id >= last.connection_id && is_same_boot(last.proxysql_started_ns, started_ns);
+}
+
+}  // namespace
+
 Look what_to_look_at(const Observation& last, uint64_t connection_id, int64_t now_ns) {
   const bool due = last.globals_ns == 0 || now_ns - last.globals_ns >= nanoseconds(kEverythingEvery).count();
   return due || connection_id <= last.connection_id ? Look::everything : Look::cluster;
@@ -20,8 +30,7 @@ bool has_loaded(const Seen& seen, const Observation& last) {
 }
 
 void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns) {
-  const bool same_boot =
-      !seen.has_globals || is_same_boot(last.proxysql_started_ns, now_ns - seen.uptime_s * 1'000'000'000);
+  const bool same_boot = !seen.has_globals || is_same_proxysql(seen, last, now_ns - seen.uptime_s * 1'000'000'000);
   const size_t known = same_boot ? std::min<size_t>(last.peers_count, kPeers) : 0;
   for (ServerRow& row : seen.servers) {
     if (!row.in_runtime) continue;
@@ -85,7 +94,7 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
   }
 
   // Uptime comes in whole seconds: two looks at one boot differ by less than two.
-  const bool same_boot = last.at_ns != 0 && is_same_boot(last.proxysql_started_ns, out.proxysql_started_ns);
+  const bool same_boot = last.at_ns != 0 && is_same_proxysql(seen, last, out.proxysql_started_ns);
   const bool received = std::any_of(seen.modules.begin(), seen.modules.end(), [](const ModuleRow& module) {
     return module.version > 1 &&
            (module.name == "mysql_servers" || module.name == "mysql_servers_v2" || module.name == "mysql_users");

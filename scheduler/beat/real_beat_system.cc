@@ -1,5 +1,6 @@
 #include "scheduler/beat/real_beat_system.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,6 +20,11 @@ namespace pulse {
 BootTime RealBeatSystem::now() { return BootTime::now(); }
 
 pid_t RealBeatSystem::pid() { return ::getpid(); }
+
+void RealBeatSystem::pause(nanoseconds span) {
+  const timespec time{span.count() / 1'000'000'000, span.count() % 1'000'000'000};
+  ::nanosleep(&time, nullptr);
+}
 
 void RealBeatSystem::arm_hard_timer(MonotonicTime instant) { pulse::arm_hard_timer(Deadline::at(instant)); }
 void RealBeatSystem::mark_hard_timer(Layout& layout, uint64_t attempt) { set_hard_timer_mark(&layout, attempt); }

@@ -20,6 +20,7 @@ class RealBeatSystem final : public BeatSystem {
 
   BootTime now() override;
   pid_t pid() override;
+  void pause(nanoseconds span) override;
   void arm_hard_timer(MonotonicTime instant) override;
   void mark_hard_timer(Layout& layout, uint64_t attempt) override;
   Result<bool> try_lock() override;

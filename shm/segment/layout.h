@@ -67,6 +67,7 @@ struct Layout {
   Section<DrainRecord> drain;
 
   // Written by the daemon. Last in the file: a beat touches few pages of it.
+  Section<ProxysqlStart> start;
   Section<Discovery> discovery;
   Section<Members> members;
   Section<LeaderState> leader;

@@ -54,6 +54,25 @@ struct Observation {
   std::array<Peer, kPeers> peers;
 };
 
+// One start of ProxySQL, as the daemon tells it by the sockets that listen on ProxySQL's ports. What was seen of an
+// earlier one counts for nothing: see shm/record/starts.h.
+inline constexpr size_t kListeners = 16;
+
+struct ProxysqlStart {
+  uint64_t boot_id;       // of the machine
+  int64_t since_ns;       // when a daemon first saw it; 0: it ran already when the first daemon looked
+  int64_t not_before_ns;  // the ProxySQL before it had begun by then
+  int64_t seen_ns;        // the last look that found it; 0: none has
+  int64_t looked_ns;      // the last look
+  int64_t served_ns;      // when it was first started and ready; 0: never
+  uint32_t mysql_count;   // of mysql[], the inodes of the sockets that listen on the MySQL port
+  uint32_t admin_count;   // of admin[], the same of the admin port
+  uint8_t gone;           // nothing of it listened at the last look
+  std::array<uint8_t, 7> unused;
+  std::array<uint32_t, kListeners> mysql;
+  std::array<uint32_t, kListeners> admin;
+};
+
 struct Hostgroup {  // its backends by status, as in Observation
   uint32_t id;
   uint32_t online;

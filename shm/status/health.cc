@@ -4,6 +4,7 @@
 
 #include "shm/record/attempts.h"
 #include "shm/record/drains.h"
+#include "shm/record/starts.h"
 #include "shm/segment/lock.h"
 #include "shm/segment/names.h"
 #include "src/base/clock.h"
@@ -21,17 +22,28 @@ bool is_kept_out(const StateView& view, int64_t interval_ns, int64_t now_ns) {
   return view.busy_in_row >= 3 && now_ns - view.busy_since_ns > first_beat_ns(interval_ns);
 }
 
+// When the last attempt in the record ended.
+int64_t last_ended_ns(const BeatRecord& record) {
+  return record.history_count == 0 ? record.last_ok_ns : record.history[(record.history_count - 1) % kHistory].at_ns;
+}
+
+// What is recorded of beats to an earlier ProxySQL says nothing about this one.
+bool is_of_this_start(const StateView& view) { return is_of(view.start, last_ended_ns(view.record)); }
+
 State decide_state(const StateView& view, const PortView& port, const Policy& policy, int64_t running_since_ns,
                    int64_t now_ns) {
   if (is_draining(view.draining_since_ns, view.drain, port.answers ? port.since_ns : 0)) return State::draining;
   if (view.maintenance_realtime_ns != 0) return State::maintenance;
   if (!view.problem.empty()) return State::failing;
-  if (view.last_beat_ns == 0) {
-    return now_ns - running_since_ns > first_beat_ns(policy.interval_ns) ? State::scheduler_silent : State::starting;
+  if (view.last_beat_ns == 0 || !is_of(view.start, view.last_beat_ns)) {
+    const int64_t since_ns = std::max(running_since_ns, view.start.since_ns);
+    return now_ns - since_ns > first_beat_ns(policy.interval_ns) ? State::scheduler_silent : State::starting;
   }
   if (now_ns - view.last_beat_ns > silence_ns(policy.interval_ns)) return State::scheduler_silent;
   const bool stuck = view.attempt_open && now_ns > view.attempt.deadline_ns + kSecond;
-  if (view.record.consecutive_timeouts > 0 || stuck) return State::admin_unresponsive;
+  if (stuck && is_of(view.start, view.attempt.began_ns)) return State::admin_unresponsive;
+  if (!is_of_this_start(view)) return State::starting;
+  if (view.record.consecutive_timeouts > 0) return State::admin_unresponsive;
   if (view.record.consecutive_failures > 0 || is_kept_out(view, policy.interval_ns, now_ns)) return State::failing;
   return view.record.ok > 0 ? State::beating : State::starting;
 }
@@ -51,6 +63,29 @@ std::string why_not_loaded(const StateView& view) {
   }
   return "whether this core's configuration file is the authority isn't decided yet" +
          (reason.empty() ? "" : ": " + reason);
+}
+
+// Since when this ProxySQL's admin interface doesn't answer, if it doesn't.
+int64_t unresponsive_since_ns(const StateView& view) {
+  return std::max(view.record.wedged_since_ns, view.start.since_ns);
+}
+
+// Whether beats go on to find that: an attempt that timed out long ago, with none since, confirms nothing.
+bool is_confirmed(const StateView& view, const Policy& policy, int64_t now_ns) {
+  if (view.record.consecutive_timeouts == 0 || !is_of_this_start(view)) return false;
+  return view.attempt_open ||
+         now_ns - last_ended_ns(view.record) <= policy.backoff_max_ns + first_beat_ns(policy.interval_ns);
+}
+
+// A look at the port that is older says no more than how it was.
+constexpr int64_t kLookPatience = 5 * kSecond;
+
+bool is_stale(const PortView& port, int64_t now_ns) { return port.known && now_ns - port.looked_at_ns > kLookPatience; }
+
+std::string with_age(std::string message, const PortView& port, int64_t now_ns) {
+  if (!is_stale(port, now_ns)) return message;
+  return "the MySQL port hasn't been looked at for " + show_span(now_ns - port.looked_at_ns) +
+         ", what was known of it stands; " + message;
 }
 
 bool has_ended(const StateView& view) { return view.drain.ended_ns >= view.draining_since_ns; }
@@ -84,7 +119,7 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
     case State::admin_unresponsive: {
       if (record.consecutive_timeouts == 0) return "a beat is stuck past its deadline";
       const int64_t next = record.next_attempt_ns - now_ns;
-      return "the admin interface hasn't answered for " + show_span(now_ns - record.wedged_since_ns) + ", " +
+      return "the admin interface hasn't answered for " + show_span(now_ns - unresponsive_since_ns(view)) + ", " +
              std::to_string(record.consecutive_timeouts) + " attempts timed out, next " +
              (next > 0 ? "in " + show_span(next) : "with the next beat");
     }
@@ -96,7 +131,7 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
                        ": ProxySQL is stopped or wedged, its scheduler row was switched off, or its configuration "
                        "can't be read (see ProxySQL's log)";
     case State::starting:
-      return "no beat has succeeded yet";
+      return view.record.ok == 0 ? "no beat has succeeded yet" : "no beat has succeeded since ProxySQL's start";
     case State::draining:
       return describe_drain(view, now_ns);
     case State::beating:
@@ -138,6 +173,7 @@ Policy make_policy(const Config& config, const std::string& host_name) {
   policy.interval_ns = ns(config.beat.interval);
   policy.backoff_max_ns = ns(config.beat.backoff_max);
   policy.mysql_dead_after_ns = ns(config.daemon.mysql_dead_after);
+  policy.live_unready_after_ns = ns(config.daemon.live_unready_after);
   policy.live_after_ns = ns(config.daemon.live_after);
   policy.drain_timeout = config.drain.timeout;
   uint64_t hash = fnv1a(host_name);  // with a last mixing step: pod names differ in their last letters
@@ -150,12 +186,29 @@ Policy make_policy(const Config& config, const std::string& host_name) {
   return policy;
 }
 
+namespace {
+
+// Takes in what the view tells of the present start of ProxySQL.
+void remember(const StateView& view, const Policy& policy, Memory& memory) {
+  if (memory.start_ns != view.start.since_ns) {
+    memory.start_ns = view.start.since_ns;
+    memory.started = memory.configured = memory.served = false;
+  }
+  const Observation& seen = view.observation;
+  const int64_t last_ok_ns = view.record.last_ok_ns;
+  const bool seen_now = seen.at_ns != 0 && is_of(view.start, seen.at_ns, seen.proxysql_started_ns);
+  if (last_ok_ns != 0) memory.ever_started = true;
+  if (last_ok_ns != 0 && (seen_now || is_of(view.start, last_ok_ns))) memory.started = true;
+  if (seen_now) memory.configured = seen.configured != 0;
+  if (view.start.served_ns != 0) memory.served = true;
+  memory.loaded = memory.loaded || !policy.is_core || has_loaded_its_file(view);
+}
+
+}  // namespace
+
 Verdict decide(const StateView& view, const PortView& port, const Policy& policy, Memory& memory,
                int64_t running_since_ns, int64_t now_ns) {
-  const Observation& seen = view.observation;
-  if (view.record.last_ok_ns != 0) memory.started = true;
-  if (seen.at_ns != 0) memory.configured = seen.configured != 0;
-  memory.loaded = memory.loaded || !policy.is_core || has_loaded_its_file(view);
+  remember(view, policy, memory);
 
   Verdict verdict;
   verdict.state = decide_state(view, port, policy, running_since_ns, now_ns);
@@ -165,40 +218,57 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
       !port.known ? "the MySQL port hasn't been looked at yet" : "the MySQL port doesn't answer: " + port.reason;
 
   // Started: one beat has gone through, and the port has answered; a core has loaded its file's modules, if that is up
-  // to it. It is waited for a while only: a restart doesn't mend a discovery that fails. Without a segment the port
+  // to it. It is waited for a while only: a restart doesn't mend a discovery that fails. A ProxySQL whose predecessor
+  // had started isn't restarted for want of beats, for it would come back without them. Without a segment the port
   // alone counts.
-  const bool waited = now_ns - running_since_ns > kLoadPatience;
-  verdict.started.passes = ((memory.started && (memory.loaded || waited)) || !state_is_known) && port.ever_answered;
-  verdict.started.message = !port.ever_answered                ? port_message
-                            : memory.started && !memory.loaded ? why_not_loaded(view)
-                            : verdict.started.passes           ? "started"
-                                                               : verdict.message;
+  const int64_t since_ns = std::max(running_since_ns, view.start.since_ns);
+  const bool waited = now_ns - since_ns > kLoadPatience;
+  const bool without_beats = memory.ever_started && now_ns - since_ns > first_beat_ns(policy.interval_ns) &&
+                             verdict.state != State::admin_unresponsive && port.answers;
+  const bool beaten = memory.started || without_beats;
+  verdict.started.passes = ((beaten && (memory.loaded || waited)) || !state_is_known) && port.ever_answered;
+  verdict.started.message = !port.ever_answered        ? port_message
+                            : beaten && !memory.loaded ? why_not_loaded(view)
+                            : verdict.started.passes   ? "started"
+                                                       : verdict.message;
 
   // Ready: a fault of the control plane must not take a working data plane out of service.
   if (verdict.state == State::maintenance || verdict.state == State::draining) {
     verdict.ready.message = verdict.message;
   } else if (!port.answers) {
-    verdict.ready.message = port_message;
+    verdict.ready.message = with_age(port_message, port, now_ns);
   } else if (!policy.is_core && !memory.configured && state_is_known) {
     verdict.ready.message = "no configuration has been received from a core; " + verdict.message;
   } else {
     verdict.ready.passes = true;
-    verdict.ready.message = verdict.message;
+    verdict.ready.message = with_age(verdict.message, port, now_ns);
   }
+  if (verdict.started.passes && verdict.ready.passes) memory.served = true;
 
   // Live: only what a restart can mend, and only once it is certain.
   const bool draining = verdict.state == State::draining;
-  const bool deliberately_closed = verdict.state == State::maintenance || draining || seen.listener_paused != 0;
+  const bool deliberately_closed =
+      verdict.state == State::maintenance || draining || view.observation.listener_paused != 0;
   const bool port_dead = port.known && port.ever_answered && !port.answers && !deliberately_closed &&
-                         now_ns - port.since_ns > policy.mysql_dead_after_ns;
-  const bool wedged_for_long = view.record.consecutive_timeouts > 0 && policy.live_after_ns > 0 &&
-                               now_ns - view.record.wedged_since_ns > policy.live_after_ns + policy.live_stagger_ns;
+                         !is_stale(port, now_ns) && now_ns - port.since_ns > policy.mysql_dead_after_ns;
+  const int64_t unresponsive_ns = verdict.state == State::scheduler_silent || !is_confirmed(view, policy, now_ns)
+                                      ? 0
+                                      : now_ns - unresponsive_since_ns(view);
+  const bool wedged_for_long =
+      policy.live_after_ns > 0 && unresponsive_ns > policy.live_after_ns + policy.live_stagger_ns;
+  // It has never served anybody, so a restart takes nothing away: ProxySQL may hang from its start on.
+  const bool nobody_there = port.clients == 0 || (port.clients < 0 && view.start.since_ns != 0);
+  const bool never_served = verdict.state == State::admin_unresponsive && !memory.served && nobody_there &&
+                            policy.live_unready_after_ns > 0 && unresponsive_ns > policy.live_unready_after_ns;
   // A restart in the middle of a drain would cut those whom it waits for.
   const bool drain_runs = draining && may_be_at_work(view.draining_since_ns, view.drain, policy.drain_timeout, now_ns);
-  verdict.live.passes = drain_runs || (!port_dead && !wedged_for_long);
-  verdict.live.message = verdict.live.passes ? verdict.message
+  verdict.live.passes = drain_runs || (!port_dead && !wedged_for_long && !never_served);
+  verdict.live.message = verdict.live.passes ? with_age(verdict.message, port, now_ns)
                          : port_dead         ? port_message + ", for " + show_span(now_ns - port.since_ns)
-                                             : verdict.message + "; that is longer than live_after";
+                         : wedged_for_long   ? verdict.message + "; that is longer than live_after"
+                                             : verdict.message +
+                                                 "; this ProxySQL was never ready, and that is longer "
+                                                 "than live_unready_after";
   return verdict;
 }
 

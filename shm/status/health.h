@@ -21,8 +21,9 @@ struct PortView {
   bool ever_answered = false;
   int64_t since_ns = 0;  // of the present answer
   int64_t looked_at_ns = 0;
-  std::string how;     // "socket table" or "connection"
-  std::string reason;  // why it doesn't answer
+  std::string how;       // "socket table" or "connection"
+  std::string reason;    // why it doesn't answer
+  int64_t clients = -1;  // on the port, just now; -1: not known
 };
 
 struct Policy {
@@ -30,6 +31,7 @@ struct Policy {
   int64_t interval_ns = 5'000'000'000;
   int64_t backoff_max_ns = 30'000'000'000;
   int64_t mysql_dead_after_ns = 10'000'000'000;
+  int64_t live_unready_after_ns = 0;                // the same for one that was never ready; 0: never
   int64_t live_after_ns = 0;                        // 0: an unresponsive admin interface never fails liveness
   int64_t live_stagger_ns = 0;                      // this host's own part of the stagger, added to live_after
   std::chrono::milliseconds drain_timeout{25'000};  // of one without a record of its own
@@ -56,9 +58,14 @@ struct Verdict {
 // What outlives a segment that is lost or made anew; kept by the daemon, so that such a loss never takes a working
 // data plane out of service.
 struct Memory {
+  // Of the present start of ProxySQL, which is the one of this ProxysqlStart::since_ns:
+  int64_t start_ns = 0;
   bool started = false;
   bool configured = false;
-  bool loaded = false;  // a core: what its configuration file's authority asks for
+  bool served = false;  // was started and ready at one time
+  // Of this daemon and this boot of the machine:
+  bool ever_started = false;  // a beat has gone through, maybe to an earlier ProxySQL
+  bool loaded = false;        // a core: what its configuration file's authority asks for
 };
 
 // The rules, in words: docs/proxysql-pulsed.md, "Health". Updates `memory`. `running_since_ns` is when the caller

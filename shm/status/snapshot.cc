@@ -34,7 +34,7 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
     // The word first: a drain announces itself before it has a record.
     view.draining_since_ns = layout.draining_since_ns.load(std::memory_order_acquire);
     read = read && layout.drain.read(view.drain) && layout.attempt.read(view.attempt) &&
-           layout.observation.read(view.observation) && layout.core.read(view.core);
+           layout.observation.read(view.observation) && layout.core.read(view.core) && layout.start.read(view.start);
     view.marks.end_mark = layout.end_mark.load(std::memory_order_acquire);
     view.marks.ended_ns = layout.ended_ns.load(std::memory_order_relaxed);
     view.marks.phase_mark = layout.phase_mark.load(std::memory_order_relaxed);
@@ -44,6 +44,7 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
     view.problem = mapped ? "the state segment is rewritten without pause" : "the state segment was cut short";
     return view;
   }
+  if (view.start.boot_id != boot_id) view.start = ProxysqlStart{};
   fold_unrecorded(view.record, view.attempt, view.marks, policy, now_ns, false);
   view.attempt_open = is_open(view.record, view.attempt, view.marks);
   return view;

@@ -22,6 +22,7 @@ struct StateView {
   Marks marks{};
   Observation observation{};
   CoreRecord core{};
+  ProxysqlStart start{};          // the present one of ProxySQL, as far as a daemon has told
   DrainRecord drain{};            // the last one, if it is of this boot
   int64_t draining_since_ns = 0;  // 0: no drain is in effect; see is_draining()
   int64_t last_beat_ns = 0;

@@ -147,6 +147,7 @@ inline constexpr Key kKeys[] = {
     {"daemon.mysql_look", field<&Config::daemon, &DaemonSettings::mysql_look>()},
     {"daemon.mysql_dead_after_ms", field<&Config::daemon, &DaemonSettings::mysql_dead_after>(), 1'000, 3'600'000},
     {"daemon.live_after_ms", field<&Config::daemon, &DaemonSettings::live_after>(), 0, 86'400'000},
+    {"daemon.live_unready_after_ms", field<&Config::daemon, &DaemonSettings::live_unready_after>(), 0, 86'400'000},
     {"daemon.live_stagger_ms", field<&Config::daemon, &DaemonSettings::live_stagger>(), 0, 86'400'000},
 };
 

@@ -94,6 +94,8 @@ struct DaemonSettings {
   // The liveness probe fails when the admin interface has been unresponsive for that long; 0: never. A part of the
   // stagger, by the host's name, comes on top, so that not all nodes restart at once.
   std::chrono::milliseconds live_after{600000};
+  // The same for a ProxySQL that was never ready since its start and has no clients, without a stagger.
+  std::chrono::milliseconds live_unready_after{60000};
   std::chrono::milliseconds live_stagger{300000};
 };
 

@@ -43,6 +43,7 @@ struct Found {
   uint32_t receive_queue = 0;
   uint32_t send_queue = 0;
   uint32_t inode = 0;
+  uint32_t user = 0;
   Address address{};
 };
 using Visitor = std::function<void(const Found&)>;
@@ -126,7 +127,7 @@ Result<void> read_messages(const char* data, size_t size, uint32_t sequence, uin
     } else {
       std::memcpy(address.data(), found.id.idiag_src, address.size());
     }
-    visit({found.idiag_rqueue, found.idiag_wqueue, found.idiag_inode, address});
+    visit({found.idiag_rqueue, found.idiag_wqueue, found.idiag_inode, found.idiag_uid, address});
   }
   return {};
 }
@@ -238,7 +239,9 @@ void visit_line(std::string_view line, uint8_t state, uint16_t port, const Visit
     return;
   }
   if (!parse_address(local.substr(0, local_colon), found.address)) return;
-  for (int i = 0; i < 4; ++i) take_field(line);
+  for (int i = 0; i < 2; ++i) take_field(line);
+  found.user = to_number<uint32_t>(take_field(line)).value_or(0);
+  take_field(line);
   found.inode = to_number<uint32_t>(take_field(line)).value_or(0);
   visit(found);
 }
@@ -317,6 +320,8 @@ Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSo
         if (!reached(found)) return;
         state.listening = true;
         ++state.sockets;
+        state.inodes.push_back(found.inode);
+        state.users.push_back(found.user);
         state.accept_queue += found.receive_queue;
         state.accept_queue_max += found.send_queue;
       });

@@ -16,6 +16,8 @@ struct ListenState {
   uint32_t sockets = 0;           // listening ones: more than one with SO_REUSEPORT, or one per address
   uint32_t accept_queue = 0;      // connections that wait for accept(2), over all of them
   uint32_t accept_queue_max = 0;  // the sum of the backlogs; 0 if unknown, as with SocketSource::proc
+  std::vector<uint32_t> inodes;   // of the sockets
+  std::vector<uint32_t> users;    // who opened them, in the same order
 };
 
 enum class SocketSource {

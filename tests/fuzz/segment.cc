@@ -72,6 +72,14 @@ void fill(Layout& layout) {
   for (Stamp& stamp : core.stamps) set_text(stamp.name, "mysql_users");
   set_text(core.reason, "this is the newest core");
   layout.core.publish(core);
+  ProxysqlStart start{};
+  start.boot_id = kBoot;
+  start.since_ns = kNow - 60'000'000'000;
+  start.seen_ns = start.looked_ns = kNow - 500'000'000;
+  start.mysql_count = start.admin_count = 1;
+  start.mysql[0] = 11;
+  start.admin[0] = 12;
+  layout.start.publish(start);
   Discovery discovery{};
   discovery.boot_id = kBoot;
   discovery.ok_ns = discovery.looked_ns = kNow - 1'000'000'000;

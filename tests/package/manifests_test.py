@@ -5,10 +5,12 @@ import contextlib
 import copy
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import textwrap
 import unittest
 
@@ -202,8 +204,12 @@ class Cnf(TestCase):
 class Manifests(TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.rendered = {"base": render(KUBERNETES / "base")}
-        cls.rendered |= {name: render(KUBERNETES / "overlays" / name) for name in OVERLAYS}
+        # http-hook needs a token of one's own.
+        cls.tree = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory())) / "kubernetes"
+        shutil.copytree(KUBERNETES, cls.tree)
+        run(cls.tree / "overlays/http-hook/make-token")
+        cls.rendered = {"base": render(cls.tree / "base")}
+        cls.rendered |= {name: render(cls.tree / "overlays" / name) for name in OVERLAYS}
 
     def all_of(self, kind):
         for name, documents in self.rendered.items():
@@ -233,8 +239,9 @@ class Manifests(TestCase):
             names += [entry.split("=", 1)[1] for generated in content.get("secretGenerator", [])
                       for entry in generated.get("files", [])]
             used |= {(kustomization.parent / name).resolve() for name in names}
+        tools = {KUBERNETES / "overlays/http-hook" / name for name in ("make-token", ".gitignore")}
         self.assertEqual({path for path in KUBERNETES.rglob("*") if path.is_file()},
-                         {path for path in used if path.is_file()})
+                         {path for path in used if path.is_file()} | tools)
         self.assertEqual(set(OVERLAYS), {path.name for path in (KUBERNETES / "overlays").iterdir()})
 
     def test_kubectl_renders_the_same(self):
@@ -255,7 +262,7 @@ class Manifests(TestCase):
 
         quiet = dict(os.environ, HOME="/nonexistent", KUBECONFIG="/dev/null")
         for name, documents in self.rendered.items():
-            folder = KUBERNETES / ("base" if name == "base" else f"overlays/{name}")
+            folder = self.tree / ("base" if name == "base" else f"overlays/{name}")
             text = run("kubectl", "kustomize", folder, env=quiet)
             self.assertEqual(normal(documents), normal([one for one in yaml.safe_load_all(text) if one]), name)
             # Through kubectl's own types and back: it refuses what is of a wrong type, and loses what it doesn't know.
@@ -457,14 +464,31 @@ class Manifests(TestCase):
                     hook = container(document, "proxysql").get("lifecycle", {}).get("preStop")
                     self.assertEqual(deployment_hook and {deployment_hook}, hook and set(hook), name)
         documents = self.rendered["http-hook"]
-        (token,) = [one["stringData"]["token"] for one in documents
+        (token,) = [one["stringData"]["token"].strip() for one in documents
                     if one["kind"] == "Secret" and "token" in one["stringData"]]
+        self.assertRegex(token, "^[0-9a-f]{48}$")
         for deployment in (one for one in documents if one["kind"] == "Deployment"):
             (header,) = container(deployment, "proxysql")["lifecycle"]["preStop"]["httpGet"]["httpHeaders"]
             self.assertEqual({"name": "X-Pulse-Token", "value": token}, header)
             (variable,) = [one["value"] for one in container(deployment, "pulsed")["env"]
                            if one["name"] == "PULSE_DAEMON_TOKEN_FILE"]
             self.assertEqual(mount_of(container(deployment, "pulsed"), "token") + "/token", variable)
+
+    def test_no_token_is_shipped(self):
+        shipped = KUBERNETES / "overlays/http-hook"
+        with self.assertRaises(FileNotFoundError):
+            render(shipped)
+        if kubectl_renders():
+            run("kubectl", "kustomize", shipped, expect=1)
+        for path in KUBERNETES.rglob("*"):
+            if path.is_file():
+                self.assertNotIn("change-me", path.read_text(), path)
+        first = (self.tree / "overlays/http-hook/token").read_text()
+        again = self.temp_dir() / "http-hook"
+        shutil.copytree(shipped, again)
+        run(again / "make-token")
+        self.assertNotEqual(first, (again / "token").read_text())
+        self.assertEqual(0o600, (again / "token").stat().st_mode & 0o777)
 
     def test_sidecars(self):
         for where, deployment, _ in self.all_of("Deployment"):

@@ -50,8 +50,8 @@ struct Hold {
   bool locked = false;  // while holding the global mutex
 };
 
-// A peer's pull that lands right after a matching admin statement, so many times: of what runs here before the load that
-// is under way, which is what a peer still has.
+// A peer's pull that lands right after a matching admin statement, so many times: of what runs here before the load
+// that is under way, which is what a peer still has.
 struct LatePull {
   std::string match;
   std::string module;  // as in runtime_checksums_values

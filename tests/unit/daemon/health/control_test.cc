@@ -25,27 +25,71 @@ HttpRequest request(std::vector<HttpHeader> headers = {}, bool loopback = false)
   return request;
 }
 
-TEST(WhyRefused, LoopbackNeedsNoToken) {
-  EXPECT_EQ("", why_refused(request({}, true), ""));
-  EXPECT_EQ("", why_refused(request({}, true), "secret"));
+const ControlToken kNoToken;
+const ControlToken kSecret{true, "secret"};
+const std::vector<std::string> kNames = {"localhost", "db-7"};
+
+std::string refused(const HttpRequest& request, const ControlToken& token, const Caller& caller = {}) {
+  return why_refused(request, token, caller, kNames);
+}
+Caller trusted() { return {true, true, "user 0"}; }
+
+TEST(WhyRefused, WhereThereIsNoTokenATrustedUserOnLoopbackMay) {
+  EXPECT_EQ("", refused(request({}, true), kNoToken, trusted()));
+  EXPECT_THAT(refused(request({}, true), kNoToken, {true, false, "user 1234"}), HasSubstr("user 1234: neither root"));
+  EXPECT_THAT(refused(request({}, true), kNoToken, {false, true, ""}), HasSubstr("token_file isn't set"))
+      << "127.0.0.6 is a mesh's proxy, whoever runs it";
 }
 
-TEST(WhyRefused, ElsewhereNeedsTheTokenInOneOfTwoHeaders) {
-  EXPECT_EQ("", why_refused(request({{"Authorization", "Bearer secret"}}), "secret"));
-  EXPECT_EQ("", why_refused(request({{"authorization", "bearer  secret "}}), "secret"));
-  EXPECT_EQ("", why_refused(request({{"X-Pulse-Token", " secret"}}), "secret"));
+TEST(WhyRefused, WhereThereIsATokenLoopbackNeedsItToo) {
+  EXPECT_THAT(refused(request({}, true), kSecret, trusted()), HasSubstr("without a token"));
+  EXPECT_EQ("", refused(request({{"X-Pulse-Token", "secret"}}, true), kSecret));
+  EXPECT_THAT(refused(request({{"X-Pulse-Token", "secret"}}, true), {true, ""}, trusted()), HasSubstr("can't be read"));
+}
+
+TEST(WhyRefused, TheTokenIsInOneOfTwoHeaders) {
+  EXPECT_EQ("", refused(request({{"Authorization", "Bearer secret"}}), kSecret));
+  EXPECT_EQ("", refused(request({{"authorization", "bearer  secret "}}), kSecret));
+  EXPECT_EQ("", refused(request({{"X-Pulse-Token", " secret"}}), kSecret));
   // An Authorization header of another kind, from a proxy say, doesn't hide the other one.
-  EXPECT_EQ("", why_refused(request({{"Authorization", "Basic eDp5"}, {"X-Pulse-Token", "secret"}}), "secret"));
+  EXPECT_EQ("", refused(request({{"Authorization", "Basic eDp5"}, {"X-Pulse-Token", "secret"}}), kSecret));
+  EXPECT_EQ("", refused(request({{"X-Pulse-Token", "secret"}, {"Host", "any.name"}}), kSecret))
+      << "a page that was led here doesn't have it";
+}
+
+TEST(WhyRefused, ABrowserIsAlways) {
+  for (const HttpHeader& header :
+       {HttpHeader{"Origin", "http://evil.example"}, HttpHeader{"Origin", "null"},
+        HttpHeader{"Sec-Fetch-Site", "cross-site"}, HttpHeader{"sec-fetch-site", "same-site"},
+        HttpHeader{"Referer", "http://evil.example/"}}) {
+    EXPECT_EQ("it comes from a web page", refused(request({header}, true), kNoToken, trusted())) << header.name;
+    EXPECT_EQ("it comes from a web page", refused(request({header, {"X-Pulse-Token", "secret"}}), kSecret))
+        << header.name;
+  }
+  for (const char* site : {"none", "same-origin"}) {
+    EXPECT_EQ("", refused(request({{"Sec-Fetch-Site", site}}, true), kNoToken, trusted())) << "typed by a person";
+  }
+}
+
+TEST(WhyRefused, AHostThatIsNotOurs) {
+  for (const char* host : {"localhost", "LOCALHOST:8080", "localhost.", "db-7:8080", "127.0.0.1", "127.0.0.1:8080",
+                           "[::1]", "[::1]:8080", "10.0.0.3:8080", ""}) {
+    EXPECT_EQ("", refused(request({{"Host", host}}, true), kNoToken, trusted())) << host;
+  }
+  for (const char* host : {"evil.example", "evil.example:8080", "db-7.evil.example", "localhost.evil.example",
+                           "127.0.0.1.evil.example", "[evil]", ":8080", "1"}) {
+    EXPECT_THAT(refused(request({{"Host", host}}, true), kNoToken, trusted()), HasSubstr("its Host")) << host;
+  }
 }
 
 TEST(WhyRefused, SaysWhich) {
-  EXPECT_THAT(why_refused(request(), ""), HasSubstr("token_file isn't set"));
-  EXPECT_THAT(why_refused(request({{"X-Pulse-Token", "secret"}}), ""), HasSubstr("token_file isn't set"));
-  EXPECT_THAT(why_refused(request(), "secret"), HasSubstr("10.0.0.9 without a token"));
-  EXPECT_THAT(why_refused(request({{"X-Pulse-Token", ""}}), "secret"), HasSubstr("without a token"));
+  EXPECT_THAT(refused(request(), kNoToken), HasSubstr("token_file isn't set"));
+  EXPECT_THAT(refused(request({{"X-Pulse-Token", "secret"}}), kNoToken), HasSubstr("token_file isn't set"));
+  EXPECT_THAT(refused(request(), kSecret), HasSubstr("10.0.0.9 without a token"));
+  EXPECT_THAT(refused(request({{"X-Pulse-Token", ""}}), kSecret), HasSubstr("without a token"));
   for (const char* wrong : {"secre", "secrets", "Secret", "s", "secretsecret"}) {
-    EXPECT_THAT(why_refused(request({{"X-Pulse-Token", wrong}}), "secret"), HasSubstr("is not the one")) << wrong;
-    EXPECT_THAT(why_refused(request({{"Authorization", std::string("Bearer ") + wrong}}), "secret"),
+    EXPECT_THAT(refused(request({{"X-Pulse-Token", wrong}}), kSecret), HasSubstr("is not the one")) << wrong;
+    EXPECT_THAT(refused(request({{"Authorization", std::string("Bearer ") + wrong}}), kSecret),
                 HasSubstr("is not the one"))
         << wrong;
   }
@@ -56,7 +100,6 @@ class ControlTest : public ::testing::Test {
   ControlTest() {
     config_.state = dir_ / "state";
     config_.role = Role::satellite;
-    config_.daemon.token_file = dir_ / "token";
   }
   // The one-shot is this shell script.
   void script(const std::string& text) {
@@ -66,10 +109,13 @@ class ControlTest : public ::testing::Test {
   void start() {
     state_ = std::make_unique<NodeState>(config_, "host");
     probes_ = std::make_unique<Probes>(config_, *state_);
-    control_ = std::make_unique<Control>(config_, *state_, [this](uint64_t token, HttpResponse response) {
+    const auto complete = [this](uint64_t token, HttpResponse response) {
       const std::lock_guard<std::mutex> hold(mutex_);
       answers_.emplace_back(token, std::move(response));
       changed_.notify_all();
+    };
+    control_ = std::make_unique<Control>(config_, *state_, complete, [](const HttpRequest& request, const Config&) {
+      return Caller{request.remote_is_loopback, true, "user 0"};
     });
   }
   static HttpRequest call(const std::string& path, const std::string& method, bool loopback = true,
@@ -101,6 +147,7 @@ class ControlTest : public ::testing::Test {
 };
 
 TEST_F(ControlTest, TheTokenIsReadAgain) {
+  config_.daemon.token_file = dir_ / "token";
   start();
   const auto with = [&](const char* token) { return status_of(call("/maintenance", "POST", false, token)); };
   EXPECT_EQ(403, with("one")) << "no file yet";

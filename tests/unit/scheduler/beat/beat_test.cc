@@ -48,6 +48,68 @@ class BeatTest : public BeatParts {
   std::string log_;
 };
 
+// A list of members, as the daemon publishes it.
+class FirstBeatTest : public BeatTest {
+ protected:
+  FirstBeatTest() { system_.config.config.discovery.source = Source::kubernetes; }
+  void publish(bool with_list) {
+    Discovery discovery{};
+    discovery.boot_id = 9;
+    discovery.source = static_cast<uint8_t>(Source::kubernetes);
+    if (with_list) {
+      const auto members = std::make_unique<Members>();
+      members->boot_id = 9;
+      members->count = members->cores = 1;
+      set_text(members->members[0].address, "10.0.0.1");
+      members->members[0].port = 6032;
+      members->members[0].is_core = 1;
+      memory_->members.publish(*members);
+      discovery.ok_ns = system_.clock.ns;
+    }
+    memory_->discovery.publish(discovery);
+  }
+};
+
+TEST_F(FirstBeatTest, WaitsForTheDaemonsList) {
+  system_.on_pause = [this](int pause) {
+    if (pause == 5) publish(false);
+    if (pause == 90) publish(true);
+  };
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ(90, system_.pauses);
+}
+
+TEST_F(FirstBeatTest, WaitsForHalfOfItsTimeAtMost) {
+  publish(false);
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ(100, system_.pauses) << "200 ms of 400";
+}
+
+TEST_F(FirstBeatTest, WaitsALittleForADaemonThatIsNotThere) {
+  system_.config.config.beat.timeout = milliseconds(4000);
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ(125, system_.pauses) << "250 ms";
+}
+
+TEST_F(FirstBeatTest, OnlyTheFirstOneDoes) {
+  publish(false);
+  EXPECT_EQ(kExitOk, run());
+  const int before = system_.pauses;
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ(before, system_.pauses);
+}
+
+TEST_F(FirstBeatTest, DoesNotWaitForWhatIsThereOrNeverComes) {
+  publish(true);
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ(0, system_.pauses);
+  memory_->record.publish(BeatRecord{});
+  publish(false);
+  system_.config.config.discovery.source = Source::none;
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ(0, system_.pauses);
+}
+
 TEST_F(BeatTest, AQuietOneLooksAndLeaves) {
   EXPECT_EQ(kExitOk, run());
   EXPECT_EQ((Events{"lock", "mark 1", "load", "arm 7400", "connect until 7370", "look at everything", "goodbye"}),

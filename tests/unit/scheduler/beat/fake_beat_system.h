@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -41,11 +42,17 @@ struct FakeBeatSystem : BeatSystem {
   // Whole tables, by the statement that reads them; names first.
   std::map<std::string, std::vector<std::vector<std::string>>> tables;
   nanoseconds takes{0};  // each statement
+  int pauses = 0;
+  std::function<void(int)> on_pause = [](int) {};  // with their number, from 1
 
   void note(std::string event) { events.push_back(std::move(event)); }
 
   BootTime now() override { return clock; }
   pid_t pid() override { return 4711; }
+  void pause(nanoseconds span) override {
+    clock = clock + span;
+    on_pause(++pauses);
+  }
   void arm_hard_timer(MonotonicTime instant) override { note("arm " + std::to_string(instant.ns / 1'000'000)); }
   void mark_hard_timer(Layout&, uint64_t attempt) override { note("mark " + std::to_string(attempt)); }
   Result<bool> try_lock() override {

@@ -124,6 +124,10 @@ TEST_F(ToObservation, ConfiguredByAPullByBackendsOrFromBefore) {
   last_.proxysql_started_ns -= 5'000'000'000;
   EXPECT_EQ(0, now().configured) << "that was another boot";
   last_.proxysql_started_ns += 5'000'000'000;
+  last_.connection_id = 7;
+  seen_.connection_id = 6;
+  EXPECT_EQ(0, now().configured) << "so was that, a second before";
+  last_.connection_id = 0;
   last_.at_ns = 0;
   EXPECT_EQ(0, now().configured) << "nothing was looked at before";
 }

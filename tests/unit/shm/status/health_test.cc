@@ -36,6 +36,8 @@ class VerdictTest : public ::testing::Test {
   void wedge(int64_t seconds) {
     view_.record.consecutive_timeouts = view_.record.consecutive_failures = 3;
     view_.record.wedged_since_ns = view_.record.failing_since_ns = kNow - seconds * kS;
+    view_.record.history_count = 1;
+    view_.record.history[0].at_ns = kNow - std::min<int64_t>(seconds, 1) * kS;
   }
 
   StateView view_;
@@ -207,6 +209,154 @@ TEST_F(VerdictTest, ADaemonThatNeverSawASegmentGoesByThePort) {
   EXPECT_TRUE(now().ready.passes && now().started.passes && now().live.passes);
   port_.answers = false;
   EXPECT_FALSE(now().ready.passes);
+}
+
+// ProxySQL started anew a moment ago: all that beats have left is of the one before it.
+class RestartedTest : public VerdictTest {
+ protected:
+  void restart(int64_t seconds_ago) {
+    now();
+    view_.start.since_ns = port_.since_ns = kNow - seconds_ago * kS;
+    view_.start.not_before_ns = view_.start.since_ns - 3 * kS;
+    view_.last_beat_ns = view_.observation.at_ns = view_.record.last_ok_ns = view_.start.since_ns - 4 * kS;
+  }
+  void beat() {
+    view_.last_beat_ns = view_.observation.at_ns = view_.record.last_ok_ns = kNow - kS / 2;
+    ++view_.record.ok;
+  }
+};
+
+TEST_F(RestartedTest, ASatelliteIsNotReadyForWhatTheLastOneHad) {
+  EXPECT_TRUE(now().ready.passes);
+  restart(1);
+  EXPECT_EQ(State::starting, now().state);
+  EXPECT_FALSE(now().ready.passes);
+  EXPECT_FALSE(now().started.passes);
+  EXPECT_EQ("no configuration has been received from a core; no beat has succeeded since ProxySQL's start",
+            now().ready.message);
+  beat();
+  view_.observation.configured = 0;
+  EXPECT_TRUE(now().started.passes);
+  EXPECT_FALSE(now().ready.passes);
+  view_.observation.configured = 1;
+  EXPECT_TRUE(now().ready.passes);
+}
+
+TEST_F(RestartedTest, WhatABeatSawBeforeTheDaemonDidCounts) {
+  restart(1);
+  view_.observation.at_ns = kNow - kS - kS / 4;
+  view_.observation.proxysql_started_ns = view_.start.not_before_ns + 2 * kS;
+  EXPECT_TRUE(now().ready.passes);
+  EXPECT_TRUE(now().started.passes);
+}
+
+TEST_F(RestartedTest, ACoreIsReadyByItsPortAndStartsWithoutItsFile) {
+  policy_.is_core = true;
+  view_.core.standing = static_cast<uint8_t>(Standing::aside);
+  restart(1);
+  EXPECT_TRUE(now().ready.passes);
+  EXPECT_FALSE(now().started.passes);
+  view_.core = CoreRecord{};
+  beat();
+  EXPECT_TRUE(now().started.passes) << "a restart loads nothing anew";
+}
+
+TEST_F(RestartedTest, ALostSegmentAloneIsNoRestart) {
+  EXPECT_TRUE(now().ready.passes);
+  view_ = StateView{};
+  EXPECT_TRUE(now().ready.passes);
+}
+
+TEST_F(RestartedTest, IsNotRestartedAgainForWantOfBeats) {
+  restart(9);
+  EXPECT_FALSE(now().started.passes);
+  restart(11);
+  EXPECT_EQ(State::scheduler_silent, now().state) << "the row was switched off, or wasn't in the new database";
+  EXPECT_TRUE(now().started.passes);
+  EXPECT_FALSE(now().ready.passes) << "it may still have nothing";
+  memory_ = Memory{};
+  view_.record.last_ok_ns = 0;
+  EXPECT_FALSE(now().started.passes) << "no beat ever: that is no restart";
+}
+
+TEST_F(RestartedTest, AnOldRowOfTimeoutsFailsNothing) {
+  wedge(4000);
+  EXPECT_FALSE(now().live.passes);
+  view_.record.history[0].at_ns = kNow - 3 * kS;
+  view_.start.since_ns = kNow - 2 * kS;
+  EXPECT_EQ(State::starting, now().state);
+  EXPECT_TRUE(now().live.passes);
+  view_.record.history[0].at_ns = kNow - kS;
+  EXPECT_EQ(State::admin_unresponsive, now().state);
+  EXPECT_EQ(0u, now().message.find("the admin interface hasn't answered for 2.0 s")) << now().message;
+  EXPECT_TRUE(now().live.passes) << "unresponsive for two seconds, not for an hour";
+}
+
+TEST_F(VerdictTest, AnOldTimeoutWithoutBeatsFailsNothing) {
+  wedge(4000);
+  EXPECT_FALSE(now().live.passes);
+  view_.last_beat_ns = view_.record.history[0].at_ns = kNow - 4 * kS;
+  EXPECT_EQ(State::scheduler_silent, now().state);
+  EXPECT_TRUE(now().live.passes) << "somebody has switched the row off";
+  view_.last_beat_ns = kNow - kS / 2;
+  view_.record.history[0].at_ns = kNow - 3999 * kS;
+  EXPECT_TRUE(now().live.passes) << "beats that are skipped confirm nothing";
+  view_.attempt_open = true;
+  EXPECT_FALSE(now().live.passes);
+}
+
+TEST_F(RestartedTest, OneThatHangsAndWasNeverReadyIsRestarted) {
+  policy_.live_unready_after_ns = 60 * kS;
+  port_.clients = 0;
+  memory_ = Memory{};
+  view_.record = BeatRecord{};
+  view_.observation = Observation{};
+  wedge(59);
+  view_.start.since_ns = kNow - 100 * kS;
+  EXPECT_TRUE(now().live.passes);
+  wedge(61);
+  EXPECT_FALSE(now().live.passes);
+  EXPECT_NE(std::string::npos, now().live.message.find("live_unready_after")) << now().live.message;
+  view_.start.since_ns = kNow - 30 * kS;
+  EXPECT_TRUE(now().live.passes) << "of this start";
+  view_.start.since_ns = kNow - 100 * kS;
+  policy_.live_unready_after_ns = 0;
+  EXPECT_TRUE(now().live.passes) << "0: never";
+  policy_.live_unready_after_ns = 60 * kS;
+  port_.clients = 1;
+  EXPECT_TRUE(now().live.passes) << "somebody is served, whatever readiness says";
+  port_.clients = -1;
+  EXPECT_FALSE(now().live.passes);
+  view_.start.since_ns = 0;
+  EXPECT_TRUE(now().live.passes) << "who ran before the daemon did may have been ready";
+  view_.start.since_ns = kNow - 100 * kS;
+  view_.start.served_ns = kNow - 90 * kS;
+  EXPECT_TRUE(now().live.passes) << "the daemon before this one has seen it ready";
+}
+
+TEST_F(VerdictTest, OneThatWasReadyOnceIsLeftAloneForLong) {
+  policy_.live_unready_after_ns = 60 * kS;
+  port_.clients = 0;
+  EXPECT_TRUE(now().ready.passes);
+  wedge(300);
+  EXPECT_TRUE(now().live.passes);
+  view_.observation.configured = 0;
+  EXPECT_FALSE(now().ready.passes);
+  EXPECT_TRUE(now().live.passes) << "once is enough";
+}
+
+TEST_F(VerdictTest, ALookThatIsTooOldIsNoLook) {
+  port_.looked_at_ns = kNow - 5 * kS;
+  EXPECT_EQ("all backends online", now().ready.message);
+  port_.looked_at_ns = kNow - 17 * kS;
+  EXPECT_TRUE(now().ready.passes) << "fail static";
+  EXPECT_EQ("the MySQL port hasn't been looked at for 17.0 s, what was known of it stands; all backends online",
+            now().ready.message);
+  EXPECT_EQ(now().ready.message, now().live.message);
+  port_.answers = false;
+  port_.since_ns = kNow - 30 * kS;
+  EXPECT_FALSE(now().ready.passes);
+  EXPECT_TRUE(now().live.passes) << "dead when it was looked at, which is not to be certain";
 }
 
 TEST(MakePolicy, TheStaggerIsTheHostsOwn) {
