@@ -1,7 +1,6 @@
 #include "scheduler/cluster/cluster_query.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "src/base/number.h"
 
@@ -98,12 +97,6 @@ bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime)
 
 }  // namespace
 
-const ModuleRow* find_module(const std::vector<ModuleRow>& modules, std::string_view name) {
-  const auto found =
-      std::find_if(modules.begin(), modules.end(), [&](const ModuleRow& row) { return row.name == name; });
-  return found == modules.end() ? nullptr : &*found;
-}
-
 std::string observe_statement(Look look) {
   std::string statement =
       "SELECT 'memory', hostname, port, '', '' FROM proxysql_servers"
@@ -140,15 +133,6 @@ Result<Seen> parse_seen(const AdminResult& answer, Look look) {
   // A server that is neither in memory nor at runtime any more may still have checksums for a moment.
   std::erase_if(seen.servers, [](const ServerRow& row) { return !row.in_memory && !row.in_runtime; });
   return seen;
-}
-
-bool is_live(const ServerRow& row, int64_t now_s, std::chrono::milliseconds timeout) {
-  return row.in_runtime && row.updated_at > 0 && (now_s - row.updated_at) * 1000 <= timeout.count();
-}
-
-bool is_dead(const ServerRow& row, int64_t now_s, int64_t now_ns, std::chrono::milliseconds timeout) {
-  if (row.updated_at > 0) return (now_s - row.updated_at) * 1000 > timeout.count();
-  return row.in_runtime && row.first_seen_ns != 0 && now_ns - row.first_seen_ns > nanoseconds(timeout).count();
 }
 
 }  // namespace pulse

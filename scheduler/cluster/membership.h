@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "scheduler/cluster/cluster_query.h"
+#include "scheduler/cluster/cluster_rows.h"
 #include "scheduler/cluster/plan.h"
 #include "shm/segment/layout.h"
 

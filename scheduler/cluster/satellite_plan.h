@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "scheduler/cluster/cluster_query.h"
+#include "scheduler/cluster/cluster_rows.h"
 #include "scheduler/cluster/membership.h"
 #include "scheduler/cluster/plan.h"
 #include "src/config/settings.h"

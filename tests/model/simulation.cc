@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "src/base/clock.h"
+
 namespace pulse::model {
 
 namespace {

@@ -1,0 +1,57 @@
+// What a beat has read from ProxySQL, and what it says of its modules and peers. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shm/segment/layout.h"
+
+namespace pulse {
+
+struct ModuleRow {
+  std::string name;
+  int64_t version = 0;
+  int64_t epoch = 0;
+  std::string checksum;
+};
+
+// The module of this name, or null.
+const ModuleRow* find_module(const std::vector<ModuleRow>& modules, std::string_view name);
+
+struct ServerRow {  // of proxysql_servers, as memory and runtime know it
+  std::string hostname;
+  uint16_t port = 0;
+  bool in_memory = false;
+  bool in_runtime = false;
+  int64_t updated_at = 0;               // epoch seconds of ProxySQL's last good check of it; 0: never
+  int64_t first_seen_ns = 0;            // boottime of the first beat that saw it at runtime
+  std::vector<ModuleRow> modules = {};  // as ProxySQL last read them from it
+};
+
+struct Seen {
+  std::vector<ServerRow> servers;
+  std::vector<ModuleRow> modules;
+  int64_t now_s = 0;  // epoch seconds by ProxySQL's own clock
+  uint64_t connection_id = 0;
+
+  bool has_globals = false;  // what follows was asked for
+  uint32_t backends_online = 0;
+  uint32_t backends_shunned = 0;
+  uint32_t backends_offline = 0;
+  std::map<uint32_t, Hostgroup> hostgroups;  // the same backends, by hostgroup_id
+  int64_t clients = 0;
+  int64_t uptime_s = 0;
+  bool listener_paused = false;
+  std::string version;
+};
+
+// Whether ProxySQL reached this server within `timeout`, and whether it is known to be gone: checked once and not
+// since, or never reached although it has been there for that long.
+bool is_live(const ServerRow& row, int64_t now_s, std::chrono::milliseconds timeout);
+bool is_dead(const ServerRow& row, int64_t now_s, int64_t now_ns, std::chrono::milliseconds timeout);
+
+}  // namespace pulse

@@ -1,0 +1,165 @@
+#include "scheduler/cluster/file_load.h"
+
+#include <algorithm>
+
+#include "src/base/clock.h"
+
+namespace pulse {
+
+namespace {
+
+bool contains(const std::vector<std::string>& list, const std::string& text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+std::string command(const char* verb, const FileModule& module, const char* direction) {
+  return std::string(verb) + " " + module.command + " " + direction;
+}
+
+uint32_t bit(const FileModule& module) { return 1U << (&module - file_modules().data()); }
+
+Stamp* find_stamp(CoreRecord& record, std::string_view name) {
+  for (uint32_t i = 0; i < std::min<uint32_t>(record.stamps_count, kModules); ++i) {
+    if (text(record.stamps[i].name) == name) return &record.stamps[i];
+  }
+  return nullptr;
+}
+
+// Whether own content may have come from another core: that one has an epoch at least as new, for a pull takes it
+// over.
+bool may_be_pulled(const CoreInput& input, const ModuleRow& own) {
+  const Core* self = self_of(input);
+  return std::any_of(input.seen.servers.begin(), input.seen.servers.end(), [&](const ServerRow& row) {
+    if (self != nullptr && self->server == ServerKey{row.hostname, row.port}) return false;
+    const ModuleRow* theirs = find_module(row.modules, own.name);
+    return theirs != nullptr && theirs->version > 1 && theirs->epoch >= own.epoch;
+  });
+}
+
+void enter_stamp(CoreRecord& record, const std::string& name, const ModuleRow& row, int64_t now_ns) {
+  Stamp* stamp = find_stamp(record, name);
+  const uint32_t count = std::min<uint32_t>(record.stamps_count, kModules);
+  if (stamp == nullptr) {
+    if (count == kModules) return;
+    stamp = &record.stamps[record.stamps_count++];
+    set_text(stamp->name, name);
+  }
+  set_text(stamp->checksum, row.checksum);
+  stamp->epoch = row.epoch;
+  stamp->at_ns = now_ns;
+  ++stamp->loads;
+  stamp->settled = 0;
+}
+
+}  // namespace
+
+const ModuleRow* checksum_of(const FileModule& module, const std::vector<ModuleRow>& modules) {
+  const ModuleRow* row = find_module(modules, module.checksum);
+  return row != nullptr ? row : find_module(modules, module.name);
+}
+
+Step load_to_runtime(const FileModule& module, const std::string& reason) {
+  Step step{command("LOAD", module, "TO RUNTIME"), reason};
+  step.part = module.name;
+  step.loads = true;
+  return step;
+}
+
+bool loaded_in_this_second(const CoreInput& input, const FileModule& module, Plan& plan) {
+  const bool now = loaded_this_second(checksum_of(module, input.seen.modules), input.seen.now_s);
+  if (now) plan.deferred = true;
+  return now;
+}
+
+void put_together(const FileModule& module, uint32_t taken_apart, Plan& plan) {
+  if ((taken_apart & bit(module)) == 0) return;
+  Step save{command("SAVE", module, "TO MEMORY"),
+            std::string("a beat died while it loaded ") + module.name + " from the file"};
+  save.part = module.name;
+  save.restores = true;
+  plan.steps.push_back(std::move(save));
+}
+
+void stamp(const CoreInput& input, const FileModule& module, uint32_t taken_apart, CorePlan& out) {
+  const ModuleRow* own = checksum_of(module, input.seen.modules);
+  Stamp* stamp = find_stamp(out.record, module.name);
+  std::string reason = std::string("this core's file is the authority (") + std::string(text(out.record.reason)) +
+                       "): " + module.name + " as in the file";
+  // A beat that died over it had decided already.
+  const bool resumed = (taken_apart & bit(module)) != 0;
+  // A load makes version 2 at least: ProxySQL has started again, too soon after the last time to tell by its uptime.
+  const ModuleRow* counted = find_module(input.seen.modules, module.name);
+  const bool restarted = stamp != nullptr && counted != nullptr && counted->version <= 1 && stamp->loads < kMostLoads;
+  if (stamp != nullptr && !resumed && !restarted) {
+    if (stamp->settled != 0) return;
+    const bool as_stamped = own != nullptr && own->checksum == text(stamp->checksum);
+    const bool in_time = input.now_ns - stamp->at_ns < nanoseconds(kSettleTime).count();
+    if (as_stamped && own->epoch >= stamp->epoch) {
+      stamp->epoch = own->epoch;
+      if (!in_time) stamp->settled = 1;
+      return;
+    }
+    // Whoever loads later has the say; but not so shortly after, when it is an old core's last word. What no other
+    // core has was loaded here, by somebody who means it.
+    const bool may_undo = in_time && stamp->loads < kMostLoads;
+    if (own != nullptr && own->epoch > stamp->epoch && (!may_undo || !may_be_pulled(input, *own))) {
+      stamp->settled = 1;
+      return;
+    }
+    reason = std::string(module.name) + " isn't as loaded from the file any more: a pull that was under way, or an " +
+             "older core's load, has replaced it";
+  }
+  out.record.waiting = 1;
+  if (loaded_in_this_second(input, module, out.plan)) return;
+  // The first read only shows that ProxySQL can parse the file, before anything is taken away. What the file lacks
+  // goes; runtime stays as it is until the last statement.
+  Step parse{command("LOAD", module, "FROM CONFIG"), reason};
+  parse.part = module.name;
+  const std::string undo = command("SAVE", module, "TO MEMORY");
+  out.plan.steps.push_back(parse);
+  out.record.taken_apart |= bit(module);
+  bool emptied = false;
+  for (const char* table : module.tables) {
+    if (!contains(input.config.file_groups, table)) continue;
+    Step empty{std::string("DELETE FROM ") + table, "rows that the file lacks go"};
+    empty.part = module.name;
+    empty.undo = undo;
+    out.plan.steps.push_back(std::move(empty));
+    emptied = true;
+  }
+  if (emptied) {
+    parse.reason = "the file's rows and no others";
+    parse.undo = undo;
+    out.plan.steps.push_back(parse);
+  }
+  Step load = load_to_runtime(module, reason);
+  load.undo = undo;
+  if (!module.tables.empty()) load.needs_rows_in = module.tables.front();
+  out.plan.steps.push_back(std::move(load));
+}
+
+void settle_core(CoreRecord& record, const Plan& plan, const Outcomes& outcomes, const Seen& before, const Seen& after,
+                 int64_t now_ns) {
+  const auto modules = file_modules();
+  for (size_t i = 0; i < modules.size(); ++i) {
+    const bool whole = contains(outcomes.loaded, modules[i].name) || contains(outcomes.restored, modules[i].name);
+    if (whole) record.taken_apart &= ~(1U << i);
+  }
+  if (static_cast<Standing>(record.standing) != Standing::authority) return;
+  bool all = true;
+  for (const Step& step : plan.steps) {
+    if (!step.loads || step.part == "proxysql_servers") continue;
+    const auto module = std::find_if(modules.begin(), modules.end(),
+                                     [&](const FileModule& candidate) { return step.part == candidate.name; });
+    const ModuleRow* row = checksum_of(*module, after.modules);
+    // An epoch before the load's own second: a pull has brought the peer's content and epoch.
+    if (!contains(outcomes.loaded, step.part) || row == nullptr || row->epoch < before.now_s) {
+      all = false;
+      continue;
+    }
+    enter_stamp(record, step.part, *row, now_ns);
+  }
+  if (all && !plan.deferred) record.waiting = 0;
+}
+
+}  // namespace pulse
