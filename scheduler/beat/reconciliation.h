@@ -24,6 +24,7 @@ struct Known {
   CoreRecord core{};
   CoreList list{{}, "there is no state segment"};
   bool resync = false;
+  bool has_segment = false;
 };
 
 // Copies it out of a mapping; to be called within guarded(). False if a section is rewritten without pause.

@@ -123,6 +123,11 @@ class Blocks {
                                                         : ", at runtime only"),
                             peer.live == 0 || !both});
     }
+    if (seen_.peers_count > kPeers) {
+      block.list.push_back({std::to_string(seen_.peers_count - kPeers) + " more: beats watch " +
+                                std::to_string(kPeers) + " rows and take nobody beyond them for dead",
+                            true});
+    }
   }
 
   void authority() {

@@ -26,9 +26,10 @@ struct Peer {  // a row of proxysql_servers, in memory or at runtime
   uint8_t in_memory;
   uint8_t in_runtime;
   uint8_t live;
-  uint8_t checked;        // ProxySQL has read checksums from it at least once
-  int64_t updated_at;     // epoch seconds of ProxySQL's last good check; 0 if none
-  int64_t first_seen_ns;  // by a beat, at runtime; 0 if it isn't there
+  uint8_t checked;     // ProxySQL has read checksums from it at least once
+  int64_t updated_at;  // epoch seconds of ProxySQL's last good check; 0 if none
+  int64_t moved_ns;    // of the beat that last found updated_at moved; 0: none has
+  int64_t silent_ns;   // for how long beats have watched it since, or since they first saw it; not an instant
 };
 
 // What the last good beat saw of its ProxySQL.
@@ -46,7 +47,7 @@ struct Observation {
   uint8_t is_core;
   uint8_t unused;
   uint32_t modules_count;
-  uint32_t peers_count;  // of all rows; peers[] holds the first kPeers
+  uint32_t peers_count;  // of all rows; peers[] holds the first kPeers, those at runtime before others
   uint32_t live_peers;
   std::array<char, 64> version;
   std::array<Module, kModules> modules;
