@@ -223,7 +223,8 @@ void discovery(Exposition& out, const MetricsInput& input) {
           input.status.now_ns);
   out.gauge("proxysql_pulse_discovery_failing", "1 if the last look of discovery failed.", state.failing_since_ns != 0);
   out.counter("proxysql_pulse_discovery_failures_total", "Failed looks of discovery.", state.failures);
-  out.gauge("proxysql_pulse_members_left_out", "Members that the list has no room for: beats then leave membership be.",
+  out.gauge("proxysql_pulse_members_left_out",
+            "Members that the list has no room for, satellites first; beats need its cores alone.",
             state.members_left_out);
 }
 
