@@ -86,6 +86,19 @@ struct Stamp {  // one module, loaded from the file in this boot
   std::array<uint8_t, 3> unused;
 };
 
+// Whose membership loads are undone by other nodes' loads. Of one list of cores; another list begins anew.
+struct Dispute {
+  uint64_t list;       // a hash of the list's cores
+  int64_t loaded_ns;   // the last load, or when beats first found that another node's load has made it so; 0: never
+  int64_t agrees_ns;   // since when runtime has been exactly as the list says; 0: it isn't
+  int64_t stopped_ns;  // since when this node takes nothing away from proxysql_servers; 0: it does
+  int64_t said_ns;     // in the log
+  uint32_t undone;     // loads in a row that didn't last
+  uint8_t stands;      // the last load does, as far as beats have seen
+  std::array<uint8_t, 3> unused;
+  std::array<char, 256> difference;  // " +ADDRESS" of what runtime lacks of the list, " -ADDRESS" of what is too much
+};
+
 struct CoreRecord {
   int64_t proxysql_started_ns;  // the boot that this is about; a second or two off
   int64_t newest_created_at;    // epoch seconds, of all cores ever seen in a list of members
@@ -96,6 +109,7 @@ struct CoreRecord {
   uint32_t stamps_count;
   std::array<char, 256> reason;  // of the standing
   std::array<Stamp, kModules> stamps;
+  Dispute dispute;
 };
 
 }  // namespace pulse
