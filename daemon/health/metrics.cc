@@ -211,6 +211,9 @@ void authority(Exposition& out, const MetricsInput& input) {
           "standing", kStandings, static_cast<Standing>(core.standing));
   out.gauge("proxysql_pulse_authority_waiting", "A core: 1 while modules of its file are still to be loaded.",
             core.waiting != 0);
+  out.gauge("proxysql_pulse_membership_disputed",
+            "A core: 1 while it takes nothing away from proxysql_servers, because other nodes undo its loads.",
+            core.dispute.stopped_ns != 0);
 }
 
 void discovery(Exposition& out, const MetricsInput& input) {

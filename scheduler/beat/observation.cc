@@ -59,6 +59,7 @@ void compare_with_peers(Module& to, const ModuleRow& own, const Seen& seen, cons
     if (theirs == nullptr || theirs->checksum.empty() || theirs->checksum == own.checksum) continue;
     ++to.differing_peers;
     if (theirs->epoch == own.epoch) ++to.equal_epochs;
+    if (theirs->epoch < own.epoch && own.version > 1) ++to.older_peers;
   }
   if (to.differing_peers == 0) return;
   to.differs_since_ns = now_ns;

@@ -61,7 +61,7 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   }
   const int64_t started_ns =
       seen.has_globals ? began_.ns - seen.uptime_s * 1'000'000'000 : known_.last.proxysql_started_ns;
-  CorePlan made = plan_core({seen, known_.list, config_, known_.core, started_ns, began_.ns});
+  CorePlan made = plan_core({seen, known_.list, config_, known_.core, started_ns, began_.ns, known_.resync});
   core_ = made.record;
   return std::move(made.plan);
 }

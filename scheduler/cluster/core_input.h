@@ -18,6 +18,7 @@ struct CoreInput {
   const CoreRecord& record;     // as the last beat left it
   int64_t proxysql_started_ns;  // boottime, of the ProxySQL that was seen
   int64_t now_ns;
+  bool resync_requested = false;
 };
 
 struct CorePlan {

@@ -19,8 +19,11 @@ void begin_boot(const CoreInput& input, CoreRecord& record) {
       record.proxysql_started_ns != 0 && is_same_boot(record.proxysql_started_ns, input.proxysql_started_ns);
   if (same_boot) return;
   const int64_t newest = record.newest_created_at;
+  Dispute dispute = record.dispute;
+  dispute.stands = 0;  // nobody has undone what ended with the earlier ProxySQL
   record = CoreRecord{};
   record.newest_created_at = newest;
+  record.dispute = dispute;
   record.proxysql_started_ns = input.proxysql_started_ns;
 }
 
@@ -47,7 +50,9 @@ CorePlan plan_core(const CoreInput& input) {
   decide_standing(input, out.record);
   const Core* self = self_of(input);
   if (self != nullptr) {
-    plan_membership(input.list, input.seen, Pulled::by_peers, out.plan);
+    watch_dispute(out.record.dispute, input.list, input.seen, input.now_ns, input.resync_requested);
+    plan_membership(input.list, input.seen, Pulled::by_peers, out.plan,
+                    allowed_changes(out.record.dispute, input.seen, input.now_ns));
   } else {
     out.plan.situation = why_no_membership(input);
   }

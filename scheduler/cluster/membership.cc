@@ -142,7 +142,8 @@ Changes allowed_changes(const Dispute& dispute, const Seen& seen, int64_t now_ns
   return Changes::nothing;
 }
 
-void note_membership_load(Dispute& dispute, int64_t now_ns) {
+void note_membership_load(Dispute& dispute, const std::vector<std::string>& loaded, int64_t now_ns) {
+  if (std::find(loaded.begin(), loaded.end(), "proxysql_servers") == loaded.end()) return;
   dispute.loaded_ns = now_ns;
   dispute.stands = 1;
 }

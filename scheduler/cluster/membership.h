@@ -66,8 +66,8 @@ void watch_dispute(Dispute& dispute, const CoreList& list, const Seen& seen, int
 // What the plan may do now. An empty runtime is mended in any case.
 Changes allowed_changes(const Dispute& dispute, const Seen& seen, int64_t now_ns);
 
-// Notes a load of proxysql_servers that went through.
-void note_membership_load(Dispute& dispute, int64_t now_ns);
+// Notes a load of proxysql_servers, if it is among the parts of a plan that were loaded.
+void note_membership_load(Dispute& dispute, const std::vector<std::string>& loaded, int64_t now_ns);
 
 // What to say of a dispute: when it begins, once an hour while it lasts, and at its end. "" if there is nothing to say.
 // Sets said_ns.

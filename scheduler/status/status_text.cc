@@ -10,6 +10,7 @@
 #include "src/base/host_port.h"
 #include "src/base/show.h"
 #include "src/base/utf8.h"
+#include "src/config/modules.h"
 
 namespace pulse {
 
@@ -39,7 +40,10 @@ class Blocks {
     beats();
     proxysql();
     cores();
-    if (input.config.is_core()) authority();
+    if (input.config.is_core()) {
+      authority();
+      membership();
+    }
     divergence();
     leader();
     jobs();
@@ -137,13 +141,31 @@ class Blocks {
                       (core.waiting != 0 ? "; still to be loaded" : "")});
   }
 
+  // A satellite pulls nothing that is older than its own last load.
+  std::string never_arrives(const Module& module) const {
+    if (input_.config.is_core() || module.older_peers == 0 || module.older_peers != module.differing_peers) return "";
+    const FileModule* known = find_file_module(text(module.name));
+    const std::string command = known != nullptr ? known->command : "PROXYSQL SERVERS";
+    return ", because this node's own load is newer, as after a drain: it pulls again once a core runs LOAD " +
+           command + " TO RUNTIME";
+  }
+
+  void membership() {
+    const Dispute& dispute = view_.core.dispute;
+    if (dispute.stopped_ns == 0) return;
+    add("membership", {"DISPUTED for " + show_span(input_.now_ns - dispute.stopped_ns) +
+                       ": other nodes undo what this one loads, so " +
+                       "it takes nothing away; of the list:" + std::string(text(dispute.difference))});
+  }
+
   void divergence() {
     for (uint32_t i = 0; i < std::min<uint32_t>(seen_.modules_count, kModules); ++i) {
       const Module& module = seen_.modules[i];
       if (module.differs_since_ns == 0) continue;
       add("differs", {std::string(text(module.name)) + " from " + std::to_string(module.differing_peers) +
                       " cores for " + show_span(input_.now_ns - module.differs_since_ns) +
-                      (module.equal_epochs > 0 ? ", at equal epochs: ProxySQL doesn't sync over that" : "")});
+                      (module.equal_epochs > 0 ? ", at equal epochs: ProxySQL doesn't sync over that" : "") +
+                      never_arrives(module)});
     }
   }
 

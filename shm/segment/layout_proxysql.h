@@ -18,6 +18,8 @@ struct Module {  // a row of runtime_checksums_values
   int64_t differs_since_ns;  // since when a live peer has had another checksum; 0: none has
   uint32_t differing_peers;
   uint32_t equal_epochs;  // of those, with the same epoch: ProxySQL doesn't sync over that
+  uint32_t older_peers;   // of those, with an older epoch: a satellite never pulls from them, for its own load is newer
+  uint32_t unused;
 };
 
 struct Peer {  // a row of proxysql_servers, in memory or at runtime

@@ -208,11 +208,14 @@ TEST_F(ToObservation, SaysWhichModulesDifferAndSinceWhen) {
   last_ = now();
   EXPECT_EQ(2u, last_.modules[0].differing_peers);
   EXPECT_EQ(1u, last_.modules[0].equal_epochs);
+  EXPECT_EQ(0u, last_.modules[0].older_peers);
   EXPECT_EQ(1'000'000'000'000, last_.modules[0].differs_since_ns);
   EXPECT_EQ(0u, last_.modules[1].differing_peers);
   EXPECT_EQ(0, last_.modules[1].differs_since_ns);
   last_.modules[0].differs_since_ns = 77;
   EXPECT_EQ(77, now().modules[0].differs_since_ns);
+  seen_.servers[0].modules[0].epoch = 899;
+  EXPECT_EQ(1u, now().modules[0].older_peers) << "ProxySQL never pulls from that one";
   // Each module has a time of its own.
   seen_.servers[0].modules[1].checksum = "0xD";
   EXPECT_EQ(1'000'000'000'000, now().modules[1].differs_since_ns);

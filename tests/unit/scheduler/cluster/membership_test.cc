@@ -140,7 +140,7 @@ class Disputes : public ::testing::Test {
       if (!step.loads) continue;
       table_ = memory;
       ++node.loads;
-      note_membership_load(node.dispute, now_ns_);
+      note_membership_load(node.dispute, {step.part}, now_ns_);
     }
   }
   // So many rounds: each node beats once in two seconds.
