@@ -289,6 +289,7 @@ void Simulation::beat(Node& node) {
   }
   if (!node.is_core) return;
   if (beats_fail_ && !made.plan.steps.empty() && chance(options_.beat_killed)) return;
+  note_membership_load(made.record.dispute, outcomes.loaded, now_ns());
   if (!made.plan.steps.empty()) settle_core(made.record, made.plan, outcomes, before, seen_by(node), now_ns());
   node.record = made.record;
 }
