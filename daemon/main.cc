@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <thread>
 
@@ -62,6 +63,12 @@ int serve(const pulse::Config& config) {
                   " whose state is in " + config.state);
   // While a drain runs, the daemon stays: a preStop hook waits for its answer, and probes ask on. A second signal ends
   // it.
+  const bool drains = pulse::drains_on_sigterm(config, std::getenv("INVOCATION_ID"));
+  if (config.drain.on_sigterm && !drains) {
+    pulse::log_warning(
+        "drain.on_sigterm does nothing under systemd, which sends SIGTERM for a restart of this daemon, too: enable "
+        "proxysql-pulse-drain.service, which drains when ProxySQL's own unit is stopped");
+  }
   bool ending = false;
   for (;;) {
     const int number = ::sigtimedwait(&signals, nullptr, &kTick);
@@ -70,7 +77,7 @@ int serve(const pulse::Config& config) {
     } else if (number > 0) {
       if (ending) break;
       ending = true;
-      if (config.drain.on_sigterm) control->start_drain();
+      if (drains) control->start_drain();
       if (control->drain_runs()) pulse::log_info("a drain is under way: staying until it has ended");
     }
     state.tick();

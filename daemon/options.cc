@@ -40,6 +40,10 @@ configuration.
 
 }  // namespace
 
+bool drains_on_sigterm(const Config& config, const char* invocation_id) {
+  return config.drain.on_sigterm && (invocation_id == nullptr || *invocation_id == '\0');
+}
+
 Result<DaemonOptions> parse_options(int argc, char** argv, char** environment) {
   DaemonOptions options;
   options.overrides = overrides_from_environment(environment);

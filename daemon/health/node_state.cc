@@ -10,13 +10,22 @@
 
 namespace pulse {
 
+namespace {
+
+constexpr milliseconds kCountWithin{1000};
+
+}  // namespace
+
 NodeState::NodeState(const Config& config, const std::string& host_name)
     : config_(config),
       policy_(make_policy(config, host_name)),
       boot_id_(machine_boot_id()),
       running_since_ns_(boottime_ns()),
       mysql_look_(config.daemon.mysql_host, static_cast<uint16_t>(config.daemon.mysql_port),
-                  config.daemon.mysql_look == PortLook::active ? MysqlLook::Mode::active : MysqlLook::Mode::passive) {
+                  config.daemon.mysql_look == PortLook::active ? MysqlLook::Mode::active : MysqlLook::Mode::passive),
+      client_count_([port = static_cast<uint16_t>(config.daemon.mysql_port)](
+                        Deadline deadline) { return count_established(port, deadline); },
+                    milliseconds(500)) {
   open_segment();
 }
 
@@ -46,15 +55,11 @@ void NodeState::tick() {
   Snapshot now = look();
   const bool stale =
       now.view.observation.at_ns == 0 || now.now_ns - now.view.observation.at_ns > silence_ns(policy_.interval_ns);
-  int64_t counted = -1;
-  if (stale) {
-    const auto clients =
-        count_established(static_cast<uint16_t>(config_.daemon.mysql_port), Deadline::after(milliseconds(500)));
-    if (clients) counted = static_cast<int64_t>(*clients);
-  }
+  if (stale) client_count_.look(Deadline::after(kCountWithin));
   {
     const std::lock_guard<std::mutex> hold(mutex_);
-    counted_clients_ = counted;
+    counted_clients_ = stale ? client_count_.clients() : -1;
+    counted_ns_ = client_count_.counted_ns();
   }
 
   if (now.view.problem != logged_problem_) {
@@ -86,6 +91,7 @@ NodeState::Snapshot NodeState::look() {
     snapshot.view.problem = segment_problem_;
     snapshot.view.absent = segment_absent_;
     snapshot.clients = counted_clients_;
+    snapshot.clients_at_ns = counted_clients_ < 0 ? 0 : counted_ns_;
   }
   snapshot.now_ns = boottime_ns();
   if (segment) snapshot.view = read_state(*segment, boot_id_, policy_.backoff(), snapshot.now_ns);
@@ -99,8 +105,12 @@ NodeState::Snapshot NodeState::look() {
       if (own_drain_.ended_ns != 0) snapshot.view.drain = own_drain_;
     }
   }
-  if (snapshot.clients < 0 && snapshot.view.observation.at_ns != 0)
-    snapshot.clients = snapshot.view.observation.clients;
+  // What is known last, of a beat or of the socket table.
+  const Observation& seen = snapshot.view.observation;
+  if (seen.globals_ns != 0 && (snapshot.clients < 0 || seen.globals_ns > snapshot.clients_at_ns)) {
+    snapshot.clients = seen.clients;
+    snapshot.clients_at_ns = seen.globals_ns;
+  }
 
   const PortVerdict port = mysql_look_.current();
   snapshot.port.known = port.looked_at_ns != 0;

@@ -11,6 +11,7 @@
 #include "shm/status/snapshot.h"
 #include "shm/status/status_json.h"
 #include "src/config/settings.h"
+#include "src/linux/client_count.h"
 
 namespace pulse {
 
@@ -28,11 +29,14 @@ class NodeState {
     StateView view;
     PortView port;
     Verdict verdict;
-    int64_t clients = -1;  // -1: not known
+    int64_t clients = -1;       // -1: not known
+    int64_t clients_at_ns = 0;  // when they were counted
     int64_t now_ns = 0;
 
     // For the texts of status_json.h. Refers to the snapshot and to `config`.
-    StatusInput input(const Config& config) const { return {view, verdict, port, config, clients, now_ns}; }
+    StatusInput input(const Config& config) const {
+      return {view, verdict, port, config, clients, now_ns, clients_at_ns};
+    }
   };
   // From memory, without a system call that could wait. Any thread.
   Snapshot look();
@@ -67,6 +71,7 @@ class NodeState {
   const uint64_t boot_id_;
   const int64_t running_since_ns_;
   MysqlLook mysql_look_;
+  ClientCount client_count_;  // tick()'s
 
   std::mutex mutex_;  // of what follows; held for copies, never over a wait
   std::shared_ptr<Segment> segment_;
@@ -76,6 +81,7 @@ class NodeState {
   int64_t announced_ns_ = 0;      // of a drain that this daemon has started
   DrainRecord own_drain_{};       // what is known of it without the segment
   int64_t counted_clients_ = -1;  // by the socket table, while the beats' count is stale
+  int64_t counted_ns_ = 0;
 
   State logged_state_ = State::starting;  // tick()'s
   std::string logged_problem_;

@@ -30,7 +30,8 @@ constexpr milliseconds kLookWithin{100};  // an answer takes some milliseconds
 constexpr milliseconds kPoll{10};
 // Of kDrainStopReserve, for an answer to SHUTDOWN; ProxySQL needs 5 to 9 ms.
 constexpr milliseconds kShutdownAnswer{500};
-constexpr milliseconds kSocketTableWithin{200};
+// With tens of thousands of connections in TIME_WAIT the kernel takes tens of milliseconds, on a busy machine more.
+constexpr milliseconds kSocketTableWithin{1000};
 constexpr milliseconds kFindWithin{400};
 // Beyond a beat's own timeout.
 constexpr milliseconds kBeatSlack{100};
@@ -117,11 +118,8 @@ Result<void> Drain::look_by_admin() {
 void Drain::look_by_server() {
   const auto clients = server_.count_clients(in(kSocketTableWithin));
   clients_.counted(clients, clock_.now());
-  if (clients) {
-    count(*clients);
-  } else {
-    record_.clients = -1;
-  }
+  // Without a count the last good one stands, with its age.
+  if (clients) count(*clients);
 }
 
 // Whether this is still the ProxySQL that was to be drained. Another one has nothing to do with it.
@@ -143,6 +141,7 @@ void Drain::count(int64_t clients) {
     log_info("drain: " + first_count_text(clients, policy()));
   }
   record_.clients = clients;
+  record_.clients_at_ns = clock_.boot_ns();
 }
 
 Result<void> Drain::lower(const Sighting& seen) {
@@ -271,13 +270,13 @@ int Drain::end_drained() {
 int Drain::failure_code() const { return trouble_.exit_code() == 0 ? kExitTimeout : trouble_.exit_code(); }
 
 int Drain::end(DrainOutcome outcome, int code, const std::string& what) {
+  record_.ended_ns = clock_.boot_ns();
   const bool succeeded = outcome != DrainOutcome::failed;
   const std::string message =
       what + circumstances_text(record_, succeeded, clock_.now() - setup_.began_monotonic, trouble_.text(), edits_);
   set_text(record_.message, message);
   record_.outcome = static_cast<uint8_t>(outcome);
   if (record_.proxysql_started_ns == 0) record_.proxysql_started_ns = before_.proxysql_started_ns;
-  record_.ended_ns = clock_.boot_ns();
   enter(DrainPhase::ended);
   if (code == kExitOk) {
     log_info("drain: " + message);

@@ -46,6 +46,11 @@ std::string circumstances_text(const DrainRecord& record, bool succeeded, nanose
     text += "; the admin interface was unresponsive" + (error.empty() ? "" : " (" + error + ")");
   }
   if (!edits.empty()) text += "; " + edits + " had been set and not loaded, and went live";
+  // Nobody could be counted towards the end: the figure is what was known last.
+  constexpr int64_t kOld = 1'000'000'000;
+  if (const int64_t age = record.ended_ns - record.clients_at_ns; record.clients > 0 && age > kOld) {
+    text += "; they were last counted " + show_seconds(age) + " before";
+  }
   return text;
 }
 

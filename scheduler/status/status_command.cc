@@ -59,13 +59,13 @@ StatusShown show_status(const Options& options, const Show& show) {
   }
   const PortView port = look_at_port(config, Deadline::after(milliseconds(500)));
   const auto clients =
-      count_established(static_cast<uint16_t>(config.daemon.mysql_port), Deadline::after(milliseconds(500)));
+      count_established(static_cast<uint16_t>(config.daemon.mysql_port), Deadline::after(milliseconds(1000)));
   Memory memory;
   const int64_t now = boottime_ns();
   // How long nobody has seen a beat is reckoned from the segment's creation; the clock may have been set since.
   const int64_t age = std::max<int64_t>(0, clock_ns(CLOCK_REALTIME) - view.created_realtime_ns);
   const Verdict verdict = decide(view, port, policy, memory, now - age, now);
-  const StatusInput input{view, verdict, port, config, clients ? static_cast<int64_t>(*clients) : -1, now};
+  const StatusInput input{view, verdict, port, config, clients ? static_cast<int64_t>(*clients) : -1, now, now};
   return {show(input), view.problem.empty()};
 }
 

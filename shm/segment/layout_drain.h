@@ -35,7 +35,8 @@ struct DrainRecord {
   int64_t looked_ns;            // at the clients
   int64_t proxysql_started_ns;  // the boot that it belongs to; 0: not known
   int64_t clients_first;        // -1: not known
-  int64_t clients;              // when last looked at; at the end, those that were cut
+  int64_t clients;              // when last counted; at the end, those that were cut
+  int64_t clients_at_ns;        // when they were last counted
   int64_t wait_timeout_ms;      // as it was before, to be restored; -1: not lowered
   int64_t poll_timeout_ms;
   int64_t lowered_to_ms;  // mysql-wait_timeout now; -1: not lowered

@@ -54,6 +54,7 @@ Json common(const StatusInput& input, bool passes, const std::string& message, c
               {"probe", probe_name},
               {"draining", input.verdict.state == State::draining},
               {"clients", input.clients < 0 ? Json(nullptr) : Json(input.clients)},
+              {"clients_age_ms", age_ms(input.clients_at_ns, input.now_ns)},
               {"backends", backends(input.view.observation)},
               {"state", name(input.verdict.state)},
               {"heartbeat", heartbeat(input)},
@@ -235,6 +236,7 @@ Json drain(const StatusInput& input) {
       {"shuts_down", record.stops != 0},
       {"clients_first", count(record.clients_first)},
       {"clients", count(record.clients)},
+      {"clients_age_ms", age_ms(record.clients_at_ns, ended ? record.ended_ns : input.now_ns)},
       {"wait_timeout_ms", count(record.lowered_to_ms)},
       {"paused", record.paused != 0},
       {"admin_unresponsive", record.admin_unresponsive != 0}};

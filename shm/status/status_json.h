@@ -15,6 +15,7 @@ struct StatusInput {
   const Config& config;
   int64_t clients;  // -1: not known
   int64_t now_ns;
+  int64_t clients_at_ns = 0;  // when they were counted
 };
 
 // One probe's answer: {"status","message","probe","draining","clients","backends","state","heartbeat",...}.

@@ -614,6 +614,20 @@ TEST_F(DrainTest, SigtermToTheDaemonDrainsWhereThatIsConfigured) {
   EXPECT_EQ("stopped", server.status()["drain"]["outcome"]);
 }
 
+// As for `systemctl restart proxysql-pulsed` and an upgrade of the package: systemd tells its services their
+// invocation.
+TEST_F(DrainTest, SigtermToADaemonOfSystemdLeavesProxysqlAlone) {
+  Server server(options("on_sigterm=true"));
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  Daemon daemon(server, {}, {"INVOCATION_ID=6f1d8c0e7b2a4c5d9e3f"});
+  ASSERT_TRUE(beats_until_ready(server, daemon));
+  daemon.process().signal(SIGTERM);
+  EXPECT_EQ(0, daemon.process().wait(seconds(5)));
+  EXPECT_TRUE(server.process().running());
+  EXPECT_TRUE(server.status()["drain"].is_null());
+  EXPECT_THAT(daemon.process().output(), HasSubstr("enable proxysql-pulse-drain.service"));
+}
+
 TEST_F(DrainTest, ASecondSigtermEndsTheDaemonAndTheDrainGoesOn) {
   Server server(options("on_sigterm=true"));
   ASSERT_EQ(kExitOk, server.beat().exit_code);

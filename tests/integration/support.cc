@@ -313,14 +313,14 @@ std::vector<pid_t> Server::processes(const std::string& command) const {
   return found;
 }
 
-Daemon::Daemon(const Server& server, std::vector<std::string> arguments)
+Daemon::Daemon(const Server& server, std::vector<std::string> arguments, std::vector<std::string> environment)
     : process_(
           [&] {
             std::vector<std::string> argv = {binary("proxysql-pulsed"), "--config=" + server.config(), "--port=0"};
             argv.insert(argv.end(), arguments.begin(), arguments.end());
             return argv;
           }(),
-          server.dir(), Process::Options{{}, "daemon", {}}) {
+          server.dir(), Process::Options{std::move(environment), "daemon", {}}) {
   const bool up = eventually([&] {
     const std::string log = process_.output();
     const size_t at = log.find("answering on port ");

@@ -155,7 +155,8 @@ class Daemon {
     nlohmann::json body;  // the text as JSON
     double ms = 0;
   };
-  explicit Daemon(const Server& server, std::vector<std::string> arguments = {});
+  explicit Daemon(const Server& server, std::vector<std::string> arguments = {},
+                  std::vector<std::string> environment = {});
   uint16_t port() const { return port_; }
   Process& process() { return process_; }
   struct Request {

@@ -12,6 +12,7 @@ import unittest
 from support import BUILD, SOURCE, TestCase, pulse, run
 
 UNIT = "usr/lib/systemd/system/proxysql-pulsed.service"
+DRAIN_UNIT = "usr/lib/systemd/system/proxysql-pulse-drain.service"
 MANUALS = {"proxysql-pulse": "proxysql-pulse.1", "proxysql-pulsed": "proxysql-pulsed.8"}
 
 
@@ -39,7 +40,8 @@ class Package(TestCase):
     def test_contents(self):
         documents = {path.name for suffix in ("md", "svg") for path in (SOURCE / "docs").glob(f"*.{suffix}")}
         self.assertGreater(len(documents), 5)
-        expected = {"usr/bin/proxysql-pulse", "usr/bin/proxysql-pulsed", UNIT, "usr/share/man/man1/proxysql-pulse.1.gz",
+        expected = {"usr/bin/proxysql-pulse", "usr/bin/proxysql-pulsed", UNIT, DRAIN_UNIT,
+                    "usr/share/man/man1/proxysql-pulse.1.gz",
                     "usr/share/man/man8/proxysql-pulsed.8.gz", "usr/share/lintian/overrides/proxysql-pulse"}
         doc = "usr/share/doc/proxysql-pulse/"
         expected |= {doc + name for name in ("README.md", "CHANGELOG.md", "changelog.gz", "copyright")}
@@ -105,14 +107,20 @@ class Package(TestCase):
         if shutil.which("systemd-analyze") is None:
             self.skipTest("systemd-analyze isn't installed")
         root = self.made / "verified"
-        for name in ("usr/bin/proxysql-pulsed", "bin/grep"):
+        for name in ("usr/bin/proxysql-pulsed", "usr/bin/proxysql-pulse", "bin/grep", "bin/true"):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text("")
             (root / name).chmod(0o755)
         shutil.copytree(self.tree / "usr/lib/systemd", root / "usr/lib/systemd")
         said = run("systemd-analyze", f"--root={root}", "verify", "--man=no", "--recursive-errors=no",
-                   "proxysql-pulsed.service")
+                   "proxysql-pulsed.service", "proxysql-pulse-drain.service")
         self.assertNotIn("proxysql-pulsed.service", said)
+        self.assertNotIn("proxysql-pulse-drain.service", said)
+        drain = (self.tree / DRAIN_UNIT).read_text()
+        # Stopped with ProxySQL and before it; never with the daemon.
+        self.assertRegex(drain, r"(?m)^PartOf=proxysql.service$")
+        self.assertRegex(drain, r"(?m)^After=.*proxysql.service$")
+        self.assertNotIn("proxysql-pulsed.service", drain)
         # 0 is no exposure, 100 is all of it.
         run("systemd-analyze", "security", "--offline=yes", "--threshold=25", self.tree / UNIT)
         # Each of these would cut the daemon off from what it reads, or remove the segment: the unit says why.

@@ -42,6 +42,16 @@ TEST(DaemonOptionsTest, FlagsStandForKeysAndComeAfterTheEnvironment) {
       shown);
 }
 
+// systemd sends SIGTERM for a restart and an upgrade, too: ProxySQL was shut down and stayed down.
+TEST(DaemonOptionsTest, SigtermDrainsWhereAskedForAndNeverUnderSystemd) {
+  Config config;
+  EXPECT_FALSE(drains_on_sigterm(config, nullptr));
+  config.drain.on_sigterm = true;
+  EXPECT_TRUE(drains_on_sigterm(config, nullptr));
+  EXPECT_TRUE(drains_on_sigterm(config, ""));
+  EXPECT_FALSE(drains_on_sigterm(config, "6f1d8c0e7b2a4c5d9e3f"));
+}
+
 TEST(DaemonOptionsTest, HelpAndVersionAreTexts) {
   EXPECT_EQ(0u, parse({"--help"})->text.find("Usage: proxysql-pulsed"));
   EXPECT_EQ(0u, parse({"-V"})->text.find("proxysql-pulsed "));
