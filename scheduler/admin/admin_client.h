@@ -24,15 +24,6 @@ struct AdminTarget {
   bool tls = false;
 };
 
-// Takes a result as it comes. What it is given lasts until it returns; its error ends the reading.
-class RowSink {
- public:
-  virtual ~RowSink() = default;
-  // Once, before the rows.
-  virtual Result<void> columns(const std::vector<std::string_view>& names) = 0;
-  virtual Result<void> row(const std::vector<std::optional<std::string_view>>& cells) = 0;  // nothing is NULL
-};
-
 // Text protocol over MariaDB Connector/C's non-blocking interface. The library's own timeouts are per read and in
 // whole seconds: a peer that sends a byte now and then outlives them, so they aren't used.
 //
@@ -50,7 +41,7 @@ class AdminClient final : public AdminSession {
 
   // The same without a limit and in constant memory: each row is handed on as it comes. Returns how many rows the
   // statement changed, 0 for a result. After an error, the sink's too, the connection is good for nothing but its end.
-  Result<uint64_t> read(const std::string& statement, RowSink& sink, Deadline deadline);
+  Result<uint64_t> read(const std::string& statement, RowSink& sink, Deadline deadline) override;
 
   uint64_t connection_id() const override;
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/base/clock.h"
@@ -16,6 +18,15 @@ struct AdminResult {
   uint64_t affected = 0;
 };
 
+// Takes a result as it comes. What it is given lasts until it returns; its error ends the reading.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  // Once, before the rows.
+  virtual Result<void> columns(const std::vector<std::string_view>& names) = 0;
+  virtual Result<void> row(const std::vector<std::optional<std::string_view>>& cells) = 0;  // nothing is NULL
+};
+
 class AdminSession {
  public:
   AdminSession() = default;
@@ -25,6 +36,9 @@ class AdminSession {
 
   // Runs one statement. Errors as AdminClient's.
   virtual Result<AdminResult> query(const std::string& statement, Deadline deadline) = 0;
+
+  // The same without a limit, as AdminClient's.
+  virtual Result<uint64_t> read(const std::string& statement, RowSink& sink, Deadline deadline) = 0;
 
   // The number that the server gave this connection.
   virtual uint64_t connection_id() const = 0;

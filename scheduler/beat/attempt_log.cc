@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shm/record/core_record.h"
 #include "src/base/log.h"
 
 namespace pulse {
@@ -37,9 +38,9 @@ void start_over(Layout& layout, BeatRecord& record, uint64_t boot_id) {
   layout.record.publish(record);
   layout.observation.publish(Observation{});
   layout.hostgroups.publish(Hostgroups{});
-  CoreRecord core{}, before{};
-  if (layout.core.read(before)) core.newest_created_at = before.newest_created_at;
-  layout.core.publish(core);
+  // What has been applied stays (layout.applied), and what is known of the file.
+  CoreRecord before{};
+  layout.core.publish(layout.core.read(before) ? core_record_after_boot(before) : CoreRecord{});
   layout.draining_since_ns.store(0, std::memory_order_relaxed);
   layout.boot_id.store(boot_id, std::memory_order_release);
 }

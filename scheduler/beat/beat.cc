@@ -1,9 +1,11 @@
 #include "scheduler/beat/beat.h"
 
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/beat/core_log.h"
 #include "scheduler/beat/observation.h"
 #include "scheduler/beat/real_beat_system.h"
 #include "scheduler/beat/reconciliation.h"
@@ -39,15 +41,13 @@ void log_transition(const Known& known, const Plan& plan, const Observation& now
   }
 }
 
-// Of a core: says it once, when it is decided.
-void log_standing(const CoreRecord& before, const CoreRecord& now) {
-  if (now.standing == before.standing && now.proxysql_started_ns == before.proxysql_started_ns) return;
-  const std::string reason(text(now.reason));
-  if (now.standing == static_cast<uint8_t>(Standing::authority)) {
-    log_info("this core's configuration file is the authority: " + reason);
-  } else if (now.standing == static_cast<uint8_t>(Standing::aside)) {
-    log_info("this core's configuration file is not the authority: " + reason);
-  }
+// Few beats change anything of it. One that has acted has published the record before.
+void publish_core(Layout& layout, const Known& known, Reconciliation& reconciliation, bool has_acted) {
+  const CoreRecord& core = reconciliation.core();
+  if (has_acted || std::memcmp(&core, &known.core, sizeof core) != 0) layout.core.publish(core);
+  const Applied& applied = reconciliation.applied();
+  const bool changed = std::memcmp(&applied, &known.applied, sizeof applied) != 0;
+  if (changed || known.applied_is_news) layout.applied.publish(applied);
 }
 
 // Of a core. Before the record is published, which remembers when it was said.
@@ -174,7 +174,8 @@ Result<void> Beat::act() {
   if (!plan_.steps.empty()) {  // what is reported is what is there now
     auto after = reconciliation_->observe(Look::everything);
     if (!after) return after.error();
-    settle_core(reconciliation_->core(), plan_, acted_.outcomes, seen_, *after, system_.now().ns);
+    settle_core(reconciliation_->core(), reconciliation_->applied(), plan_, acted_.outcomes, seen_, *after,
+                system_.now().ns);
     note_membership_load(reconciliation_->core().dispute, acted_.outcomes.loaded, system_.now().ns);
     seen_ = std::move(*after);
   }
@@ -190,13 +191,13 @@ void Beat::publish() {
   layout_.with([&](Layout& layout) {
     layout.observation.publish(observation);
     if (seen_.has_globals) layout.hostgroups.publish(to_hostgroups(seen_, observation.at_ns));
-    if (config_->is_core()) layout.core.publish(reconciliation_->core());
+    if (config_->is_core()) publish_core(layout, known_, *reconciliation_, !plan_.steps.empty());
     if (known_.resync && !plan_.deferred && !acted_.refused) {
       layout.resync_done.store(resync_requested_, std::memory_order_relaxed);
     }
   });
   log_transition(known_, plan_, observation);
-  log_standing(known_.core, reconciliation_->core());
+  if (config_->is_core()) log_core(known_.core, reconciliation_->core());
 }
 
 int Beat::fail(const Error& error) {

@@ -1,13 +1,67 @@
 #include "scheduler/beat/reconciliation.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
+#include <cstring>
+#include <map>
+#include <span>
 
 #include "scheduler/admin/admin_errors.h"
 #include "scheduler/beat/observation.h"
+#include "shm/record/applied.h"
 #include "src/base/log.h"
+#include "src/config/modules.h"
 
 namespace pulse {
+
+namespace {
+
+Content to_content(const ContentHash& hash) { return {hash[0], hash[1]}; }
+
+template <class T>
+size_t applied_bytes(const T& head, const Applied& applied) {
+  const auto modules = reinterpret_cast<const char*>(&applied.modules) - reinterpret_cast<const char*>(&head);
+  return static_cast<size_t>(modules) + std::min<size_t>(applied.count, kModules) * sizeof(AppliedModule);
+}
+
+bool read_applied(const Layout& layout, uint64_t boot_id, Known& known) {
+  PeerReports reports{};
+  if (!layout.applied.read_part(known.applied, offsetof(Applied, modules),
+                                [](const Applied& head) { return applied_bytes(head, head); }) ||
+      !layout.peer_reports.read_part(reports, offsetof(PeerReports, applied) + offsetof(Applied, modules),
+                                     [](const PeerReports& head) { return applied_bytes(head, head.applied); })) {
+    return false;
+  }
+  if (reports.boot_id != boot_id) return true;
+  known.reports = {true, reports.round_ns, reports.list_ns, reports.failing_ns, std::string(text(reports.error))};
+  const Applied before = known.applied;
+  merge_applied(known.applied, reports.applied);
+  known.applied_is_news = std::memcmp(&before, &known.applied, sizeof before) != 0;
+  return true;
+}
+
+// Takes a whole table as it is.
+class Table : public RowSink {
+ public:
+  Result<void> columns(const std::vector<std::string_view>& names) override {
+    names_.assign(names.begin(), names.end());
+    return {};
+  }
+  Result<void> row(const std::vector<std::optional<std::string_view>>& cells) override {
+    std::vector<std::string>& row = rows_.emplace_back();
+    for (const auto& cell : cells) row.emplace_back(cell.value_or(""));
+    return {};
+  }
+  const std::vector<std::string>& names() const { return names_; }
+  const std::vector<std::vector<std::string>>& rows() const { return rows_; }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace
 
 bool read_known(const Layout& layout, uint64_t boot_id, BootTime now, std::chrono::milliseconds max_age, Known& known) {
   static Members members;  // 200 KB of which the pages of the first few cores are touched
@@ -21,7 +75,7 @@ bool read_known(const Layout& layout, uint64_t boot_id, BootTime now, std::chron
       layout.resync_requested.load(std::memory_order_relaxed) != layout.resync_done.load(std::memory_order_relaxed);
   known.has_segment = read;
   if (read) known.list = usable_cores(members, discovery, boot_id, now.ns, max_age);
-  return read;
+  return read && read_applied(layout, boot_id, known);
 }
 
 Result<Seen> Reconciliation::observe(std::optional<Look> wanted) {
@@ -61,15 +115,58 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   }
   const int64_t started_ns =
       seen.has_globals ? began_.ns - seen.uptime_s * 1'000'000'000 : known_.last.proxysql_started_ns;
-  CorePlan made = plan_core({seen, known_.list, config_, known_.core, started_ns, began_.ns, known_.resync});
+  read_contents();
+  CorePlan made = plan_core({seen, known_.list, config_, known_.core, started_ns, began_.ns, known_.applied,
+                             known_.reports, contents_ ? &*contents_ : nullptr, known_.resync});
   core_ = made.record;
+  applied_ = made.applied;
   return std::move(made.plan);
+}
+
+// The whole file is read only when it isn't the one whose contents the record has: a quiet beat doesn't.
+void Reconciliation::read_contents() {
+  if (contents_ || config_.file_identity == known_.core.file_identity) return;
+  contents_.emplace();
+  contents_->identity = config_.file_identity;
+  rows_ = read_file_rows(config_.file);
+  if (!*rows_) {
+    contents_->error = rows_->error().text;
+    return;
+  }
+  const std::string otherwise = config_.admin.user + ":" + config_.admin.password;
+  for (const FileModule& module : file_modules()) {
+    contents_->modules.emplace_back(module.name, to_content(content_hash(**rows_, module, otherwise)));
+  }
+}
+
+Result<void> Reconciliation::compare_with_file(const Step& step) {
+  const FileModule* module = find_file_module(step.part);
+  if (module == nullptr) return Error{step.part + " is no module of the file"};
+  if (!rows_) rows_ = read_file_rows(config_.file);
+  if (!*rows_) return Error{"the file's rows can't be read: " + rows_->error().text};
+  const bool variables = module->tables.empty();
+  const char* const variables_alone[] = {module->name};
+  for (const char* name : variables ? std::span<const char* const>(variables_alone) : module->tables) {
+    const FileTable* table = (*rows_)->find(name);
+    if (table == nullptr) continue;
+    // In upper case: the name in lower case makes ProxySQL refill runtime_global_variables.
+    const std::string query =
+        variables ? "SELECT variable_name, variable_value FROM GLOBAL_VARIABLES" : "SELECT * FROM " + std::string(name);
+    Table memory;
+    auto done = client_.read(query, memory, deadline_);
+    if (!done) return done.error();
+    const std::string different = difference(*table, memory.names(), memory.rows());
+    if (!different.empty()) return Error{different, EAGAIN};
+  }
+  return {};
 }
 
 Result<Acted> Reconciliation::act(const Plan& plan) {
   Acted acted;
   std::vector<std::string> refused_parts;
-  for (const Step& step : plan.steps) {
+  std::map<std::string, int> reads;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const Step& step = plan.steps[i];
     if (std::find(refused_parts.begin(), refused_parts.end(), step.part) != refused_parts.end()) continue;
     auto done = run(step, acted);
     if (done) {
@@ -79,25 +176,46 @@ Result<Acted> Reconciliation::act(const Plan& plan) {
       continue;
     }
     if (!is_refusal(done.error())) return done.error();
+    if (done.error().code == EAGAIN && step.again_from != 0 && ++reads[step.part] < kMostReads) {
+      log_warning(done.error().text + ": a peer's rows may have come in between, reading the file again");
+      i -= step.again_from + 1;
+      continue;
+    }
+    const std::string why =
+        done.error().code == EAGAIN
+            ? step.statement + " isn't run: after " + std::to_string(kMostReads) + " times, " + done.error().text
+            : done.error().text;
     refused_parts.push_back(step.part);
     if (!acted.refused) {
-      acted.refused = done.error();
+      acted.refused = Error{why, done.error().code};
     } else {
-      log_error(done.error().text);
+      log_error(why);
     }
     if (step.undo.empty()) continue;
+    // Could destroy: what a person has changed in memory since. What serves stays as it is.
     if (auto undone = client_.query(step.undo, deadline_); !undone) {
       if (!is_refusal(undone.error())) return undone.error();
       log_error(undone.error().text);
     } else {
       acted.outcomes.restored.push_back(step.part);
-      log_warning(step.undo + ": brings back what was in memory, after " + done.error().text);
+      log_warning(step.undo + ": brings back what was in memory, after " + why);
     }
   }
   return acted;
 }
 
 Result<void> Reconciliation::run(const Step& step, Acted& acted) {
+  if (!step.from_file) return run_statement(step, acted);
+  if (auto same = compare_with_file(step); !same) return same;
+  if (auto done = run_statement(step, acted); !done) return done;
+  const FileModule* module = find_file_module(step.part);
+  if (module == nullptr || module->tables.empty()) return {};  // ProxySQL itself puts refused variables back
+  auto same = compare_with_file(step);
+  if (same || same.error().code != EAGAIN) return same;
+  return Error{step.statement + " may have loaded a peer's rows: " + same.error().text + "; the next beat loads again"};
+}
+
+Result<void> Reconciliation::run_statement(const Step& step, Acted& acted) {
   if (!step.needs_rows_in.empty()) {
     auto count = client_.query("SELECT COUNT(*) FROM " + step.needs_rows_in, deadline_);
     if (!count) return count.error();

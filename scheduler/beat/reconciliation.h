@@ -14,6 +14,7 @@
 #include "scheduler/cluster/membership.h"
 #include "scheduler/cluster/satellite_plan.h"
 #include "shm/segment/layout.h"
+#include "src/config/file_rows.h"
 #include "src/config/settings.h"
 
 namespace pulse {
@@ -22,6 +23,9 @@ namespace pulse {
 struct Known {
   Observation last{};
   CoreRecord core{};
+  Applied applied{};             // with what the other cores' daemons say
+  bool applied_is_news = false;  // some of that isn't in the segment's own yet
+  Reports reports{};
   CoreList list{{}, "there is no state segment"};
   bool resync = false;
   bool has_segment = false;
@@ -53,12 +57,17 @@ class Reconciliation {
   // Runs the plan, logs each step. An error is the conversation's own end; a refusal isn't one, see Acted.
   Result<Acted> act(const Plan& plan);
 
-  // The record of a core after plan(), for settle_core() and the segment.
+  // The record of a core after plan(), and what it knows as applied: for settle_core() and the segment.
   CoreRecord& core() { return core_; }
+  Applied& applied() { return applied_; }
 
  private:
   Plan plan_of(const Seen& seen);
+  void read_contents();
   Result<void> run(const Step& step, Acted& acted);
+  Result<void> run_statement(const Step& step, Acted& acted);
+  // Whether the part's memory tables hold the file's rows: an error with code EAGAIN that says what is different.
+  Result<void> compare_with_file(const Step& step);
 
   AdminSession& client_;
   const Config& config_;
@@ -66,6 +75,9 @@ class Reconciliation {
   const Deadline deadline_;
   const BootTime began_;
   CoreRecord core_{};
+  Applied applied_{};
+  std::optional<FileContents> contents_;  // where the file has changed
+  std::optional<Result<FileRows>> rows_;  // of the file, once they were needed
 };
 
 }  // namespace pulse

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "scheduler/cluster/cluster_rows.h"
 #include "scheduler/cluster/membership.h"
@@ -11,6 +14,22 @@
 
 namespace pulse {
 
+// What the other cores' daemons have said about what was applied; the rest of PeerReports.
+struct Reports {
+  bool any = false;        // of this boot of the machine
+  int64_t round_ns = 0;    // as in PeerReports
+  int64_t list_ns = 0;     // as there
+  int64_t failing_ns = 0;  // as there
+  std::string error;
+};
+
+// The contents of the configuration file's modules, read because the file has changed.
+struct FileContents {
+  uint64_t identity = 0;
+  std::string error;  // why the rows can't be read; all else is then empty
+  std::vector<std::pair<std::string, Content>> modules;
+};
+
 struct CoreInput {
   const Seen& seen;
   const CoreList& list;
@@ -18,19 +37,23 @@ struct CoreInput {
   const CoreRecord& record;     // as the last beat left it
   int64_t proxysql_started_ns;  // boottime, of the ProxySQL that was seen
   int64_t now_ns;
+  Applied applied = {};                // what this core knows, with what the reports say
+  Reports reports = {};                // of the other cores
+  const FileContents* file = nullptr;  // null: the file is as it was when the record's contents were read
   bool resync_requested = false;
 };
 
 struct CorePlan {
   Plan plan;
   CoreRecord record;  // to be published, after settle_core()
+  Applied applied;    // the same
 };
 
 // This core in the list; null where the list may not be acted on or lacks it.
 const Core* self_of(const CoreInput& input);
 
-// Whether `core` comes before `self` where one core is to act for all (both of one list): the newest first; of several
-// from the same second, and where nobody says how old they are, the lowest address.
+// Whether `core` comes before `self` where one core is to act for all (both of one list): the greatest revision first;
+// of several, and where nobody says, the one that was created last; of several, the lowest address.
 bool comes_before(const Core& core, const Core& self);
 
 // ProxySQL's row of a core; null if it has none.

@@ -4,7 +4,9 @@
 
 #include "scheduler/cluster/config_authority.h"
 #include "scheduler/cluster/unlock_and_divergence.h"
+#include "shm/record/core_record.h"
 #include "shm/segment/boot.h"
+#include "src/base/clock.h"
 
 namespace pulse {
 
@@ -18,13 +20,60 @@ void begin_boot(const CoreInput& input, CoreRecord& record) {
   const bool same_boot =
       record.proxysql_started_ns != 0 && is_same_boot(record.proxysql_started_ns, input.proxysql_started_ns);
   if (same_boot) return;
-  const int64_t newest = record.newest_created_at;
-  Dispute dispute = record.dispute;
-  dispute.stands = 0;  // nobody has undone what ended with the earlier ProxySQL
-  record = CoreRecord{};
-  record.newest_created_at = newest;
+  const Dispute dispute = record.dispute;
+  record = core_record_after_boot(record);
   record.dispute = dispute;
+  record.dispute.stands = 0;  // nobody has undone what ended with the earlier ProxySQL
   record.proxysql_started_ns = input.proxysql_started_ns;
+}
+
+// A load makes version 2 at least: ProxySQL has started again, too soon after the last time to tell by its uptime.
+void forget_stamp_of_earlier_boot(const CoreInput& input, const FileModule& module, CoreRecord& record) {
+  const ModuleRow* counted = find_module(input.seen.modules, module.name);
+  Stamp* stamp = find_stamp(record, module.name);
+  if (stamp == nullptr || counted == nullptr || counted->version > 1) return;
+  *stamp = record.stamps[std::min<size_t>(record.stamps_count, kModules) - 1];
+  --record.stamps_count;
+}
+
+// A load that fails takes a person's changes in memory with it each time: after the second try in a row it waits, for a
+// minute in the end.
+bool must_wait(const CoreInput& input, const CoreModule& module) {
+  constexpr int kAtOnce = 2, kMostDoublings = 6;
+  if (module.failures <= kAtOnce || module.tried_ns > input.now_ns) return false;
+  const std::chrono::seconds pause(std::min(60, 1 << std::min(module.failures - kAtOnce, kMostDoublings)));
+  return input.now_ns - module.tried_ns < nanoseconds(pause).count();
+}
+
+// With core.apply = "on_change". True if the module may be unlocked: nothing of the file is to be done with it.
+bool apply_change(const CoreInput& input, const Rank& rank, const FileModule& module, CoreModule& record,
+                  CorePlan& out) {
+  forget_stamp_of_earlier_boot(input, module, out.record);
+  Stamp* stamp = find_stamp(out.record, module.name);
+  if (decide_module(input, rank, stamp != nullptr, record, out.applied)) {
+    if (must_wait(input, record)) {
+      record.state = static_cast<uint8_t>(FileState::waiting);
+      set_text(record.why, std::to_string(record.failures) + " tries in a row to load it failed, the log says why; " +
+                               "it is tried again within a minute");
+      out.record.waiting = 1;
+      return false;
+    }
+    load_file(input, module, std::string(module.name) + " as in the file: " + std::string(text(record.why)), out);
+    return false;
+  }
+  const auto state = static_cast<FileState>(record.state);
+  if (state == FileState::waiting) {
+    // What it waits for comes soon, or another core's file counts, or nobody's: then it is as for a core that stands
+    // aside.
+    const bool soon = !rank.too_early.empty();
+    if (soon && static_cast<Standing>(out.record.standing) == Standing::authority) out.record.waiting = 1;
+    return !soon;
+  }
+  if (stamp == nullptr || state != FileState::applied) return true;
+  const std::string reason = overwritten(input, module, *stamp);
+  if (!reason.empty()) load_file(input, module, reason, out);
+  if (stamp->settled != 0) record.pending = 0;
+  return stamp->settled != 0;
 }
 
 }  // namespace
@@ -32,6 +81,7 @@ void begin_boot(const CoreInput& input, CoreRecord& record) {
 const Core* self_of(const CoreInput& input) { return input.list.usable() ? input.list.self() : nullptr; }
 
 bool comes_before(const Core& core, const Core& self) {
+  if (core.revision != self.revision) return core.revision > self.revision;
   if (core.created_at != self.created_at) return core.created_at > self.created_at;
   return &core < &self;  // the list is ordered by address
 }
@@ -44,10 +94,13 @@ const ServerRow* server_row(const Seen& seen, const ServerKey& server) {
 }
 
 CorePlan plan_core(const CoreInput& input) {
-  CorePlan out{{}, input.record};
+  CorePlan out{{}, input.record, input.applied};
   begin_boot(input, out.record);
   const uint32_t taken_apart = out.record.taken_apart;
-  decide_standing(input, out.record);
+  note_cores(input, out.record);
+  const Rank rank = rank_of(input, out.record);
+  take_file(input, rank, out.record);
+  decide_standing(input, rank, out.record);
   const Core* self = self_of(input);
   if (self != nullptr) {
     watch_dispute(out.record.dispute, input.list, input.seen, input.now_ns, input.resync_requested);
@@ -62,12 +115,17 @@ CorePlan plan_core(const CoreInput& input) {
     put_together(module, taken_apart, out.plan);
     const bool wanted =
         contains(input.config.core.modules, module.name) && contains(input.config.file_groups, module.name);
+    CoreModule* record = core_module(out.record, module.name);
+    if (record == nullptr) continue;
+    note_served(input.seen, module, *record);
     if (!wanted) continue;
-    if (standing == Standing::authority) {
-      stamp(input, module, taken_apart, out);
-    } else if (standing == Standing::aside && self != nullptr) {
-      unlock(input, *self, module, out.plan);
+    bool may_unlock = standing == Standing::aside;
+    if (input.config.core.apply == Apply::on_change) {
+      may_unlock = apply_change(input, rank, module, *record, out);
+    } else if (standing == Standing::authority) {
+      load_file_once_per_boot(input, module, taken_apart, out);
     }
+    if (may_unlock && self != nullptr) unlock(input, *self, module, *record, out);
   }
   if (self != nullptr) end_divergence(input, *self, out.plan);
   return out;

@@ -1,7 +1,10 @@
 #include "scheduler/cluster/file_load.h"
 
 #include <algorithm>
+#include <string_view>
 
+#include "shm/record/applied.h"
+#include "shm/record/core_record.h"
 #include "src/base/clock.h"
 
 namespace pulse {
@@ -17,13 +20,6 @@ std::string command(const char* verb, const FileModule& module, const char* dire
 }
 
 uint32_t bit(const FileModule& module) { return 1U << (&module - file_modules().data()); }
-
-Stamp* find_stamp(CoreRecord& record, std::string_view name) {
-  for (uint32_t i = 0; i < std::min<uint32_t>(record.stamps_count, kModules); ++i) {
-    if (text(record.stamps[i].name) == name) return &record.stamps[i];
-  }
-  return nullptr;
-}
 
 // Whether own content may have come from another core: that one has an epoch at least as new, for a pull takes it
 // over.
@@ -44,6 +40,7 @@ void enter_stamp(CoreRecord& record, const std::string& name, const ModuleRow& r
     stamp = &record.stamps[record.stamps_count++];
     set_text(stamp->name, name);
   }
+  if (stamp->settled != 0) stamp->loads = 0;
   set_text(stamp->checksum, row.checksum);
   stamp->epoch = row.epoch;
   stamp->at_ns = now_ns;
@@ -62,6 +59,7 @@ Step load_to_runtime(const FileModule& module, const std::string& reason) {
   Step step{command("LOAD", module, "TO RUNTIME"), reason};
   step.part = module.name;
   step.loads = true;
+  if (!module.tables.empty()) step.needs_rows_in = module.tables.front();
   return step;
 }
 
@@ -73,6 +71,8 @@ bool loaded_in_this_second(const CoreInput& input, const FileModule& module, Pla
 
 void put_together(const FileModule& module, uint32_t taken_apart, Plan& plan) {
   if ((taken_apart & bit(module)) == 0) return;
+  // Could destroy: what a person has changed in memory since and not loaded. What serves stays; memory as the dead beat
+  // left it would be loaded by the next LOAD of anybody.
   Step save{command("SAVE", module, "TO MEMORY"),
             std::string("a beat died while it loaded ") + module.name + " from the file"};
   save.part = module.name;
@@ -80,8 +80,68 @@ void put_together(const FileModule& module, uint32_t taken_apart, Plan& plan) {
   plan.steps.push_back(std::move(save));
 }
 
-void stamp(const CoreInput& input, const FileModule& module, uint32_t taken_apart, CorePlan& out) {
+Stamp* find_stamp(CoreRecord& record, std::string_view module) {
+  for (uint32_t i = 0; i < std::min<uint32_t>(record.stamps_count, kModules); ++i) {
+    if (text(record.stamps[i].name) == module) return &record.stamps[i];
+  }
+  return nullptr;
+}
+
+std::string overwritten(const CoreInput& input, const FileModule& module, Stamp& stamp) {
+  if (stamp.settled != 0) return "";
   const ModuleRow* own = checksum_of(module, input.seen.modules);
+  const bool as_stamped = own != nullptr && own->checksum == text(stamp.checksum);
+  const bool in_time = input.now_ns - stamp.at_ns < nanoseconds(kSettleTime).count();
+  if (as_stamped && own->epoch >= stamp.epoch) {
+    stamp.epoch = own->epoch;
+    if (!in_time) stamp.settled = 1;
+    return "";
+  }
+  // Whoever loads later has the say; but not so shortly after, when it is an old core's last word. What no other core
+  // has was loaded here, by somebody who means it.
+  const bool may_undo = in_time && stamp.loads < kMostLoads;
+  if (own != nullptr && own->epoch > stamp.epoch && (!may_undo || !may_be_pulled(input, *own))) {
+    stamp.settled = 1;
+    return "";
+  }
+  return std::string(module.name) +
+         " isn't as loaded from the file any more: a pull that was under way, or an older core's load, has replaced it";
+}
+
+void load_file(const CoreInput& input, const FileModule& module, const std::string& reason, CorePlan& out) {
+  out.record.waiting = 1;
+  if (loaded_in_this_second(input, module, out.plan)) return;
+  std::vector<Step>& steps = out.plan.steps;
+  const std::string undo = command("SAVE", module, "TO MEMORY");
+  const auto append = [&](std::string statement, const std::string& why, bool undoes) {
+    Step step{std::move(statement), why};
+    step.part = module.name;
+    if (undoes) step.undo = undo;
+    steps.push_back(std::move(step));
+  };
+  // Could destroy: what a person has changed in memory and not loaded. The file's rows are written over memory's; a
+  // file that ProxySQL can't parse is refused here, before anything is taken away.
+  append(command("LOAD", module, "FROM CONFIG"), reason, false);
+  out.record.taken_apart |= bit(module);
+  const size_t begin = steps.size();
+  for (const char* table : module.tables) {
+    if (!contains(input.config.file_groups, table)) continue;
+    // Could destroy: the rows in memory, until FROM CONFIG has brought the file's. Runtime, which serves, stays as it
+    // is until the last statement; a refusal, and the next beat after a death here, bring memory back from runtime.
+    append(std::string("DELETE FROM ") + table, "rows that the file lacks go", true);
+  }
+  if (steps.size() > begin) append(command("LOAD", module, "FROM CONFIG"), "the file's rows and no others", true);
+  // Could destroy: what the module serves, on every node, for this is the newest from now on. The file's rows take its
+  // place, which is meant; that they are in memory, all of them and nothing else, is read back right before, and that
+  // the table isn't empty is counted.
+  Step load = load_to_runtime(module, reason);
+  load.undo = undo;
+  load.from_file = true;
+  load.again_from = steps.size() > begin ? steps.size() - begin : 1;
+  steps.push_back(std::move(load));
+}
+
+void load_file_once_per_boot(const CoreInput& input, const FileModule& module, uint32_t taken_apart, CorePlan& out) {
   Stamp* stamp = find_stamp(out.record, module.name);
   std::string reason = std::string("this core's file is the authority (") + std::string(text(out.record.reason)) +
                        "): " + module.name + " as in the file";
@@ -91,73 +151,45 @@ void stamp(const CoreInput& input, const FileModule& module, uint32_t taken_apar
   const ModuleRow* counted = find_module(input.seen.modules, module.name);
   const bool restarted = stamp != nullptr && counted != nullptr && counted->version <= 1 && stamp->loads < kMostLoads;
   if (stamp != nullptr && !resumed && !restarted) {
-    if (stamp->settled != 0) return;
-    const bool as_stamped = own != nullptr && own->checksum == text(stamp->checksum);
-    const bool in_time = input.now_ns - stamp->at_ns < nanoseconds(kSettleTime).count();
-    if (as_stamped && own->epoch >= stamp->epoch) {
-      stamp->epoch = own->epoch;
-      if (!in_time) stamp->settled = 1;
-      return;
-    }
-    // Whoever loads later has the say; but not so shortly after, when it is an old core's last word. What no other
-    // core has was loaded here, by somebody who means it.
-    const bool may_undo = in_time && stamp->loads < kMostLoads;
-    if (own != nullptr && own->epoch > stamp->epoch && (!may_undo || !may_be_pulled(input, *own))) {
-      stamp->settled = 1;
-      return;
-    }
-    reason = std::string(module.name) + " isn't as loaded from the file any more: a pull that was under way, or an " +
-             "older core's load, has replaced it";
+    reason = overwritten(input, module, *stamp);
+    if (reason.empty()) return;
   }
-  out.record.waiting = 1;
-  if (loaded_in_this_second(input, module, out.plan)) return;
-  // The first read only shows that ProxySQL can parse the file, before anything is taken away. What the file lacks
-  // goes; runtime stays as it is until the last statement.
-  Step parse{command("LOAD", module, "FROM CONFIG"), reason};
-  parse.part = module.name;
-  const std::string undo = command("SAVE", module, "TO MEMORY");
-  out.plan.steps.push_back(parse);
-  out.record.taken_apart |= bit(module);
-  bool emptied = false;
-  for (const char* table : module.tables) {
-    if (!contains(input.config.file_groups, table)) continue;
-    Step empty{std::string("DELETE FROM ") + table, "rows that the file lacks go"};
-    empty.part = module.name;
-    empty.undo = undo;
-    out.plan.steps.push_back(std::move(empty));
-    emptied = true;
-  }
-  if (emptied) {
-    parse.reason = "the file's rows and no others";
-    parse.undo = undo;
-    out.plan.steps.push_back(parse);
-  }
-  Step load = load_to_runtime(module, reason);
-  load.undo = undo;
-  if (!module.tables.empty()) load.needs_rows_in = module.tables.front();
-  out.plan.steps.push_back(std::move(load));
+  load_file(input, module, reason, out);
 }
 
-void settle_core(CoreRecord& record, const Plan& plan, const Outcomes& outcomes, const Seen& before, const Seen& after,
-                 int64_t now_ns) {
+void settle_core(CoreRecord& record, Applied& applied, const Plan& plan, const Outcomes& outcomes, const Seen& before,
+                 const Seen& after, int64_t now_ns) {
   const auto modules = file_modules();
-  for (size_t i = 0; i < modules.size(); ++i) {
-    const bool whole = contains(outcomes.loaded, modules[i].name) || contains(outcomes.restored, modules[i].name);
-    if (whole) record.taken_apart &= ~(1U << i);
+  for (const FileModule& module : modules) {
+    const bool whole = contains(outcomes.loaded, module.name) || contains(outcomes.restored, module.name);
+    if (whole) record.taken_apart &= ~bit(module);
   }
-  if (static_cast<Standing>(record.standing) != Standing::authority) return;
   bool all = true;
   for (const Step& step : plan.steps) {
-    if (!step.loads || step.part == "proxysql_servers") continue;
+    if (!step.from_file) continue;
     const auto module = std::find_if(modules.begin(), modules.end(),
                                      [&](const FileModule& candidate) { return step.part == candidate.name; });
-    const ModuleRow* row = checksum_of(*module, after.modules);
+    const ModuleRow* row = module == modules.end() ? nullptr : checksum_of(*module, after.modules);
     // An epoch before the load's own second: a pull has brought the peer's content and epoch.
+    CoreModule* own = find_core_module(record, step.part);
     if (!contains(outcomes.loaded, step.part) || row == nullptr || row->epoch < before.now_s) {
       all = false;
+      if (own != nullptr) own->failures = static_cast<uint8_t>(std::min(own->failures + 1, 255));
+      if (own != nullptr) own->tried_ns = now_ns;
       continue;
     }
     enter_stamp(record, step.part, *row, now_ns);
+    if (own == nullptr || own->content == Content{}) continue;
+    own->failures = 0;
+    own->loaded = own->content;
+    set_text(own->loaded_checksum, row->checksum);
+    own->pending = 1;
+    own->edited_back = 0;
+    if (static_cast<FileState>(own->state) == FileState::to_be_loaded) {
+      own->state = static_cast<uint8_t>(FileState::applied);
+      own->why = {};
+    }
+    enter_load(applied, step.part, own->content, record.revision, before.now_s);
   }
   if (all && !plan.deferred) record.waiting = 0;
 }

@@ -35,6 +35,8 @@ CoreList usable_cores(const Members& members, const Discovery& discovery, uint64
   list.unusable = why_unusable(members, discovery, boot_id, now_ns, max_age);
   if (!list.usable()) return list;
   list.age = nanoseconds(now_ns - discovery.ok_ns);
+  list.changed_ns = members.changed_ns;
+  list.no_revisions = text(discovery.no_revisions);
   const size_t cores = std::min<size_t>({members.cores, members.count, kMembers});
   for (size_t i = 0; i < cores; ++i) {
     const Member& member = members.members[i];
@@ -42,7 +44,8 @@ CoreList usable_cores(const Members& members, const Discovery& discovery, uint64
     list.cores.push_back({{std::string(text(member.address)), static_cast<uint16_t>(member.port)},
                           std::string(text(member.name)),
                           member.created_at,
-                          member.is_self != 0});
+                          member.is_self != 0,
+                          member.revision});
   }
   if (list.cores.empty()) list.unusable = "no core among the members";
   return list;
@@ -63,6 +66,7 @@ std::string delete_server(const ServerKey& server) {
          " AND port = " + std::to_string(server.second);
 }
 
+// Could destroy: the way to all cores, on every node that pulls it, if memory is empty: counted right before.
 Step load_servers(const std::string& reason) {
   Step step{"LOAD PROXYSQL SERVERS TO RUNTIME", reason};
   step.needs_rows_in = "proxysql_servers";
@@ -178,6 +182,7 @@ void plan_membership(const CoreList& list, const Seen& seen, Pulled pulled, Plan
   }
   for (const Core& core : list.cores) {
     if (wanted.count(core.server) == 0 || memory.count(core.server) != 0) continue;
+    // Could destroy: weight and comment of a row that came since the look. No row is lost.
     plan.steps.push_back({insert_server(core.server, 0, core.name),
                           shown(core.server) + (core.name.empty() ? "" : " (" + core.name + ")") + " is a core"});
   }
@@ -187,6 +192,8 @@ void plan_membership(const CoreList& list, const Seen& seen, Pulled pulled, Plan
   }
   for (const ServerKey& server : memory) {
     if (wanted.count(server) == 0) {
+      // Could destroy: the way to a live core that the list lacks. Lists that are old, incomplete, empty or lack this
+      // core never get here, and the list's cores are in the table already: it isn't empty on the way.
       plan.steps.push_back({delete_server(server), shown(server) + " is not among the cores"});
     }
   }

@@ -22,6 +22,7 @@ struct Core {
   std::string name;
   int64_t created_at = 0;  // epoch seconds; 0: the source doesn't say
   bool is_self = false;
+  int64_t revision = 0;  // of the workload's template that made it; 0: not known
 };
 
 // The cores that discovery names, ordered by address. Only a list that is known to be right may be acted on.
@@ -29,6 +30,8 @@ struct CoreList {
   std::vector<Core> cores;
   std::string unusable;             // why no beat may act on it; "" if one may
   std::chrono::nanoseconds age{0};  // since it was last known to be right
+  int64_t changed_ns = 0;           // Members::changed_ns
+  std::string no_revisions = {};    // why the cores' revisions aren't known; "" if they are
 
   bool usable() const { return unusable.empty(); }
   const Core* self() const;

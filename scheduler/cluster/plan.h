@@ -1,6 +1,7 @@
 // What a plan is: statements for a beat to run, in order, each with its reason.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,16 @@ struct Step {
   std::string part = "proxysql_servers";
   bool restores = false;  // brings the part's memory back from runtime
   bool loads = false;     // makes the part's new content ProxySQL's runtime, and the newest in the cluster
+  // What is loaded is meant to be the file's rows: a peer's pull can land between any two statements. Right before this
+  // statement the beat compares the part's memory tables with the file, and goes back by `again_from` steps if they
+  // differ, kMostReads times at most; then the step is refused. Once it has run, tables are compared again: if they
+  // differ now, it may have loaded a peer's rows, and doesn't count as run.
+  bool from_file = false;
+  size_t again_from = 0;
 };
+
+// So often a part's rows are read from the file before its load is given up.
+inline constexpr int kMostReads = 3;
 
 // An ordered list of idempotent statements: a beat that is killed between any two of them is made good by the next,
 // which plans anew from what it finds.

@@ -90,6 +90,7 @@ Plan plan_satellite(const SatelliteInput& input) {
     after.insert(server);
     dead.erase(server);
   }
+  // Could destroy: nothing, FROM CONFIG puts the file's rows beside those that are there.
   if (!input.bootstrap.empty() && (bootstrap_missing || input.resync_requested)) {
     plan.steps.push_back(
         {"LOAD PROXYSQL SERVERS FROM CONFIG", plan.situation + ": back to the file's entries", from_file});
@@ -110,6 +111,7 @@ Plan plan_satellite(const SatelliteInput& input) {
   }
   const bool any_stays =
       std::any_of(after.begin(), after.end(), [&](const ServerKey& server) { return dead.count(server) == 0; });
+  // Could destroy: the way to a core that is alive but hasn't been reached. Only where another row stays.
   if (any_stays) {
     for (const ServerKey& server : dead) {
       if (after.erase(server) == 0) continue;
@@ -125,6 +127,7 @@ Plan plan_satellite(const SatelliteInput& input) {
     plan.situation += "; the table is as it should be, waiting for a core";
     return plan;
   }
+  // Could destroy: nothing that serves; a satellite is in nobody's table, so nobody pulls this.
   plan.steps.push_back(load_servers(plan.situation));
   return plan;
 }

@@ -1,6 +1,7 @@
 #include "scheduler/cluster/unlock_and_divergence.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace pulse {
 
@@ -42,27 +43,70 @@ std::string divergence(const CoreInput& input, const Core& self, const ModuleRow
   return own.name + " differs from " + shown(other->server) + " at the same epoch: ProxySQL doesn't sync over that";
 }
 
-}  // namespace
-
-void unlock(const CoreInput& input, const Core& self, const FileModule& module, Plan& plan) {
+// The module is at version 1, nobody has a newer one, and this core is the one to act.
+bool is_locked(const CoreInput& input, const Core& self, const FileModule& module) {
   const Seen& seen = input.seen;
   const ModuleRow* own = find_module(seen.modules, module.name);
-  if (own == nullptr || own->version != 1) return;
+  if (own == nullptr || own->version != 1) return false;
   for (const Core& core : input.list.cores) {
     if (core.is_self) continue;
     const ServerRow* row = server_row(seen, core.server);
-    if (row == nullptr || !row->in_runtime) return;  // not checked yet
+    if (row == nullptr || !row->in_runtime) return false;  // not checked yet
     if (is_live(*row, input.config.satellite.peer_timeout)) {
-      if (comes_before(core, self)) return;  // it may be loading its file this very moment
+      if (comes_before(core, self)) return false;  // it may be loading its file this very moment
       const ModuleRow* theirs = find_module(row->modules, module.name);
-      if (theirs == nullptr || theirs->version > 1) return;
+      if (theirs == nullptr || theirs->version > 1) return false;
     } else if (!is_given_up(input, *row)) {
-      return;
+      return false;
     }
   }
-  if (loaded_in_this_second(input, module, plan)) return;
-  plan.steps.push_back(load_to_runtime(
-      module, std::string(module.name) + " is at version 1, which satellites ignore, and no core has a newer one"));
+  return true;
+}
+
+bool is_empty(std::string_view checksum) {
+  return checksum.find_first_not_of("0", checksum.rfind("0x", 0) == 0 ? 2 : 0) == checksum.npos;
+}
+
+}  // namespace
+
+void note_served(const Seen& seen, const FileModule& module, CoreModule& record) {
+  const ModuleRow* counted = find_module(seen.modules, module.name);
+  const ModuleRow* own = checksum_of(module, seen.modules);
+  if (counted == nullptr || own == nullptr || counted->version <= 1) return;
+  set_text(record.served, own->checksum);
+}
+
+void unlock(const CoreInput& input, const Core& self, const FileModule& module, CoreModule& record, CorePlan& out) {
+  const ModuleRow* own = checksum_of(module, input.seen.modules);
+  record.kept = {};
+  if (own == nullptr || !is_locked(input, self, module)) return;
+  const std::string at_version_1 =
+      std::string(module.name) + " is at version 1, which satellites ignore, and no core has a newer one";
+  const bool as_served = text(record.served).empty() || own->checksum == text(record.served);
+  if (as_served && is_empty(own->checksum)) return;  // there is nothing for anybody to pull
+  if (!as_served) {
+    const bool file_is_what_was_served = record.content != Content{} && record.content == record.loaded &&
+                                         !text(record.loaded_checksum).empty() &&
+                                         text(record.loaded_checksum) == text(record.served);
+    if (file_is_what_was_served) {
+      return load_file(input, module,
+                       at_version_1 + "; ProxySQL started with something else than it served, which was the file's, " +
+                           "unchanged: back to the file",
+                       out);
+    }
+    const std::string command = module.command;
+    set_text(record.kept, std::string(module.name) +
+                              (is_empty(own->checksum) ? " is empty" : " is not what was served") +
+                              " before ProxySQL's start (" + std::string(text(record.served)) + "), it is " +
+                              own->checksum + " now: not loaded, satellites keep what they have. LOAD " + command +
+                              " TO RUNTIME makes it count, LOAD " + command + " FROM CONFIG before that takes the " +
+                              "file's, and a load on another core brings that one's");
+    return;
+  }
+  if (loaded_in_this_second(input, module, out.plan)) return;
+  // Could destroy: what the satellites serve, for this becomes the newest. It is what this core served itself before,
+  // or the first that is ever served; memory is counted right before.
+  out.plan.steps.push_back(load_to_runtime(module, at_version_1));
 }
 
 void end_divergence(const CoreInput& input, const Core& self, Plan& plan) {
@@ -70,6 +114,8 @@ void end_divergence(const CoreInput& input, const Core& self, Plan& plan) {
     const ModuleRow* own = checksum_of(module, input.seen.modules);
     if (own == nullptr) continue;
     const std::string reason = divergence(input, self, *own, plan);
+    // Could destroy: the other core's content, which ProxySQL would never sync with this one's. Memory is counted right
+    // before: an emptiness isn't loaded.
     if (!reason.empty()) plan.steps.push_back(load_to_runtime(module, reason));
   }
   const ModuleRow* own = find_module(input.seen.modules, "proxysql_servers");

@@ -14,7 +14,13 @@ inline constexpr std::chrono::seconds kNeverReached{60};
 
 // Satellites and peers pull nothing that is at version 1. Nobody else may have something newer: a load makes this
 // core's content the newest in the cluster. One core is enough: the first of all that are alive. `self` is of the list.
-void unlock(const CoreInput& input, const Core& self, const FileModule& module, Plan& plan);
+// Only what this core served before its ProxySQL's start is loaded, as far as that is known: a stale or empty
+// proxysql.db must not become the newest. What was loaded from the file, and not changed since, comes from there.
+// Otherwise nothing is loaded, and `record` says why and what a person may do.
+void unlock(const CoreInput& input, const Core& self, const FileModule& module, CoreModule& record, CorePlan& out);
+
+// Notes what the module serves, once peers can pull it.
+void note_served(const Seen& seen, const FileModule& module, CoreModule& record);
 
 // Two cores with different checksums at the same epoch: one of them, the first of all that are alive, loads again what
 // it has. `self` is of the list.

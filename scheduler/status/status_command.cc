@@ -53,6 +53,7 @@ StatusShown show_status(const Options& options, const Show& show) {
   if (opened.segment) {
     view = read_state(*opened.segment, machine_boot_id(), policy.backoff(), boottime_ns());
     read_members(*opened.segment, machine_boot_id(), view);
+    read_applied(*opened.segment, view);
     read_jobs(*opened.segment, machine_boot_id(), boottime_ns(), view);
   } else {
     view.problem = opened.segment.error().text;

@@ -42,6 +42,7 @@ class Blocks {
     cores();
     if (input.config.is_core()) {
       authority();
+      core_files();
       membership();
     }
     divergence();
@@ -156,6 +157,24 @@ class Blocks {
     add("membership", {"DISPUTED for " + show_span(input_.now_ns - dispute.stopped_ns) +
                        ": other nodes undo what this one loads, so " +
                        "it takes nothing away; of the list:" + std::string(text(dispute.difference))});
+  }
+
+  // What of this core's file isn't applied, and what stays at version 1.
+  void core_files() {
+    const CoreRecord& core = view_.core;
+    Block block{"files", {}, {}};
+    for (uint32_t i = 0; i < std::min<size_t>(core.modules_count, kCoreModules); ++i) {
+      const CoreModule& module = core.modules[i];
+      const auto state = static_cast<FileState>(module.state);
+      const bool waits = state != FileState::none && state != FileState::applied;
+      const std::string kept(text(module.kept));
+      if (waits && module.content != module.loaded) {
+        block.list.push_back({std::string(text(module.name)) + " " + name(state) + ": " + std::string(text(module.why)),
+                              state != FileState::other_counts});
+      }
+      if (!kept.empty()) block.list.push_back({"NOT UNLOCKED: " + kept, true});
+    }
+    if (!block.list.empty()) blocks_.push_back(std::move(block));
   }
 
   void divergence() {

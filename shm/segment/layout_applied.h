@@ -10,13 +10,6 @@
 
 namespace pulse {
 
-// A keyed hash of a module's rows in a configuration file. Both words 0: none.
-struct Content {
-  uint64_t high;
-  uint64_t low;
-  bool operator==(const Content&) const = default;
-};
-
 // One content that has been applied from a file.
 struct AppliedFile {
   Content content;
@@ -40,7 +33,8 @@ struct Applied {
 };
 
 // What the daemons of the other cores say, as the daemon read it from their /status. A round asks each core of the list
-// once, with a deadline.
+// once, with a deadline. A beat loads no file that the reports may know as applied before the round about its list has
+// ended, or some seconds have passed: so the daemon asks at once when the list changes.
 struct PeerReports {
   uint64_t boot_id;    // of the machine
   int64_t round_ns;    // when the last whole round ended; 0: none has

@@ -74,8 +74,7 @@ struct Hostgroups {
   std::array<Hostgroup, kHostgroups> hostgroups;
 };
 
-// What a core's beats remember of one boot of ProxySQL: whether this core's configuration file is the authority, and
-// what became of the modules that were loaded from it.
+// Whether this core's configuration file is what the cluster gets.
 enum class Standing : uint8_t { undecided, authority, aside };
 
 struct Stamp {  // one module, loaded from the file in this boot
@@ -101,17 +100,61 @@ struct Dispute {
   std::array<char, 256> difference;  // " +ADDRESS" of what runtime lacks of the list, " -ADDRESS" of what is too much
 };
 
+// A keyed hash of a module's rows in a configuration file. Both words 0: none.
+struct Content {
+  uint64_t high;
+  uint64_t low;
+  bool operator==(const Content&) const = default;
+};
+
+// What becomes of the file's rows of a module.
+enum class FileState : uint8_t {
+  none,          // the file has none, or isn't asked
+  applied,       // the cluster has had this content from a file of this revision or a later one
+  waiting,       // not decided yet: `why` says for what
+  to_be_loaded,  // by this core
+  other_counts,  // the file of a later revision
+};
+
+// One module of the configuration file. Outlives ProxySQL's boots and the machine's.
+struct CoreModule {
+  std::array<char, 32> name;
+  Content content;                       // of the file, as of CoreRecord::file_identity
+  Content loaded;                        // what this core last loaded, or found applied
+  std::array<char, 24> loaded_checksum;  // ProxySQL's, right after this core had loaded that; "" if it hasn't
+  std::array<char, 24> served;           // ProxySQL's, when its version was last seen above 1: peers could pull it
+  uint8_t state;                         // FileState
+  uint8_t pending;                       // loaded, and not yet found as loaded by a later beat
+  uint8_t failures;                      // tries to load this content, in a row
+  uint8_t edited_back;                   // the file has gone back to a content that was applied before the present one
+  std::array<uint8_t, 4> unused;
+  int64_t tried_ns;  // the last of these
+  std::array<char, 160> why;
+  std::array<char, 320> kept;  // why it stays at version 1 although no core has a newer one; "" if it doesn't
+};
+
+inline constexpr size_t kCoreModules = 12;
+
+// What a core's beats remember. The first part is of one boot of ProxySQL, see core_record_after_boot().
 struct CoreRecord {
   int64_t proxysql_started_ns;  // the boot that this is about; a second or two off
-  int64_t newest_created_at;    // epoch seconds, of all cores ever seen in a list of members
   uint8_t standing;
-  uint8_t waiting;  // the file's modules are to be loaded and not all were
+  uint8_t waiting;  // modules of the file are to be loaded by this core and not all were
   std::array<uint8_t, 2> unused;
   uint32_t taken_apart;  // one bit a module: its memory tables were being replaced when this was published
   uint32_t stamps_count;
+  uint32_t unused_too;
   std::array<char, 256> reason;  // of the standing
   std::array<Stamp, kModules> stamps;
   Dispute dispute;
+
+  int64_t newest_created_at;  // epoch seconds, of all cores ever seen in a list of members
+  int64_t newest_revision;    // the same of their revisions
+  int64_t revision;           // this core's own, or its time of creation where revisions aren't known; 0: neither is
+  uint64_t file_identity;     // of the file whose contents are below; 0: none was read
+  uint32_t modules_count;
+  uint32_t unused_three;
+  std::array<CoreModule, kCoreModules> modules;
 };
 
 }  // namespace pulse

@@ -52,6 +52,22 @@ const char* name(Standing standing) {
   return "unknown";
 }
 
+const char* name(FileState state) {
+  switch (state) {
+    case FileState::none:
+      return "none";
+    case FileState::applied:
+      return "applied";
+    case FileState::waiting:
+      return "waiting";
+    case FileState::to_be_loaded:
+      return "to be loaded";
+    case FileState::other_counts:
+      return "other revision counts";
+  }
+  return "unknown";
+}
+
 const char* name(DrainPhase phase) {
   switch (phase) {
     case DrainPhase::none:

@@ -8,6 +8,7 @@ namespace pulse {
 const char* name(Phase phase);
 const char* name(Outcome outcome);
 const char* name(Standing standing);
+const char* name(FileState state);
 const char* name(DrainPhase phase);
 const char* name(DrainOutcome outcome);
 const char* name(JobOutcome outcome);

@@ -61,6 +61,13 @@ void read_members(const Segment& segment, uint64_t boot_id, StateView& view) {
   if (members->boot_id == boot_id) view.members = members;
 }
 
+void read_applied(const Segment& segment, StateView& view) {
+  const auto applied = std::make_shared<Applied>();
+  bool read = false;
+  const bool mapped = guarded([&] { read = segment.layout().applied.read(*applied); });
+  if (mapped && read) view.applied = applied;
+}
+
 void read_hostgroups(const Segment& segment, uint64_t boot_id, StateView& view) {
   Hostgroups hostgroups{};
   bool read = false;

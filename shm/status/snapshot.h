@@ -34,6 +34,9 @@ struct StateView {
   Discovery discovery{};
   std::shared_ptr<const Members> members;  // null: no list was ever published
 
+  // By read_applied() alone:
+  std::shared_ptr<const Applied> applied;  // null: it couldn't be read
+
   // By read_hostgroups() alone:
   Hostgroups hostgroups{};
   // By read_jobs() alone:
@@ -49,7 +52,10 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
 // machine count as none. If they can't be read, `view` stays as it is.
 void read_members(const Segment& segment, uint64_t boot_id, StateView& view);
 
-// Adds the hostgroups to `view`, in the same way.
+// Adds to `view` what has been applied from configuration files, 7 KB. It outlives the machine's boot.
+void read_applied(const Segment& segment, StateView& view);
+
+// Adds the hostgroups to `view`, in the same way as the members.
 void read_hostgroups(const Segment& segment, uint64_t boot_id, StateView& view);
 
 // ProxySQL's row of a member; null if it has none, as far as the observation holds rows.

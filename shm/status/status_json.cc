@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "shm/record/applied.h"
+#include "shm/record/core_record.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
 #include "src/base/clock.h"
@@ -154,6 +156,55 @@ Json authority(const StatusInput& input) {
               {"waiting", core.waiting != 0},
               {"boot_age_ms", age_ms(core.proxysql_started_ns, input.now_ns)},
               {"loaded", stamps}};
+}
+
+std::string hex(const Content& content) {
+  char shown[33];
+  std::snprintf(shown, sizeof shown, "%016llx%016llx", static_cast<unsigned long long>(content.high),
+                static_cast<unsigned long long>(content.low));
+  return shown;
+}
+
+Json applied_files(const StatusInput& input, std::string_view module) {
+  Json list = Json::array();
+  const AppliedModule* known = input.view.applied ? find_applied(*input.view.applied, module) : nullptr;
+  if (known == nullptr) return list;
+  for (size_t i = 0; i < std::min<size_t>(known->count, kAppliedFiles); ++i) {
+    const AppliedFile& file = known->files[i];
+    list.push_back({{"content", hex(file.content)}, {"revision", file.revision}, {"at", rfc3339(file.at)}});
+  }
+  return list;
+}
+
+// The daemons of the other cores read `modules[].name` and `applied`, and nothing else.
+Json core_files(const StatusInput& input) {
+  const CoreRecord& core = input.view.core;
+  Json modules = Json::array();
+  const auto add = [&](std::string_view module, const CoreModule* own) {
+    const CoreModule none{};
+    const CoreModule& file = own == nullptr ? none : *own;
+    modules.push_back({{"name", module},
+                       {"content", file.content == Content{} ? Json(nullptr) : Json(hex(file.content))},
+                       {"state", name(static_cast<FileState>(file.state))},
+                       {"why", text(file.why)},
+                       {"kept_at_version_1", text(file.kept)},
+                       {"applied", applied_files(input, module)}});
+  };
+  for (size_t i = 0; i < std::min<size_t>(core.modules_count, kCoreModules); ++i) {
+    add(text(core.modules[i].name), &core.modules[i]);
+  }
+  const size_t known = input.view.applied ? std::min<size_t>(input.view.applied->count, kModules) : 0;
+  for (size_t i = 0; i < known; ++i) {
+    const std::string_view module = text(input.view.applied->modules[i].name);
+    if (find_core_module(core, module) == nullptr) add(module, nullptr);
+  }
+  const std::string why(text(input.view.discovery.no_revisions));
+  const RevisionKind kind = kind_of(core.revision);
+  return Json{{"revision", core.revision},
+              {"revision_from", kind == RevisionKind::revision  ? "workload"
+                                : kind == RevisionKind::created ? "pod creation time" + (why.empty() ? "" : ": " + why)
+                                                                : "none"},
+              {"modules", modules}};
 }
 
 Json mysql_port(const StatusInput& input) {
@@ -311,6 +362,7 @@ std::string status_json(const StatusInput& input) {
   json["proxysql"] = proxysql(input);
   if (input.config.is_core()) json["authority"] = authority(input);
   if (input.config.is_core()) json["membership"] = membership(input);
+  if (input.config.is_core()) json["core_files"] = core_files(input);
   json["discovery"] = discovery(input);
   json["leader"] = leader(input);
   json["jobs"] = jobs(input);

@@ -80,8 +80,9 @@ Result<void> finish_discovery(Draft& draft) {
     return Error{draft.source(place_of("discovery.kubernetes.api")) + ": pulse.discovery.kubernetes.api = \"" + api +
                  "\": allowed is https://HOST or https://HOST:PORT"};
   }
+  if (config.core.authority == Authority::newest) config.core.authority = Authority::revision;
   if (!draft.said[place_of("core.authority")]) {
-    config.core.authority = from == Source::kubernetes ? Authority::newest : Authority::never;
+    config.core.authority = from == Source::kubernetes ? Authority::revision : Authority::never;
   }
   return {};
 }

@@ -124,6 +124,7 @@ inline constexpr Key kKeys[] = {
     {"discovery.kubernetes.satellite_selector",
      field<&Config::discovery, &DiscoverySettings::kubernetes, &KubernetesSettings::satellite_selector>()},
     {"core.authority", field<&Config::core, &CoreSettings::authority>()},
+    {"core.apply", field<&Config::core, &CoreSettings::apply>()},
     {"core.modules", field<&Config::core, &CoreSettings::modules>(), 0, 0, kModuleNames},
     {"drain.timeout_ms", field<&Config::drain, &DrainSettings::timeout>(), 3'000, 3'600'000},
     {"drain.settle_ms", field<&Config::drain, &DrainSettings::settle>(), 0, 3'600'000},

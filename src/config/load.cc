@@ -19,6 +19,10 @@ namespace pulse {
 
 namespace {
 
+std::string directory_of(const std::string& path) {
+  return path.substr(0, path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
+}
+
 // One load in progress: the values, and where each came from.
 class Loader {
  public:
@@ -141,7 +145,7 @@ Result<LoadedConfig> parse_config(const std::string& text, const std::string& pa
   config_t file;
   config_init(&file);
   const std::unique_ptr<config_t, void (*)(config_t*)> owner(&file, config_destroy);
-  const std::string directory = path.substr(0, path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
+  const std::string directory = directory_of(path);
   if (!directory.empty()) config_set_include_dir(&file, directory.c_str());
   if (text.find('\0') != std::string::npos) return Error{path + ": holds a zero byte: not a configuration file"};
   const std::string wanted = without_trailing_commas(rows == Rows::first ? with_first_rows(text) : text);
@@ -166,7 +170,10 @@ Result<LoadedConfig> load_config(const std::string& path, const std::vector<Over
   if (length < 0) return system_error(path, errno);
   text.resize(static_cast<size_t>(length));
   auto loaded = parse_config(text, path, overrides, rows);
-  if (loaded) loaded->identity = identity_of(file, path);
+  if (loaded) {
+    loaded->identity = identity_of(file, path);
+    loaded->config.file_identity = identity_with_includes(loaded->identity, text, directory_of(path));
+  }
   return loaded;
 }
 

@@ -65,7 +65,8 @@ struct DiscoverySettings {
 };
 
 struct CoreSettings {
-  Authority authority = Authority::never;  // if not set: newest with kubernetes
+  Authority authority = Authority::never;  // if not set: revision with kubernetes
+  Apply apply = Apply::on_change;
   // Of these, those that the file contains.
   std::vector<std::string> modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
 };
@@ -121,6 +122,7 @@ struct Config {
 
   // Not keys of their own:
   std::string file;                      // that was read
+  uint64_t file_identity = 0;            // of it and of all that it includes, as they were then; see identity.h
   std::optional<gid_t> group;            // group_name's number
   std::vector<ServerEntry> bootstrap;    // of proxysql_servers
   std::vector<std::string> file_groups;  // the groups with rows that the file contains: "mysql_servers", ...

@@ -11,8 +11,10 @@ namespace pulse {
 enum class Role : uint8_t { core, satellite };
 // Where the list of members comes from.
 enum class Source : uint8_t { none, kubernetes, dns, fixed };
-// When a core's own file is what the cluster gets.
-enum class Authority : uint8_t { newest, always, never };
+// Which core's own file is what the cluster gets. `newest` is an old word for `revision`, which replaces it.
+enum class Authority : uint8_t { revision, always, never, newest };
+// When that file is loaded: when its content has changed, or with each start of ProxySQL.
+enum class Apply : uint8_t { on_change, on_boot };
 // Which beats the daemon starts.
 enum class BeatsMode : uint8_t { never, when_silent, always };
 // How the leader of the nodes of one role is found.
@@ -22,7 +24,8 @@ enum class PortLook : uint8_t { passive, active };
 
 inline constexpr const char* kRoleWords[] = {"core", "satellite"};
 inline constexpr const char* kSourceWords[] = {"none", "kubernetes", "dns", "static"};
-inline constexpr const char* kAuthorityWords[] = {"newest", "always", "never"};
+inline constexpr const char* kAuthorityWords[] = {"revision", "always", "never", "newest"};
+inline constexpr const char* kApplyWords[] = {"on_change", "on_boot"};
 inline constexpr const char* kBeatsModeWords[] = {"never", "when_silent", "always"};
 inline constexpr const char* kLeaderModeWords[] = {"none", "lease", "lowest"};
 inline constexpr const char* kPortLookWords[] = {"passive", "active"};
@@ -31,6 +34,7 @@ inline constexpr const char* kPortLookWords[] = {"passive", "active"};
 constexpr std::span<const char* const> words_of(Role) { return kRoleWords; }
 constexpr std::span<const char* const> words_of(Source) { return kSourceWords; }
 constexpr std::span<const char* const> words_of(Authority) { return kAuthorityWords; }
+constexpr std::span<const char* const> words_of(Apply) { return kApplyWords; }
 constexpr std::span<const char* const> words_of(BeatsMode) { return kBeatsModeWords; }
 constexpr std::span<const char* const> words_of(LeaderMode) { return kLeaderModeWords; }
 constexpr std::span<const char* const> words_of(PortLook) { return kPortLookWords; }

@@ -64,19 +64,20 @@ void only_dead_cores(Server& server) {
 
 std::string satellite_wrong(Server& server) { return servers_are(server, "1,2"); }
 
-// A core whose file is the authority, and that is its own only member.
+// A core whose file is the authority after each start, and that is its own only member.
 
 Server::Options core_of(const std::string& more) {
   Server::Options options;
   options.role = "core";
-  options.pulse = kTimes + "core={ authority=\"always\" " + more + " }, discovery={ members=( \"127.0.0.1\" ) }, ";
+  options.pulse = kTimes + "core={ authority=\"always\", apply=\"on_boot\" " + more +
+                  " }, discovery={ members=( \"127.0.0.1\" ) }, ";
   return options;
 }
 
 Server::Options core() { return core_of(""); }
 
 // Servers are loaded in the same way as users.
-Server::Options core_of_users_and_variables() { return core_of("modules=[\"mysql_users\", \"mysql_variables\"]"); }
+Server::Options core_of_users_and_variables() { return core_of(", modules=[\"mysql_users\", \"mysql_variables\"]"); }
 
 // Somebody else's rows are at runtime, and the beats remember nothing of this boot.
 void overrun_by_an_old_configuration(Server& server) {

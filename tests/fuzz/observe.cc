@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CoreList list;
   list.cores = {{{"10.0.0.1", 6032}, "core-0", 10, true}, {{"10.0.0.2", 6032}, "core-1", 5, false}};
   Config config;
-  config.core.authority = Authority::newest;
+  config.core.authority = Authority::revision;
   config.core.modules = {"mysql_servers", "mysql_users"};
   config.file_groups = {"mysql_servers", "mysql_users"};
   const CorePlan core = plan_core({*seen, list, config, CoreRecord{}, 1, kNow});
@@ -45,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const Step& step : plan->steps) expect(!step.statement.empty() && !step.reason.empty(), "steps say why");
   }
   CoreRecord record = core.record;
-  settle_core(record, core.plan, {}, *seen, *seen, kNow);
+  Applied applied = core.applied;
+  settle_core(record, applied, core.plan, {}, *seen, *seen, kNow);
   return 0;
 }

@@ -130,6 +130,7 @@ void show(const Segment& segment) {
   const Policy policy = make_policy(config, "host");
   StateView view = read_state(segment, kBoot, policy.backoff(), kNow);
   read_members(segment, kBoot, view);
+  read_applied(segment, view);
   read_hostgroups(segment, kBoot, view);
   read_jobs(segment, kBoot, kNow, view);
   PortView port;
@@ -169,17 +170,19 @@ void plan(Layout& layout) {
   watch_peers(seen, known.last, kNow, {config.beat.interval, config.satellite.peer_timeout});
   Config config;
   config.role = Role::core;
-  config.core.authority = Authority::newest;
+  config.core.authority = Authority::revision;
   config.core.modules = {"mysql_users"};
   config.file_groups = {"mysql_users"};
-  const CorePlan core = plan_core({seen, known.list, config, known.core, known.last.proxysql_started_ns, kNow});
+  const CorePlan core = plan_core(
+      {seen, known.list, config, known.core, known.last.proxysql_started_ns, kNow, known.applied, known.reports});
   for (const Step& step : core.plan.steps) expect(!step.statement.empty() && !step.reason.empty(), "steps say why");
   CoreRecord settled = core.record;
+  Applied applied = core.applied;
   Outcomes outcomes;
   for (const Step& step : core.plan.steps) {
     if (step.loads) outcomes.loaded.push_back(step.part);
   }
-  settle_core(settled, core.plan, outcomes, seen, seen, kNow);
+  settle_core(settled, applied, core.plan, outcomes, seen, seen, kNow);
   const Plan satellite = plan_satellite(
       {seen, config.bootstrap, config.satellite.peer_timeout, known.list, known.resync, known.has_segment});
   for (const Step& step : satellite.steps) expect(!step.statement.empty(), "a step is a statement");

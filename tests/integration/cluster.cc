@@ -391,10 +391,12 @@ void Cluster::pass_beats(int count) {
 void Cluster::wait_until_settled(const Node& core) {
   EXPECT_TRUE(eventually([&] {
     const nlohmann::json status = core.status();
-    if (status["authority"]["standing"] == "aside") return true;
-    const nlohmann::json& loaded = status["authority"]["loaded"];
-    return !loaded.empty() && std::all_of(loaded.begin(), loaded.end(),
-                                          [](const nlohmann::json& stamp) { return stamp["settled"] == true; });
+    const nlohmann::json& authority = status["authority"];
+    if (authority["standing"] == "aside") return true;
+    if (authority["standing"] == "undecided" || authority["waiting"] == true) return false;
+    const nlohmann::json& loaded = authority["loaded"];
+    return std::all_of(loaded.begin(), loaded.end(),
+                       [](const nlohmann::json& stamp) { return stamp["settled"] == true; });
   })) << describe();
 }
 

@@ -62,6 +62,7 @@ TEST(ClusterDivergence, EqualEpochsAreEndedByOneCore) {
     cores.push_back(&cluster.add_core("core-" + std::to_string(i), contents, 600 - 10 * i));
   }
   cluster.add_satellite("satellite-0");
+  for (const Node* core : cores) cluster.wait_until_settled(*core);
   cluster.settle(contents, 2);
   // Whether or not the newest core, which is to act, is one of the two.
   const std::pair<int, int> pairs[] = {{0, 2}, {0, 1}, {1, 2}, {2, 0}};

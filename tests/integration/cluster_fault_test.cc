@@ -162,7 +162,8 @@ class Stage {
     const std::string port = std::to_string(options.admin_port);
     options.bootstrap = "{ hostname=\"localhost\", port=" + port + " },";
     options.pulse =
-        "interval_ms=1000, timeout_ms=5000, core={ authority=\"always\" }, discovery={ source=\"static\", "
+        "interval_ms=1000, timeout_ms=5000, core={ authority=\"always\", apply=\"on_boot\" }, discovery={ "
+        "source=\"static\", "
         "members=[\"127.0.0.1\", \"127.0.0.2\"] }, ";
     write_modules(contents, options);
     return options;

@@ -219,9 +219,9 @@ TEST(ClusterRollout, AStampDuringAPullIsEverywhereInTheEnd) {
     // beat's.
     std::this_thread::sleep_for(nanoseconds(1'750'000'000 - clock_ns(CLOCK_REALTIME) % 1'000'000'000) % seconds(1));
     way.begin();
-    Node& core =
-        cluster.start_core("new-" + std::to_string(i), contents, "interval_ms=500, core={ authority=\"always\" },", 0,
-                           cluster.subnet().name(kSlowHost));
+    Node& core = cluster.start_core("new-" + std::to_string(i), contents,
+                                    "interval_ms=500, core={ authority=\"always\", apply=\"on_boot\" },", 0,
+                                    cluster.subnet().name(kSlowHost));
     const Deadline first = Deadline::after(delay);
     const Deadline pulls_are_over = Deadline::after(milliseconds(2500));
     // A beat that has looked before the pulls begin is still at work when they do.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scheduler/beat/observation.h"
+#include "shm/record/applied.h"
 #include "src/base/clock.h"
 
 namespace pulse::model {
@@ -246,7 +247,7 @@ void Simulation::beat(Node& node) {
   if (!list.usable()) list.cores.clear();
   Config config;
   config.role = node.is_core ? Role::core : Role::satellite;
-  config.core.authority = Authority::newest;
+  config.core.authority = Authority::revision;
   config.core.modules = config.file_groups = {"mysql_users"};
   config.satellite.peer_timeout = kPeerTimeout;
   config.bootstrap = {{kPlaceholder.first, kPort, 0, ""}};
@@ -255,7 +256,21 @@ void Simulation::beat(Node& node) {
   node.last = to_observation(before, node.last, now_ns(), kPeerTimeout, node.is_core);
   CorePlan made;
   if (node.is_core) {
-    made = plan_core({before, list, config, node.record, node.started_ns, now_ns()});
+    // What the other cores' daemons say: all of them are reached, at once.
+    Applied applied = node.applied;
+    for (const auto& [address, other] : nodes_) {
+      if (other.is_core && other.up) merge_applied(applied, other.applied);
+    }
+    FileContents file{1, "", {{"mysql_users", {1, static_cast<uint64_t>(node.generation)}}}};
+    made = plan_core({before,
+                      list,
+                      config,
+                      node.record,
+                      node.started_ns,
+                      now_ns(),
+                      applied,
+                      {true, now_ns(), list.changed_ns, 0, ""},
+                      node.record.file_identity == 0 ? &file : nullptr});
   } else {
     made.plan = plan_satellite({before, config.bootstrap, kPeerTimeout, list, false});
   }
@@ -264,7 +279,8 @@ void Simulation::beat(Node& node) {
   std::set<std::string> refused_parts;
   const auto refused = [&](const Step& step) {
     if ((step.needs_rows_in == "proxysql_servers" && node.table_memory.empty()) ||
-        (step.needs_rows_in == "mysql_users" && node.users_memory.empty())) {
+        (step.needs_rows_in == "mysql_users" && node.users_memory.empty()) ||
+        (step.from_file && node.users_memory != file_users(node))) {
       return true;
     }
     if (!beats_fail_ || !chance(options_.statement_refused)) return false;
@@ -290,8 +306,11 @@ void Simulation::beat(Node& node) {
   if (!node.is_core) return;
   if (beats_fail_ && !made.plan.steps.empty() && chance(options_.beat_killed)) return;
   note_membership_load(made.record.dispute, outcomes.loaded, now_ns());
-  if (!made.plan.steps.empty()) settle_core(made.record, made.plan, outcomes, before, seen_by(node), now_ns());
+  if (!made.plan.steps.empty()) {
+    settle_core(made.record, made.applied, made.plan, outcomes, before, seen_by(node), now_ns());
+  }
   node.record = made.record;
+  node.applied = made.applied;
 }
 
 bool Simulation::run(int64_t ms) {

@@ -59,6 +59,7 @@ struct Node {
   // The agent's side.
   CoreRecord record{};
   Observation last{};
+  Applied applied{};
   int64_t next_beat_ms = 0;
   std::vector<Core> list;
   int64_t list_at_ms = -1'000'000;  // when the list was last known to be right

@@ -62,6 +62,20 @@ json plant_hold(Server& server, const std::vector<std::string>& words) {
   return success();
 }
 
+json plant_late_pull(Server& server, const std::vector<std::string>& words) {
+  LatePull pull;
+  for (const auto& [name, value] : command_settings(words, 1)) {
+    if (name == "after") pull.match = value;
+    if (name == "module") pull.module = value;
+    if (name == "times") pull.times = std::atoi(value.c_str());
+  }
+  if (pull.match.empty() || pull.module.empty() || pull.times <= 0) {
+    return failure("late_pull after=TEXT module=NAME times=N");
+  }
+  server.faults.set_late_pull(pull);
+  return success();
+}
+
 json wedge(Server& server, const std::vector<std::string>& words) {
   const std::string kind = words.size() > 1 ? words[1] : "";
   if (kind == "1") {
@@ -117,6 +131,7 @@ json run(Server& server, const std::vector<std::string>& words) {
   const std::string name = words.empty() ? "" : words[0];
   if (name == "fault") return plant_fault(server, words);
   if (name == "hold") return plant_hold(server, words);
+  if (name == "late_pull") return plant_late_pull(server, words);
   if (name == "clear") {
     server.faults.clear();
     return success();

@@ -109,8 +109,21 @@ void Faults::set_hold(const Hold& hold) {
   holds_.push_back(hold);
 }
 
+void Faults::set_late_pull(const LatePull& pull) {
+  const std::lock_guard lock(mutex_);
+  late_pull_ = pull;
+}
+
+std::optional<std::string> Faults::take_late_pull(std::string_view statement) {
+  const std::lock_guard lock(mutex_);
+  if (late_pull_.times <= 0 || statement.find(late_pull_.match) == std::string_view::npos) return std::nullopt;
+  --late_pull_.times;
+  return late_pull_.module;
+}
+
 void Faults::clear() {
   const std::lock_guard lock(mutex_);
+  late_pull_ = {};
   faults_.clear();
   holds_.clear();
   ++generation_;

@@ -50,6 +50,14 @@ struct Hold {
   bool locked = false;  // while holding the global mutex
 };
 
+// A peer's pull that lands right after a matching admin statement, so many times: of what runs here before the load that
+// is under way, which is what a peer still has.
+struct LatePull {
+  std::string match;
+  std::string module;  // as in runtime_checksums_values
+  int times = 0;
+};
+
 constexpr std::chrono::milliseconds kSlowByteInterval{500};
 
 // How an answer reaches the client under a fault.
@@ -71,11 +79,14 @@ class Faults {
   // Replaces the fault of the same port and phase.
   void set(const Fault& fault);
   void set_hold(const Hold& hold);
+  void set_late_pull(const LatePull& pull);
   void clear();
 
   // The fault for this moment, none mostly. `nth` counts a session's statements from 1; 0 before the login is over.
   FaultKind at(Port port, Phase phase, int nth = 0, std::string_view statement = {}) const;
   std::optional<Hold> hold_for(std::string_view statement) const;
+  // The module whose pull is to land after this statement; counts it.
+  std::optional<std::string> take_late_pull(std::string_view statement);
 
   // Grows with each clear(): a silent connection is dropped when it moves.
   uint64_t generation() const;
@@ -84,6 +95,7 @@ class Faults {
   mutable std::mutex mutex_;
   std::vector<Fault> faults_;
   std::vector<Hold> holds_;
+  LatePull late_pull_;
   uint64_t generation_ = 0;
 };
 

@@ -16,9 +16,18 @@ std::string trimmed(const std::string& text) {
   return last == std::string::npos || last < first ? "" : text.substr(first, last - first + 1);
 }
 
-}  // namespace
+// Pulls take no mutex of the statements', so one may land between any two of them.
+void land_late_pull(Server& server, const std::string& name) {
+  for (const Module module : all_modules()) {
+    if (module_name(module) != name) continue;
+    std::vector<ResultSet> contents;
+    for (const std::string& query : content_queries(module)) contents.push_back(server.database->query(query));
+    store_content(*server.database, module, contents);
+    server.load_to_runtime(module, server.modules.stamp(name).epoch);
+  }
+}
 
-Answer run_statement(Server& server, const Client& client, const std::string& text) {
+Answer answer_to(Server& server, const Client& client, const std::string& text) {
   server.journal.add(client.user, text);
   const auto hold = server.faults.hold_for(text);
   if (hold && !hold->locked) std::this_thread::sleep_for(hold->delay);
@@ -35,6 +44,14 @@ Answer run_statement(Server& server, const Client& client, const std::string& te
   refresh_tables(server, statement, lock);
   Answer answer = server.database->run(statement);
   if (!only_reads(statement)) server.note_rows();
+  return answer;
+}
+
+}  // namespace
+
+Answer run_statement(Server& server, const Client& client, const std::string& text) {
+  Answer answer = answer_to(server, client, text);
+  if (const auto module = server.faults.take_late_pull(text)) land_late_pull(server, *module);
   return answer;
 }
 

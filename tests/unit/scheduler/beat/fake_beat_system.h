@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,8 @@ struct FakeBeatSystem : BeatSystem {
   // ProxySQL: rows of the next look, the last ones stay; errors by the statement that they answer.
   std::deque<std::vector<std::vector<std::string>>> looks;
   std::vector<std::pair<std::string, Error>> refusals;
+  // Whole tables, by the statement that reads them; names first.
+  std::map<std::string, std::vector<std::vector<std::string>>> tables;
   nanoseconds takes{0};  // each statement
 
   void note(std::string event) { events.push_back(std::move(event)); }
@@ -88,6 +91,17 @@ class FakeSession final : public AdminSession {
     answer.rows.push_back({"now", "1000000", "", "", ""});
     if (everything) answer.rows.push_back({"global", "ProxySQL_Uptime", "100", "", ""});
     return answer;
+  }
+  Result<uint64_t> read(const std::string& statement, RowSink& sink, Deadline) override {
+    system_.note(statement);
+    const auto table = system_.tables.find(statement);
+    if (table == system_.tables.end() || table->second.empty()) return uint64_t{0};
+    const std::vector<std::string>& names = table->second.front();
+    if (auto taken = sink.columns({names.begin(), names.end()}); !taken) return taken.error();
+    for (size_t i = 1; i < table->second.size(); ++i) {
+      if (auto taken = sink.row({table->second[i].begin(), table->second[i].end()}); !taken) return taken.error();
+    }
+    return uint64_t{0};
   }
   uint64_t connection_id() const override { return 5; }
   void say_goodbye(Deadline) override { system_.note("goodbye"); }

@@ -23,7 +23,8 @@ class CorePlanTest : public ::testing::Test {
  protected:
   CorePlanTest() {
     config_.role = Role::core;
-    config_.core.authority = Authority::newest;
+    config_.core.authority = Authority::revision;
+    config_.core.apply = Apply::on_boot;
     config_.core.modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
     config_.file_groups = {"mysql_users"};
     config_.satellite.peer_timeout = std::chrono::milliseconds(5000);
@@ -80,7 +81,7 @@ class CorePlanTest : public ::testing::Test {
       own(step.part).epoch = seen_.now_s;
       ++own(step.part).version;
     }
-    settle_core(plan.record, plan.plan, {loaded, {}}, before, seen_, now_ns_);
+    settle_core(plan.record, plan.applied, plan.plan, {loaded, {}}, before, seen_, now_ns_);
     record_ = plan.record;
   }
   void pass(int64_t seconds) {
@@ -277,7 +278,7 @@ TEST_F(CorePlanTest, AStampOverwrittenBeforeItWasSeenIsNone) {
   CorePlan plan = made();
   const Seen before = seen_;
   own("mysql_users") = {"mysql_users", 3, kNowS - 70, "0xPeer"};
-  settle_core(plan.record, plan.plan, {{"mysql_users"}, {}}, before, seen_, now_ns_);
+  settle_core(plan.record, plan.applied, plan.plan, {{"mysql_users"}, {}}, before, seen_, now_ns_);
   record_ = plan.record;
   EXPECT_EQ(1, record_.waiting);
   pass(1);
@@ -286,7 +287,7 @@ TEST_F(CorePlanTest, AStampOverwrittenBeforeItWasSeenIsNone) {
 
 TEST_F(CorePlanTest, ARefusedStampIsTriedAgain) {
   CorePlan plan = made();
-  settle_core(plan.record, plan.plan, {{}, {"mysql_users"}}, seen_, seen_, now_ns_);
+  settle_core(plan.record, plan.applied, plan.plan, {{}, {"mysql_users"}}, seen_, seen_, now_ns_);
   EXPECT_EQ(1, plan.record.waiting);
   EXPECT_EQ(0u, plan.record.stamps_count);
   record_ = plan.record;
@@ -311,7 +312,7 @@ TEST_F(CorePlanTest, WhatADeadBeatHasTakenApartIsPutTogetherBeforeAnythingElse) 
   list_.cores[2].created_at = 301;
   EXPECT_THAT(statements(), ElementsAre("SAVE MYSQL USERS TO MEMORY")) << "also by a core that isn't the authority";
   CorePlan plan = made();
-  settle_core(plan.record, plan.plan, {{}, {"mysql_users"}}, seen_, seen_, now_ns_);
+  settle_core(plan.record, plan.applied, plan.plan, {{}, {"mysql_users"}}, seen_, seen_, now_ns_);
   EXPECT_EQ(0, plan.record.taken_apart);
   record_ = died;
   started_ns_ += 30 * kSecond;
@@ -380,6 +381,7 @@ TEST_F(CorePlanTest, VersionOneIsUnlockedWhenNobodyHasANewerOne) {
   config_.core.authority = Authority::never;
   for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
+  EXPECT_EQ("mysql_users", made().plan.steps[0].needs_rows_in) << "never an emptiness";
   theirs(3, "mysql_users").version = 2;
   EXPECT_THAT(statements(), IsEmpty()) << "that one is pulled";
   seen_.servers[2].silent = std::chrono::seconds(6);
@@ -421,6 +423,7 @@ TEST_F(CorePlanTest, OneCoreEndsADivergenceAndItIsTheNewest) {
   theirs(1, "mysql_users") = {"mysql_users", 5, kNowS - 60, "0xOther"};
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
   EXPECT_THAT(made().plan.steps[0].reason, HasSubstr("differs from 10.0.0.1:6032 at the same epoch"));
+  EXPECT_EQ("mysql_users", made().plan.steps[0].needs_rows_in) << "never an emptiness";
   list_.cores[0].created_at = 301;
   EXPECT_THAT(statements(), IsEmpty()) << "that one loads";
   for (Core& core : list_.cores) core.created_at = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "shm/record/core_record.h"
 #include "tests/unit/shm/status/status_fixture.h"
 
 namespace pulse {
@@ -51,6 +52,20 @@ TEST_F(StatusTextTest, Discovery) {
   const std::string text = status_text(input_);
   EXPECT_THAT(text, HasSubstr("discovery     kubernetes, list right 1.5 s ago\n"));
   EXPECT_THAT(text, HasSubstr("              FAILING for 2.0 s: list pods: \"no\"\n"));
+}
+
+TEST_F(StatusTextTest, FilesThatWaitAndModulesThatStayAtVersionOne) {
+  config_.role = Role::core;
+  CoreModule* users = core_module(view_.core, "mysql_users");
+  users->content = {1, 1};
+  users->state = static_cast<uint8_t>(FileState::waiting);
+  set_text(users->why, "the other cores are asked");
+  EXPECT_THAT(status_text(input_), HasSubstr("mysql_users waiting: the other cores are asked"));
+  users->loaded = users->content;
+  users->state = static_cast<uint8_t>(FileState::applied);
+  EXPECT_THAT(status_text(input_), Not(HasSubstr("files")));
+  set_text(users->kept, "mysql_users is empty");
+  EXPECT_THAT(status_text(input_), HasSubstr("NOT UNLOCKED: mysql_users is empty"));
 }
 
 TEST_F(StatusTextTest, Members) {

@@ -40,6 +40,7 @@ TEST(Names, AreThoseOfTheDocumentationAndNeverNothing) {
   EXPECT_EQ("none lock config connect observe plan act publish", names(Phase::publish));
   EXPECT_EQ("none ok failed timed_out killed_overdue", names(Outcome::overdue));
   EXPECT_EQ("undecided authority aside", names(Standing::aside));
+  EXPECT_EQ("none applied waiting to be loaded other revision counts", names(FileState::other_counts));
   EXPECT_EQ("none kubernetes dns static", names(Source::fixed));
   EXPECT_STREQ("unknown", name(Phase(200)));
   EXPECT_STREQ("unknown", name(Outcome(200)));

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "shm/record/applied.h"
+#include "shm/record/core_record.h"
 #include "tests/unit/shm/status/status_fixture.h"
 
 namespace pulse {
@@ -36,6 +38,42 @@ TEST_F(StatusJsonTest, Discovery) {
   EXPECT_EQ(json::array(), status()["members"]);
   view_.discovery.source = 200;
   EXPECT_EQ("none", status()["discovery"]["source"]) << "whatever is in the segment";
+}
+
+TEST_F(StatusJsonTest, WhatHasBeenAppliedIsTold) {
+  config_.role = Role::core;
+  view_.core.revision = 7;
+  CoreModule* users = core_module(view_.core, "mysql_users");
+  users->content = {0x1234, 0xABCD};
+  users->state = static_cast<uint8_t>(FileState::waiting);
+  set_text(users->why, "the other cores are asked");
+  set_text(users->kept, "mysql_users is empty");
+  auto applied = std::make_shared<Applied>();
+  enter_load(*applied, "mysql_users", {0x1234, 0xABCD}, 6, 1'700'000'000);
+  enter_load(*applied, "mysql_servers", {1, 2}, 6, 1'700'000'000);
+  view_.applied = applied;
+  nlohmann::json files = nlohmann::json::parse(status_json(input_))["core_files"];
+  EXPECT_EQ(7, files["revision"]);
+  EXPECT_EQ("workload", files["revision_from"]);
+  ASSERT_EQ(2U, files["modules"].size());
+  const auto& one = files["modules"][0];
+  EXPECT_EQ("mysql_users", one["name"]);
+  EXPECT_EQ("0000000000001234000000000000abcd", one["content"]);
+  EXPECT_EQ("waiting", one["state"]);
+  EXPECT_EQ("the other cores are asked", one["why"]);
+  EXPECT_EQ("mysql_users is empty", one["kept_at_version_1"]);
+  EXPECT_EQ(nlohmann::json::parse(R"([{"content": "0000000000001234000000000000abcd", "revision": 6,
+                                       "at": "2023-11-14T22:13:20Z"}])"),
+            one["applied"]);
+  EXPECT_EQ("mysql_servers", files["modules"][1]["name"]) << "known from the others alone";
+  EXPECT_TRUE(files["modules"][1]["content"].is_null());
+
+  view_.core.revision = 1'700'000'000;
+  set_text(view_.discovery.no_revisions, "replicasets: forbidden");
+  files = nlohmann::json::parse(status_json(input_))["core_files"];
+  EXPECT_EQ("pod creation time: replicasets: forbidden", files["revision_from"]);
+  config_.role = Role::satellite;
+  EXPECT_FALSE(nlohmann::json::parse(status_json(input_)).contains("core_files"));
 }
 
 TEST_F(StatusJsonTest, Members) {

@@ -145,7 +145,7 @@ TEST(Config, DiscoveryFollowsFromTheBootstrapEntries) {
   EXPECT_EQ(Source::none, numbers->config.discovery.source);
   const auto pods = parse("pulse={ role=\"core\" discovery={ source=\"kubernetes\" } }");
   ASSERT_TRUE(pods);
-  EXPECT_EQ(Authority::newest, pods->config.core.authority);
+  EXPECT_EQ(Authority::revision, pods->config.core.authority);
 }
 
 TEST(Config, ListsAreTakenFromFileAndEnvironment) {
@@ -170,7 +170,7 @@ TEST(Config, EachKindOfBadDiscoveryIsNamed) {
            {"discovery={ members=\"10.0.0.1\" }", "allowed is a list of texts"},
            {"discovery={ kubernetes={ api=\"http://a\" } }", "allowed is https://HOST"},
            {"core={ modules=[\"mysql_server\"] }", "allowed is a list of \"mysql_servers\" or"},
-           {"core={ authority=\"me\" }", "allowed is \"newest\" or \"always\" or \"never\""},
+           {"core={ authority=\"me\" }", "allowed is \"revision\" or \"always\" or \"never\""},
            {"address=\"core-0\"", "pulse.address = \"core-0\": allowed is an IPv4 or IPv6 address"}}) {
     EXPECT_NE(std::string::npos, of(keys).find(expected)) << of(keys);
     EXPECT_EQ(0u, of(keys).find("/etc/p.cnf:1: ")) << of(keys);

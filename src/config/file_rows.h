@@ -1,0 +1,57 @@
+// The rows that a configuration file gives to ProxySQL's modules, as ProxySQL would store them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/result.h"
+#include "src/config/modules.h"
+
+namespace pulse {
+
+// Column and value, as text. Columns that the file doesn't give are absent, but for those of the key, which have
+// ProxySQL's defaults then. Names are the table's: "hostname" where the file says "address".
+using FileRow = std::map<std::string, std::string>;
+
+struct FileTable {
+  std::string name;  // of ProxySQL's table; of variables, the module's name
+  // Columns whose values tell rows apart. None for a table that is not known here: all of them do.
+  std::vector<std::string> key;
+  std::vector<FileRow> rows;  // one for each key, the last of the file; sorted
+  // Columns whose value stands in the file as another type than the column's, in some row: a number in quotes, a
+  // boolean. 2.7.1 takes its default instead.
+  std::set<std::string> mistyped = {};
+};
+
+struct FileRows {
+  std::vector<FileTable> tables;  // those with rows, sorted by name; of all modules
+  std::string secret;             // what the nodes of a cluster share and nobody else knows: the hashes' key
+
+  const FileTable* find(std::string_view name) const;
+};
+
+// The first half of a keyed hash; both words 0: the file has no rows for it.
+using ContentHash = std::array<uint64_t, 2>;
+
+// Reads the whole file with all that it includes. error().text names file and line.
+Result<FileRows> read_file_rows(const std::string& path);
+
+// The same from a text, for tests; `path` stands in the messages, and files are included from its directory.
+Result<FileRows> parse_file_rows(const std::string& text, const std::string& path);
+
+// A hash of the module's rows: the same for the same rows in whatever order, layout or spelling, without the variables
+// that belong to one node. `otherwise` is the key where the file itself has no credentials.
+ContentHash content_hash(const FileRows& rows, const FileModule& module, const std::string& otherwise);
+
+// What the module's memory tables lack or have too much, compared with the file: of one table, as SELECT * gives it.
+// "" if it holds the file's rows, each with all values that the file gives, and no other row. Values that are secrets
+// aren't named. A module of variables may hold others beside the file's.
+std::string difference(const FileTable& file, const std::vector<std::string>& columns,
+                       const std::vector<std::vector<std::string>>& memory);
+
+}  // namespace pulse
