@@ -213,6 +213,9 @@ void authority(Exposition& out, const MetricsInput& input) {
           "standing", kStandings, static_cast<Standing>(core.standing));
   out.gauge("proxysql_pulse_authority_waiting", "A core: 1 while modules of its file are still to be loaded.",
             core.waiting != 0);
+  out.gauge("proxysql_pulse_membership_disputed",
+            "A core: 1 while it takes nothing away from proxysql_servers, because other nodes undo its loads.",
+            core.dispute.stopped_ns != 0);
 }
 
 void discovery(Exposition& out, const MetricsInput& input) {
@@ -225,7 +228,8 @@ void discovery(Exposition& out, const MetricsInput& input) {
           input.status.now_ns);
   out.gauge("proxysql_pulse_discovery_failing", "1 if the last look of discovery failed.", state.failing_since_ns != 0);
   out.counter("proxysql_pulse_discovery_failures_total", "Failed looks of discovery.", state.failures);
-  out.gauge("proxysql_pulse_members_left_out", "Members that the list has no room for: beats then leave membership be.",
+  out.gauge("proxysql_pulse_members_left_out",
+            "Members that the list has no room for, satellites first; beats need its cores alone.",
             state.members_left_out);
 }
 

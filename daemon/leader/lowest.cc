@@ -23,7 +23,9 @@ Lowest lowest(const Members& members, const Discovery& discovery, bool of_cores,
     if (first == nullptr && member.ready != 0) first = &member;
   }
   const std::string role = of_cores ? "core" : "satellite";
-  if (!self_listed) {
+  // The list is in the order of addresses: who is left out of it isn't the lowest.
+  const bool may_be_left_out = discovery.members_left_out > 0 && !of_cores && first != nullptr;
+  if (!self_listed && !may_be_left_out) {
     result.unusable = "this node is no " + role + " of the list of members: set pulse.address, or see pulse.discovery";
   } else if (first == nullptr) {
     result.unusable = "no " + role + " is ready";

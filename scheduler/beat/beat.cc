@@ -51,6 +51,13 @@ void publish_core(Layout& layout, const Known& known, Reconciliation& reconcilia
   if (changed || known.applied_is_news) layout.applied.publish(applied);
 }
 
+// Of a core. Before the record is published, which remembers when it was said.
+void log_dispute(const Dispute& before, Dispute& now, int64_t now_ns) {
+  const std::string line = dispute_line(before, now, now_ns);
+  if (line.empty()) return;
+  now.stopped_ns != 0 ? log_warning(line) : log_info(line);
+}
+
 }  // namespace
 
 Beat::Beat(const Options& options, BeatSystem& system, GuardedLayout& layout, std::string no_segment, Moment began)
@@ -201,6 +208,7 @@ Result<void> Beat::act() {
     if (!after) return after.error();
     settle_core(reconciliation_->core(), reconciliation_->applied(), plan_, acted_.outcomes, seen_, *after,
                 system_.now().ns);
+    note_membership_load(reconciliation_->core().dispute, acted_.outcomes.loaded, system_.now().ns);
     seen_ = std::move(*after);
   }
   session_->say_goodbye(deadline_);
@@ -209,6 +217,7 @@ Result<void> Beat::act() {
 
 void Beat::publish() {
   log_.enter(Phase::publish);
+  log_dispute(known_.core.dispute, reconciliation_->core().dispute, system_.now().ns);
   const Observation observation =
       to_observation(seen_, known_.last, system_.now().ns, config_->satellite.peer_timeout, config_->is_core());
   layout_.with([&](Layout& layout) {

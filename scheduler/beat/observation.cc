@@ -1,6 +1,7 @@
 #include "scheduler/beat/observation.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "shm/segment/boot.h"
 
@@ -29,17 +30,30 @@ bool has_loaded(const Seen& seen, const Observation& last) {
   return false;
 }
 
-void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns) {
+void watch_peers(Seen& seen, const Observation& last, int64_t now_ns, const PeerWatch& watch) {
   const bool same_boot = !seen.has_globals || is_same_proxysql(seen, last, now_ns - seen.uptime_s * 1'000'000'000);
-  const size_t known = same_boot ? std::min<size_t>(last.peers_count, kPeers) : 0;
+  const size_t known = same_boot && last.at_ns != 0 ? std::min<size_t>(last.peers_count, kPeers) : 0;
+  const nanoseconds watched =
+      std::clamp(nanoseconds(now_ns - last.at_ns), nanoseconds(0),
+                 std::min<nanoseconds>(nanoseconds(watch.interval), nanoseconds(watch.peer_timeout) / 2));
   for (ServerRow& row : seen.servers) {
+    row.moved_ns = 0;
+    row.silent = nanoseconds(0);
     if (!row.in_runtime) continue;
-    row.first_seen_ns = now_ns;
-    for (size_t i = 0; i < known; ++i) {
-      const Peer& peer = last.peers[i];
-      if (peer.first_seen_ns != 0 && peer.port == row.port && text(peer.hostname) == row.hostname) {
-        row.first_seen_ns = std::min(now_ns, peer.first_seen_ns);
-      }
+    const auto end = last.peers.begin() + static_cast<ptrdiff_t>(known);
+    const auto before = std::find_if(last.peers.begin(), end, [&](const Peer& peer) {
+      return peer.in_runtime != 0 && peer.port == row.port && text(peer.hostname) == row.hostname;
+    });
+    if (before == end) {
+      // Nobody has seen it move. ProxySQL's own clock, which sets updated_at too, can make it live for one timeout, but
+      // never dead.
+      const int64_t age_s = seen.now_s - row.updated_at;
+      if (row.updated_at > 0 && age_s >= 0 && age_s * 1000 <= watch.peer_timeout.count()) row.moved_ns = now_ns;
+    } else if (row.updated_at != 0 && row.updated_at != before->updated_at) {
+      row.moved_ns = now_ns;
+    } else {
+      row.moved_ns = std::min(now_ns, before->moved_ns);
+      row.silent = nanoseconds(std::max<int64_t>(0, before->silent_ns)) + watched;
     }
   }
 }
@@ -49,11 +63,12 @@ namespace {
 void compare_with_peers(Module& to, const ModuleRow& own, const Seen& seen, const Observation& last, int64_t now_ns,
                         std::chrono::milliseconds peer_timeout) {
   for (const ServerRow& row : seen.servers) {
-    if (!is_live(row, seen.now_s, peer_timeout)) continue;
+    if (!is_live(row, peer_timeout)) continue;
     const ModuleRow* theirs = find_module(row.modules, own.name);
     if (theirs == nullptr || theirs->checksum.empty() || theirs->checksum == own.checksum) continue;
     ++to.differing_peers;
     if (theirs->epoch == own.epoch) ++to.equal_epochs;
+    if (theirs->epoch < own.epoch && own.version > 1) ++to.older_peers;
   }
   if (to.differing_peers == 0) return;
   to.differs_since_ns = now_ns;
@@ -110,8 +125,18 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
     to.epoch = module.epoch;
     compare_with_peers(to, module, seen, last, now_ns, peer_timeout);
   }
+  // Those at runtime first, where there are too many: of these it matters since when they are silent.
+  const bool all_fit = seen.servers.size() <= kPeers;
+  std::vector<const ServerRow*> rows;
   for (const ServerRow& row : seen.servers) {
-    const bool live = is_live(row, seen.now_s, peer_timeout);
+    if (all_fit || row.in_runtime) rows.push_back(&row);
+  }
+  for (const ServerRow& row : seen.servers) {
+    if (!all_fit && !row.in_runtime) rows.push_back(&row);
+  }
+  for (const ServerRow* each : rows) {
+    const ServerRow& row = *each;
+    const bool live = is_live(row, peer_timeout);
     if (live) ++out.live_peers;
     if (out.peers_count < kPeers) {
       Peer& to = out.peers[out.peers_count];
@@ -122,7 +147,8 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
       to.live = live ? 1 : 0;
       to.checked = row.updated_at > 0 ? 1 : 0;
       to.updated_at = row.updated_at;
-      to.first_seen_ns = row.first_seen_ns;
+      to.moved_ns = row.moved_ns;
+      to.silent_ns = row.silent.count();
     }
     ++out.peers_count;
   }

@@ -20,9 +20,19 @@ Look what_to_look_at(const Observation& last, uint64_t connection_id, int64_t no
 // ProxySQL. Everything is worth a look then.
 bool has_loaded(const Seen& seen, const Observation& last);
 
-// Gives each server at runtime the first_seen_ns that the last observation has of it, if that was of the same boot of
-// ProxySQL, else `now_ns`: a ProxySQL that has just started hasn't failed to reach anybody yet.
-void carry_first_seen(Seen& seen, const Observation& last, int64_t now_ns);
+// How closely beats watch peers.
+struct PeerWatch {
+  std::chrono::milliseconds interval;  // of beats
+  std::chrono::milliseconds peer_timeout;
+};
+
+// Says of each server at runtime when it was last found reached and for how long it has been silent since, from what
+// the last observation says of it. Only what beats have watched counts as silence: a look adds the time since the last
+// one, but no more than one interval, and no more than half of the peer timeout. So beats that were away (back-off, the
+// row switched off, a machine that slept) add one interval, and three looks in a row at least must find a peer silent
+// before it is dead, however long the interval is. A peer that the last observation doesn't know starts at no silence;
+// so do all after a start of ProxySQL, which hasn't failed to reach anybody yet.
+void watch_peers(Seen& seen, const Observation& last, int64_t now_ns, const PeerWatch& watch);
 
 // As published to the segment. `last` is the observation before it: of the same ProxySQL boot, once configured is
 // configured.

@@ -73,6 +73,7 @@ bool read_known(const Layout& layout, uint64_t boot_id, BootTime now, std::chron
                     });
   known.resync =
       layout.resync_requested.load(std::memory_order_relaxed) != layout.resync_done.load(std::memory_order_relaxed);
+  known.has_segment = read;
   if (read) known.list = usable_cores(members, discovery, boot_id, now.ns, max_age);
   return read && read_applied(layout, boot_id, known);
 }
@@ -90,7 +91,7 @@ Result<Seen> Reconciliation::observe(std::optional<Look> wanted) {
       continue;
     }
     seen->connection_id = id;
-    carry_first_seen(*seen, known_.last, began_.ns);
+    watch_peers(*seen, known_.last, began_.ns, {config_.beat.interval, config_.satellite.peer_timeout});
     return seen;
   }
 }
@@ -110,7 +111,7 @@ Result<Plan> Reconciliation::plan(Seen& seen, const std::function<void(Phase)>& 
 Plan Reconciliation::plan_of(const Seen& seen) {
   if (!config_.is_core()) {
     return plan_satellite(
-        {seen, config_.bootstrap, config_.satellite.peer_timeout, began_.ns, known_.list, known_.resync});
+        {seen, config_.bootstrap, config_.satellite.peer_timeout, known_.list, known_.resync, known_.has_segment});
   }
   const int64_t started_ns =
       seen.has_globals ? began_.ns - seen.uptime_s * 1'000'000'000 : known_.last.proxysql_started_ns;
@@ -122,7 +123,7 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   const Config& config = known_.may_load_file ? config_ : without_file;
   if (known_.may_load_file) read_contents();
   CorePlan made = plan_core({seen, known_.list, config, known_.core, started_ns, began_.ns, known_.applied,
-                             known_.reports, contents_ ? &*contents_ : nullptr});
+                             known_.reports, contents_ ? &*contents_ : nullptr, known_.resync});
   core_ = made.record;
   applied_ = made.applied;
   if (!known_.may_load_file && core_.standing == static_cast<uint8_t>(Standing::aside)) {

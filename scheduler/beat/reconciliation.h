@@ -31,6 +31,7 @@ struct Known {
   // Whether what was loaded from the file is remembered. A beat that can't remember would load it again and again, over
   // what was changed since: it loads none.
   bool may_load_file = false;
+  bool has_segment = false;
 };
 
 // Copies it out of a mapping; to be called within guarded(). False if a section is rewritten without pause.

@@ -1,7 +1,6 @@
 #include "scheduler/cluster/cluster_query.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "src/base/number.h"
 

@@ -1,8 +1,6 @@
 // What a beat reads from ProxySQL: one statement, one answer.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
 #include <string>
 
 #include "scheduler/admin/admin_session.h"

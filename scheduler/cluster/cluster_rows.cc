@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "src/base/clock.h"
-
 namespace pulse {
 
 const ModuleRow* find_module(const std::vector<ModuleRow>& modules, std::string_view name) {
@@ -12,13 +10,10 @@ const ModuleRow* find_module(const std::vector<ModuleRow>& modules, std::string_
   return found == modules.end() ? nullptr : &*found;
 }
 
-bool is_live(const ServerRow& row, int64_t now_s, std::chrono::milliseconds timeout) {
-  return row.in_runtime && row.updated_at > 0 && (now_s - row.updated_at) * 1000 <= timeout.count();
+bool is_live(const ServerRow& row, std::chrono::milliseconds timeout) {
+  return row.in_runtime && row.updated_at > 0 && row.moved_ns != 0 && row.silent <= timeout;
 }
 
-bool is_dead(const ServerRow& row, int64_t now_s, int64_t now_ns, std::chrono::milliseconds timeout) {
-  if (row.updated_at > 0) return (now_s - row.updated_at) * 1000 > timeout.count();
-  return row.in_runtime && row.first_seen_ns != 0 && now_ns - row.first_seen_ns > nanoseconds(timeout).count();
-}
+bool is_dead(const ServerRow& row, std::chrono::milliseconds timeout) { return row.in_runtime && row.silent > timeout; }
 
 }  // namespace pulse

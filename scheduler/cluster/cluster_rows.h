@@ -28,8 +28,10 @@ struct ServerRow {  // of proxysql_servers, as memory and runtime know it
   bool in_memory = false;
   bool in_runtime = false;
   int64_t updated_at = 0;               // epoch seconds of ProxySQL's last good check of it; 0: never
-  int64_t first_seen_ns = 0;            // boottime of the first beat that saw it at runtime
+  int64_t moved_ns = 0;                 // boottime of the beat that last found it reached; 0: none has
   std::vector<ModuleRow> modules = {};  // as ProxySQL last read them from it
+  // For how long beats have watched it at runtime without its updated_at moving: see watch_peers().
+  std::chrono::nanoseconds silent{0};
 };
 
 struct Seen {
@@ -49,9 +51,10 @@ struct Seen {
   std::string version;
 };
 
-// Whether ProxySQL reached this server within `timeout`, and whether it is known to be gone: checked once and not
-// since, or never reached although it has been there for that long.
-bool is_live(const ServerRow& row, int64_t now_s, std::chrono::milliseconds timeout);
-bool is_dead(const ServerRow& row, int64_t now_s, int64_t now_ns, std::chrono::milliseconds timeout);
+// Whether ProxySQL has reached this server within `timeout`, and whether it is known to be gone: at runtime, and not
+// reached for longer than that while beats watched it. What is neither hasn't been watched for long enough. No wall
+// clock is compared: one that steps would make every peer look dead.
+bool is_live(const ServerRow& row, std::chrono::milliseconds timeout);
+bool is_dead(const ServerRow& row, std::chrono::milliseconds timeout);
 
 }  // namespace pulse

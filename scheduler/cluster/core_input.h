@@ -40,6 +40,7 @@ struct CoreInput {
   Applied applied = {};                // what this core knows, with what the reports say
   Reports reports = {};                // of the other cores
   const FileContents* file = nullptr;  // null: the file is as it was when the record's contents were read
+  bool resync_requested = false;
 };
 
 struct CorePlan {

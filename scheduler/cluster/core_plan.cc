@@ -20,7 +20,10 @@ void begin_boot(const CoreInput& input, CoreRecord& record) {
   const bool same_boot =
       record.proxysql_started_ns != 0 && is_same_boot(record.proxysql_started_ns, input.proxysql_started_ns);
   if (same_boot) return;
+  const Dispute dispute = record.dispute;
   record = core_record_after_boot(record);
+  record.dispute = dispute;
+  record.dispute.stands = 0;  // nobody has undone what ended with the earlier ProxySQL
   record.proxysql_started_ns = input.proxysql_started_ns;
 }
 
@@ -100,7 +103,9 @@ CorePlan plan_core(const CoreInput& input) {
   decide_standing(input, rank, out.record);
   const Core* self = self_of(input);
   if (self != nullptr) {
-    plan_membership(input.list, input.seen, Pulled::by_peers, out.plan);
+    watch_dispute(out.record.dispute, input.list, input.seen, input.now_ns, input.resync_requested);
+    plan_membership(input.list, input.seen, Pulled::by_peers, out.plan,
+                    allowed_changes(out.record.dispute, input.seen, input.now_ns));
   } else {
     out.plan.situation = why_no_membership(input);
   }

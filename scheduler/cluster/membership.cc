@@ -5,6 +5,8 @@
 
 #include "scheduler/admin/admin_client.h"
 #include "shm/record/member_list.h"
+#include "src/base/clock.h"
+#include "src/base/hash.h"
 #include "src/base/host_port.h"
 
 namespace pulse {
@@ -72,18 +74,121 @@ Step load_servers(const std::string& reason) {
   return step;
 }
 
-void plan_membership(const CoreList& list, const Seen& seen, Pulled pulled, Plan& plan) {
-  std::set<ServerKey> memory, runtime, wanted;
+namespace {
+
+std::set<ServerKey> at_runtime(const Seen& seen) {
+  std::set<ServerKey> runtime;
   for (const ServerRow& row : seen.servers) {
-    if (row.in_memory) memory.insert({row.hostname, row.port});
     if (row.in_runtime) runtime.insert({row.hostname, row.port});
   }
+  return runtime;
+}
+
+std::set<ServerKey> servers_of(const CoreList& list) {
+  std::set<ServerKey> servers;
+  for (const Core& core : list.cores) servers.insert(core.server);
+  return servers;
+}
+
+std::string difference(const std::set<ServerKey>& runtime, const std::set<ServerKey>& wanted) {
+  std::string text;
+  for (const ServerKey& server : wanted) text += runtime.count(server) == 0 ? " +" + shown(server) : "";
+  for (const ServerKey& server : runtime) text += wanted.count(server) == 0 ? " -" + shown(server) : "";
+  return text;
+}
+
+bool has_lasted(int64_t since_ns, int64_t now_ns) { return now_ns - since_ns > nanoseconds(kLoadLasts).count(); }
+
+constexpr int64_t kSayEveryNs = 3'600'000'000'000;
+
+}  // namespace
+
+void watch_dispute(Dispute& dispute, const CoreList& list, const Seen& seen, int64_t now_ns, bool begin_anew) {
+  const std::set<ServerKey> runtime = at_runtime(seen), wanted = servers_of(list);
+  uint64_t hash = fnv1a("");
+  for (const ServerKey& server : wanted) hash = fnv1a(shown(server) + "\n", hash);
+  if (dispute.list != hash || begin_anew) {
+    dispute = Dispute{};
+    dispute.list = hash;
+  }
+  const bool exact = runtime == wanted;
+  if (!exact) {
+    dispute.agrees_ns = 0;
+    set_text(dispute.difference, difference(runtime, wanted));
+  } else if (dispute.agrees_ns == 0) {
+    dispute.agrees_ns = now_ns;
+  }
+  const bool stopped = dispute.stopped_ns != 0;
+  const bool as_loaded =
+      exact || (stopped && std::includes(runtime.begin(), runtime.end(), wanted.begin(), wanted.end()));
+  if (as_loaded) {
+    if (dispute.stands == 0) dispute.loaded_ns = now_ns;  // by another node
+    dispute.stands = 1;
+    if (exact && has_lasted(dispute.agrees_ns, now_ns)) {
+      dispute.undone = 0;
+      dispute.stopped_ns = 0;
+    }
+    return;
+  }
+  if (dispute.stands == 0) return;
+  dispute.stands = 0;
+  if (!has_lasted(dispute.loaded_ns, now_ns)) {
+    ++dispute.undone;
+  } else {
+    dispute.undone = stopped ? kMostUndone : 0;
+  }
+  if (dispute.undone >= kMostUndone && !stopped) dispute.stopped_ns = now_ns;
+}
+
+Changes allowed_changes(const Dispute& dispute, const Seen& seen, int64_t now_ns) {
+  if (dispute.stopped_ns == 0 || at_runtime(seen).empty()) return Changes::all;
+  if (dispute.undone < 2 * kMostUndone || has_lasted(dispute.loaded_ns, now_ns)) return Changes::additions;
+  return Changes::nothing;
+}
+
+void note_membership_load(Dispute& dispute, const std::vector<std::string>& loaded, int64_t now_ns) {
+  if (std::find(loaded.begin(), loaded.end(), "proxysql_servers") == loaded.end()) return;
+  dispute.loaded_ns = now_ns;
+  dispute.stands = 1;
+}
+
+std::string dispute_line(const Dispute& before, Dispute& now, int64_t now_ns) {
+  if (now.stopped_ns == 0) {
+    now.said_ns = 0;
+    return before.stopped_ns == 0 ? "" : "proxysql_servers is kept to this node's list of cores again";
+  }
+  if (now.said_ns != 0 && now_ns - now.said_ns < kSayEveryNs) return "";
+  now.said_ns = now_ns;
+  return "other nodes have undone " + std::to_string(now.undone) +
+         " loads of proxysql_servers in a row: their lists of cores differ from this one's, by" +
+         std::string(text(now.difference)) +
+         " when last seen. This node adds what is missing and takes nothing away until a list changes or a resync is "
+         "asked for";
+}
+
+// What could be lost: a row that is deleted and loaded is gone at every node that pulls. Only rows that a usable list
+// of cores lacks are deleted, after those that it has are in, so that the table is never empty; a list that other nodes
+// contradict deletes nothing (see Changes); and load_servers() isn't run on an empty table.
+void plan_membership(const CoreList& list, const Seen& seen, Pulled pulled, Plan& plan, Changes changes) {
+  const std::set<ServerKey> runtime = at_runtime(seen), listed = servers_of(list);
+  std::set<ServerKey> memory, wanted = listed;
+  for (const ServerRow& row : seen.servers) {
+    if (row.in_memory) memory.insert({row.hostname, row.port});
+  }
+  if (changes == Changes::nothing) wanted.clear();
+  for (const ServerKey& server : runtime) {
+    const bool stays = changes == Changes::nothing || (changes == Changes::additions && is_address(server.first));
+    if (stays) wanted.insert(server);
+  }
   for (const Core& core : list.cores) {
-    wanted.insert(core.server);
-    if (memory.count(core.server) != 0) continue;
+    if (wanted.count(core.server) == 0 || memory.count(core.server) != 0) continue;
     // Could destroy: weight and comment of a row that came since the look. No row is lost.
     plan.steps.push_back({insert_server(core.server, 0, core.name),
                           shown(core.server) + (core.name.empty() ? "" : " (" + core.name + ")") + " is a core"});
+  }
+  for (const ServerKey& server : wanted) {
+    if (listed.count(server) != 0 || memory.count(server) != 0) continue;
+    plan.steps.push_back({insert_server(server, 0, ""), shown(server) + " is at runtime, put there by other nodes"});
   }
   for (const ServerKey& server : memory) {
     if (wanted.count(server) == 0) {
@@ -92,10 +197,12 @@ void plan_membership(const CoreList& list, const Seen& seen, Pulled pulled, Plan
       plan.steps.push_back({delete_server(server), shown(server) + " is not among the cores"});
     }
   }
+  if (changes != Changes::all && runtime != listed) {
+    plan.situation =
+        "other nodes undo this one's loads of proxysql_servers, nothing is taken away:" + difference(runtime, listed);
+  }
   if (runtime == wanted) return;
-  std::string reason;
-  for (const ServerKey& server : wanted) reason += runtime.count(server) == 0 ? " +" + shown(server) : "";
-  for (const ServerKey& server : runtime) reason += wanted.count(server) == 0 ? " -" + shown(server) : "";
+  const std::string reason = difference(runtime, wanted);
   if (pulled == Pulled::by_peers && loaded_this_second(find_module(seen.modules, "proxysql_servers"), seen.now_s)) {
     plan.situation = "proxysql_servers was loaded in this second, the next beat loads again:" + reason;
     plan.deferred = true;

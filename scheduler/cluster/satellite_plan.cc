@@ -18,7 +18,7 @@ bool own_table_is_newest(const Seen& seen, std::chrono::milliseconds peer_timeou
   if (own == nullptr || own->version <= 1) return false;
   bool any = false;
   for (const ServerRow& row : seen.servers) {
-    if (!is_live(row, seen.now_s, peer_timeout)) continue;
+    if (!is_live(row, peer_timeout)) continue;
     const ModuleRow* theirs = find_module(row.modules, "proxysql_servers");
     if (theirs == nullptr) continue;
     const bool pulled = theirs->epoch == own->epoch && theirs->checksum == own->checksum;
@@ -39,13 +39,13 @@ Plan plan_satellite(const SatelliteInput& input) {
     const ServerKey server{row.hostname, row.port};
     if (row.in_memory) memory.insert(server);
     if (row.in_runtime) runtime.insert(server);
-    if (is_dead(row, seen.now_s, input.now_ns, input.peer_timeout)) {
+    if (is_dead(row, input.peer_timeout)) {
       dead.insert(server);
-    } else if (is_live(row, seen.now_s, input.peer_timeout)) {
+    } else if (is_live(row, input.peer_timeout)) {
       any_live = true;
-    } else if (row.in_runtime) {
+    } else if (row.in_runtime && (input.remembers || row.updated_at == 0)) {
       any_pending = true;
-    }
+    }  // else it seems to be gone by the wall clock alone: others are put beside it, and it stays
   }
 
   Plan plan;

@@ -17,9 +17,9 @@ struct SatelliteInput {
   const Seen& seen;
   const std::vector<ServerEntry>& bootstrap;  // of the configuration file
   std::chrono::milliseconds peer_timeout;
-  int64_t now_ns;
   const CoreList& list;
   bool resync_requested;
+  bool remembers = true;  // beats know from each other for how long a core has been silent; not without a segment
 };
 
 // Between any two statements proxysql_servers is not empty. While a core is alive, its table is the cores' business:

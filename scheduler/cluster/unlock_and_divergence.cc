@@ -11,7 +11,7 @@ namespace {
 // a network that is slow to come up: it gets more time.
 bool is_given_up(const CoreInput& input, const ServerRow& row) {
   const std::chrono::milliseconds patience = row.updated_at > 0 ? input.config.satellite.peer_timeout : kNeverReached;
-  return is_dead(row, input.seen.now_s, input.now_ns, patience);
+  return is_dead(row, patience);
 }
 
 bool is_planned(const Plan& plan, const std::string& name) {
@@ -25,17 +25,19 @@ bool is_planned(const Plan& plan, const std::string& name) {
 // there, or brings its newer content to those that do; a load by anyone else could overtake its.
 std::string divergence(const CoreInput& input, const Core& self, const ModuleRow& own, const Plan& plan) {
   const Seen& seen = input.seen;
-  if (own.version <= 1 || own.epoch >= seen.now_s || is_planned(plan, own.name)) return "";
+  if (own.version <= 1 || loaded_this_second(&own, seen.now_s) || is_planned(plan, own.name)) return "";
   const Core* other = nullptr;
   for (const Core& core : input.list.cores) {
     const ServerRow* row = core.is_self ? nullptr : server_row(seen, core.server);
-    if (row == nullptr || !is_live(*row, seen.now_s, input.config.satellite.peer_timeout)) continue;
+    if (row == nullptr || !is_live(*row, input.config.satellite.peer_timeout)) continue;
     if (comes_before(core, self)) return "";
     const ModuleRow* theirs = find_module(row->modules, own.name);
     if (theirs == nullptr || theirs->version <= 1 || theirs->checksum == own.checksum) continue;
     if (theirs->epoch > own.epoch) return "";  // about to be pulled
-    // Read after that second was over, so that no load of that second is still to be seen.
-    if (theirs->epoch == own.epoch && row->updated_at > own.epoch) other = &core;
+    // Read after that second was over, so that no load of that second is still to be seen. By a clock that has stepped
+    // back since, that second would be over only much later.
+    const bool stepped_back = own.epoch > seen.now_s;
+    if (theirs->epoch == own.epoch && (row->updated_at > own.epoch || stepped_back)) other = &core;
   }
   if (other == nullptr) return "";
   return own.name + " differs from " + shown(other->server) + " at the same epoch: ProxySQL doesn't sync over that";
@@ -50,7 +52,7 @@ bool is_locked(const CoreInput& input, const Core& self, const FileModule& modul
     if (core.is_self) continue;
     const ServerRow* row = server_row(seen, core.server);
     if (row == nullptr || !row->in_runtime) return false;  // not checked yet
-    if (is_live(*row, seen.now_s, input.config.satellite.peer_timeout)) {
+    if (is_live(*row, input.config.satellite.peer_timeout)) {
       if (comes_before(core, self)) return false;  // it may be loading its file this very moment
       const ModuleRow* theirs = find_module(row->modules, module.name);
       if (theirs == nullptr || theirs->version > 1) return false;

@@ -147,7 +147,13 @@ void Drain::count(int64_t clients) {
 Result<void> Drain::lower(const Sighting& seen) {
   const int64_t wanted = wait_timeout_at(policy(), sight()).count();
   if (seen.wait_timeout_ms == wanted && seen.poll_timeout_ms == kDrainPollTimeoutMs) return {};
-  if (record_.wait_timeout_ms < 0) {
+  const auto waits = waits_for_pull();
+  if (!waits) return waits.error();
+  if (*waits) return {};
+  // What a core has loaded meanwhile is what is to be restored. Lowered by a drain, both are what this one has set.
+  const bool from_core = record_.lowered_to_ms >= 0 && seen.wait_timeout_ms != record_.lowered_to_ms &&
+                         seen.poll_timeout_ms != kDrainPollTimeoutMs;
+  if (record_.wait_timeout_ms < 0 || from_core) {
     record_.wait_timeout_ms = seen.wait_timeout_ms;
     record_.poll_timeout_ms = seen.poll_timeout_ms;
   }
@@ -162,6 +168,18 @@ Result<void> Drain::lower(const Sighting& seen) {
   record_.lowered_to_ms = wanted;
   notice_.publish(record_);  // before it is done: whoever undoes it finds what was there
   return admin_.lower(wanted, answer_by());
+}
+
+// A load of ours would overtake a core's that ProxySQL is about to pull, and keep its variables out for good.
+Result<bool> Drain::waits_for_pull() {
+  const auto due = admin_.pull_is_due(answer_by());
+  if (!due) return due.error();
+  if (!*due) {
+    pull_due_since_.reset();
+    return false;
+  }
+  if (!pull_due_since_) pull_due_since_ = clock_.now();
+  return clock_.now() - *pull_due_since_ < kPullPatience;
 }
 
 void Drain::lose_admin(const Error& error) {

@@ -56,6 +56,7 @@ class Drain {
   bool is_drained_one(int64_t started_boot_ns);
   void count(int64_t clients);
   Result<void> lower(const Sighting& seen);
+  Result<bool> waits_for_pull();
   void lose_admin(const Error& error);
 
   int finish(DrainAction action);
@@ -78,6 +79,7 @@ class Drain {
   DrainRecord record_{};
   ClientWatch clients_;
   AdminTrouble trouble_;
+  std::optional<MonotonicTime> pull_due_since_;
   std::string edits_;        // had been set and not loaded, and went live
   std::string gone_reason_;  // why the ProxySQL that was to be drained is gone; "": it isn't
 };

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/drain/drain_plan.h"
+#include "scheduler/drain/variables_sync.h"
+#include "scheduler/run/engine_clock.h"
 #include "shm/record/drains.h"
 #include "src/base/log.h"
 #include "src/base/number.h"
@@ -73,6 +76,52 @@ Result<std::string> tell_unloaded_edits(AdminClient& client, Deadline deadline) 
   return names;
 }
 
+namespace {
+
+Result<VariablesSync> sync_with_cores(AdminClient& client, Deadline deadline) {
+  auto answer = client.query(variables_sync_statement(), deadline);
+  if (!answer) return answer.error();
+  return variables_sync_of(*answer);
+}
+
+// Until no pull is due any more, or `by`.
+Result<void> wait_for_pull(AdminClient& client, Deadline by, Deadline deadline) {
+  SystemClock clock;
+  for (;;) {
+    const auto sync = sync_with_cores(client, deadline);
+    if (!sync) return sync.error();
+    if (!sync->pull_due || by.passed()) return {};
+    clock.sleep_until(std::min(clock.now() + milliseconds(100), by.instant()));
+  }
+}
+
+// Whether the two variables are as a drain sets them. A core's load, pulled since, has put both back.
+bool is_lowered(const Sighting& seen, const DrainRecord& record) {
+  return seen.poll_timeout_ms == kDrainPollTimeoutMs || seen.wait_timeout_ms == record.lowered_to_ms;
+}
+
+// What may be lost: a core's load of MySQL variables, for a load here makes this node's the newest. So one that is due
+// comes first, nothing is loaded where there is nothing to put back, and what was overtaken all the same is said.
+Result<void> restore_timeouts(AdminClient& client, const DrainRecord& record, Deadline deadline) {
+  const Deadline patience = Deadline::after(std::min<nanoseconds>(kPullPatience, deadline.left() / 2));
+  if (auto waited = wait_for_pull(client, patience, deadline); !waited) return waited;
+  const auto seen = look_at(client, deadline);
+  if (!seen) return seen.error();
+  if (!is_lowered(*seen, record)) {
+    log_info("drain: a core's load has put mysql-wait_timeout and mysql-poll_timeout back already");
+    return {};
+  }
+  if (auto edits = tell_unloaded_edits(client, deadline); !edits) return edits.error();
+  auto restored = set_timeouts(client, record.poll_timeout_ms, record.wait_timeout_ms, deadline);
+  if (!restored) return restored;
+  const auto sync = sync_with_cores(client, deadline);
+  if (!sync) return sync.error();
+  if (sync->overtaken != 0) log_warning("drain: " + overtaken_text(*sync));
+  return {};
+}
+
+}  // namespace
+
 Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadline deadline) {
   // On a connection of its own: some versions answer RESUME twice.
   auto client = AdminClient::connect(admin_target(config), deadline);
@@ -81,9 +130,7 @@ Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadlin
   if (!seen) return seen.error();
   if (!has_left_changes(record, started_boot_ns(*seen, boottime_ns()))) return {};
   if (record.wait_timeout_ms >= 0) {
-    if (auto edits = tell_unloaded_edits(*client, deadline); !edits) return edits.error();
-    auto restored = set_timeouts(*client, record.poll_timeout_ms, record.wait_timeout_ms, deadline);
-    if (!restored) return restored;
+    if (auto restored = restore_timeouts(*client, record, deadline); !restored) return restored;
   }
   const bool paused = record.paused != 0 || record.phase == static_cast<uint8_t>(DrainPhase::pause);
   if (!paused || !seen->paused) return {};
@@ -97,6 +144,12 @@ Result<void> DrainAdmin::connect(Deadline by) {
   if (!client) return client.error();
   client_ = std::move(*client);
   return {};
+}
+
+Result<bool> DrainAdmin::pull_is_due(Deadline by) {
+  const auto sync = sync_with_cores(*client_, by);
+  if (!sync) return sync.error();
+  return sync->pull_due;
 }
 
 Result<void> DrainAdmin::run(const std::string& command, Deadline by) {

@@ -24,7 +24,9 @@ Result<void> set_timeouts(AdminClient& client, int64_t poll_ms, int64_t wait_ms,
 // logged too. The drain's own two variables are overwritten and not loaded.
 Result<std::string> tell_unloaded_edits(AdminClient& client, Deadline deadline);
 
-// Restores what the drain of `record` changed in ProxySQL: its two variables, and the listeners if it paused them.
+// Restores what the drain of `record` changed in ProxySQL: its two variables, and the listeners if it paused them. If a
+// core has newer variables, it first waits for ProxySQL to pull them, for half of the time left and kPullPatience at
+// most; what that has brought isn't overwritten. Says in the log if variables of a core can't arrive any more.
 Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadline deadline);
 
 class DrainAdmin final : public DrainedAdmin {
@@ -37,6 +39,7 @@ class DrainAdmin final : public DrainedAdmin {
 
   Result<Sighting> look(Deadline by) override { return look_at(*client_, by); }
   Result<std::string> unloaded_edits(Deadline by) override { return tell_unloaded_edits(*client_, by); }
+  Result<bool> pull_is_due(Deadline by) override;
   Result<void> lower(int64_t wait_timeout_ms, Deadline by) override {
     return set_timeouts(*client_, kDrainPollTimeoutMs, wait_timeout_ms, by);
   }

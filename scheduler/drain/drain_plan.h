@@ -23,6 +23,10 @@ struct DrainPolicy {
 
 DrainPolicy drain_policy(const Config& config);
 
+// ProxySQL pulls what a core has loaded after a few of its checks. A drain's own loads wait for it, but not for longer:
+// a core that is gone is never pulled from.
+inline constexpr milliseconds kPullPatience{4000};
+
 // While clients may still come back here, nothing below this: each close has a small chance to meet a request.
 inline constexpr milliseconds kDrainLowestUnsettled{200};
 

@@ -49,6 +49,8 @@ class DrainedAdmin {
   virtual Result<Sighting> look(Deadline by) = 0;
   // Names of the variables that somebody has set and not loaded; "" if there are none. They are logged.
   virtual Result<std::string> unloaded_edits(Deadline by) = 0;
+  // Whether a core has newer variables, which ProxySQL is about to pull: a load now would keep them out.
+  virtual Result<bool> pull_is_due(Deadline by) = 0;
   // Sets mysql-poll_timeout to kDrainPollTimeoutMs, and mysql-wait_timeout: ProxySQL closes clients that rest longer.
   virtual Result<void> lower(int64_t wait_timeout_ms, Deadline by) = 0;
   // From its end on new connections are refused. ProxySQL answers nothing else meanwhile.

@@ -10,6 +10,7 @@
 #include "src/base/host_port.h"
 #include "src/base/show.h"
 #include "src/base/utf8.h"
+#include "src/config/modules.h"
 
 namespace pulse {
 
@@ -39,8 +40,11 @@ class Blocks {
     beats();
     proxysql();
     cores();
-    if (input.config.is_core()) authority();
-    if (input.config.is_core()) core_files();
+    if (input.config.is_core()) {
+      authority();
+      core_files();
+      membership();
+    }
     divergence();
     leader();
     jobs();
@@ -124,6 +128,11 @@ class Blocks {
                                                         : ", at runtime only"),
                             peer.live == 0 || !both});
     }
+    if (seen_.peers_count > kPeers) {
+      block.list.push_back({std::to_string(seen_.peers_count - kPeers) + " more: beats watch " +
+                                std::to_string(kPeers) + " rows and take nobody beyond them for dead",
+                            true});
+    }
   }
 
   void authority() {
@@ -131,6 +140,23 @@ class Blocks {
     add("authority", {std::string(name(static_cast<Standing>(core.standing))) +
                       (text(core.reason).empty() ? "" : ": " + std::string(text(core.reason))) +
                       (core.waiting != 0 ? "; still to be loaded" : "")});
+  }
+
+  // A satellite pulls nothing that is older than its own last load.
+  std::string never_arrives(const Module& module) const {
+    if (input_.config.is_core() || module.older_peers == 0 || module.older_peers != module.differing_peers) return "";
+    const FileModule* known = find_file_module(text(module.name));
+    const std::string command = known != nullptr ? known->command : "PROXYSQL SERVERS";
+    return ", because this node's own load is newer, as after a drain: it pulls again once a core runs LOAD " +
+           command + " TO RUNTIME";
+  }
+
+  void membership() {
+    const Dispute& dispute = view_.core.dispute;
+    if (dispute.stopped_ns == 0) return;
+    add("membership", {"DISPUTED for " + show_span(input_.now_ns - dispute.stopped_ns) +
+                       ": other nodes undo what this one loads, so " +
+                       "it takes nothing away; of the list:" + std::string(text(dispute.difference))});
   }
 
   // What of this core's file isn't applied, and what stays at version 1.
@@ -157,7 +183,8 @@ class Blocks {
       if (module.differs_since_ns == 0) continue;
       add("differs", {std::string(text(module.name)) + " from " + std::to_string(module.differing_peers) +
                       " cores for " + show_span(input_.now_ns - module.differs_since_ns) +
-                      (module.equal_epochs > 0 ? ", at equal epochs: ProxySQL doesn't sync over that" : "")});
+                      (module.equal_epochs > 0 ? ", at equal epochs: ProxySQL doesn't sync over that" : "") +
+                      never_arrives(module)});
     }
   }
 

@@ -18,8 +18,9 @@ std::string why_unusable(const Members& members, const Discovery& discovery, uin
   if (age_ns > nanoseconds(max_age).count()) {
     return "the list of members is " + std::to_string(age_ns / 1'000'000) + " ms old" + why;
   }
-  if (discovery.members_left_out > 0) {
-    return "more than " + std::to_string(kMembers) + " members: the list is incomplete";
+  // Cores come first: while there is anybody else in the list, all of them are.
+  if (discovery.members_left_out > 0 && members.cores >= kMembers) {
+    return "more than " + std::to_string(kMembers) + " cores: the list is incomplete";
   }
   return "";
 }

@@ -33,14 +33,14 @@ struct Members {
 };
 
 // How discovery fares. `ok_ns` is the last instant at which the list was known to be right: a beat acts on a list only
-// if that is recent, and if nothing was left out.
+// if that is recent, and if no core was left out.
 struct Discovery {
   uint64_t boot_id;
   int64_t ok_ns;
   int64_t looked_ns;          // last answer or failure of any kind
   int64_t failing_since_ns;   // 0: the last look was good
   uint64_t failures;          // ever
-  uint32_t members_left_out;  // more than kMembers
+  uint32_t members_left_out;  // more than kMembers; cores only where Members has nobody else
   uint8_t source;
   std::array<uint8_t, 3> unused;
   std::array<char, 256> error;         // of the last look, "" if it was good

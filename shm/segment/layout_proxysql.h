@@ -18,6 +18,8 @@ struct Module {  // a row of runtime_checksums_values
   int64_t differs_since_ns;  // since when a live peer has had another checksum; 0: none has
   uint32_t differing_peers;
   uint32_t equal_epochs;  // of those, with the same epoch: ProxySQL doesn't sync over that
+  uint32_t older_peers;   // of those, with an older epoch: a satellite never pulls from them, for its own load is newer
+  uint32_t unused;
 };
 
 struct Peer {  // a row of proxysql_servers, in memory or at runtime
@@ -26,9 +28,10 @@ struct Peer {  // a row of proxysql_servers, in memory or at runtime
   uint8_t in_memory;
   uint8_t in_runtime;
   uint8_t live;
-  uint8_t checked;        // ProxySQL has read checksums from it at least once
-  int64_t updated_at;     // epoch seconds of ProxySQL's last good check; 0 if none
-  int64_t first_seen_ns;  // by a beat, at runtime; 0 if it isn't there
+  uint8_t checked;     // ProxySQL has read checksums from it at least once
+  int64_t updated_at;  // epoch seconds of ProxySQL's last good check; 0 if none
+  int64_t moved_ns;    // of the beat that last found updated_at moved; 0: none has
+  int64_t silent_ns;   // for how long beats have watched it since, or since they first saw it; not an instant
 };
 
 // What the last good beat saw of its ProxySQL.
@@ -46,7 +49,7 @@ struct Observation {
   uint8_t is_core;
   uint8_t unused;
   uint32_t modules_count;
-  uint32_t peers_count;  // of all rows; peers[] holds the first kPeers
+  uint32_t peers_count;  // of all rows; peers[] holds the first kPeers, those at runtime before others
   uint32_t live_peers;
   std::array<char, 64> version;
   std::array<Module, kModules> modules;
@@ -103,6 +106,19 @@ struct Stamp {  // one module, loaded from the file in this boot
   std::array<uint8_t, 3> unused;
 };
 
+// Whose membership loads are undone by other nodes' loads. Of one list of cores; another list begins anew.
+struct Dispute {
+  uint64_t list;       // a hash of the list's cores
+  int64_t loaded_ns;   // the last load, or when beats first found that another node's load has made it so; 0: never
+  int64_t agrees_ns;   // since when runtime has been exactly as the list says; 0: it isn't
+  int64_t stopped_ns;  // since when this node takes nothing away from proxysql_servers; 0: it does
+  int64_t said_ns;     // in the log
+  uint32_t undone;     // loads in a row that didn't last
+  uint8_t stands;      // the last load does, as far as beats have seen
+  std::array<uint8_t, 3> unused;
+  std::array<char, 256> difference;  // " +ADDRESS" of what runtime lacks of the list, " -ADDRESS" of what is too much
+};
+
 // A keyed hash of a module's rows in a configuration file. Both words 0: none.
 struct Content {
   uint64_t high;
@@ -149,6 +165,7 @@ struct CoreRecord {
   uint32_t unused_too;
   std::array<char, 256> reason;  // of the standing
   std::array<Stamp, kModules> stamps;
+  Dispute dispute;
 
   int64_t newest_created_at;  // epoch seconds, of all cores ever seen in a list of members
   int64_t newest_revision;    // the same of their revisions

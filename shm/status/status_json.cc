@@ -106,6 +106,7 @@ Json proxysql(const StatusInput& input) {
                        {"checksum", text(module.checksum)},
                        {"differing_cores", module.differing_peers},
                        {"differing_at_equal_epochs", module.equal_epochs},
+                       {"differing_and_older", module.older_peers},
                        {"differs_for_ms", age_ms(module.differs_since_ns, input.now_ns)}});
   }
   Json servers = Json::array();
@@ -127,6 +128,15 @@ Json proxysql(const StatusInput& input) {
               {"proxysql_servers_total", seen.peers_count},
               {"proxysql_servers", servers},
               {"modules", modules}};
+}
+
+Json membership(const StatusInput& input) {
+  const Dispute& dispute = input.view.core.dispute;
+  const bool differs = dispute.agrees_ns == 0;
+  return Json{{"disputed", dispute.stopped_ns != 0},
+              {"disputed_for_ms", age_ms(dispute.stopped_ns, input.now_ns)},
+              {"loads_undone", dispute.undone},
+              {"difference", differs ? std::string(text(dispute.difference)) : ""}};
 }
 
 Json authority(const StatusInput& input) {
@@ -363,6 +373,7 @@ std::string status_json(const StatusInput& input) {
   json["mysql_port"] = mysql_port(input);
   json["proxysql"] = proxysql(input);
   if (input.config.is_core()) json["authority"] = authority(input);
+  if (input.config.is_core()) json["membership"] = membership(input);
   if (input.config.is_core()) json["core_files"] = core_files(input);
   json["discovery"] = discovery(input);
   if (input.config.is_core()) json["peer_reports"] = peer_reports(input);

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   Observation last{};
-  carry_first_seen(*seen, last, kNow);
+  watch_peers(*seen, last, kNow, {std::chrono::seconds(2), std::chrono::seconds(5)});
   const Observation shown = to_observation(*seen, last, kNow, std::chrono::seconds(5), true);
   expect(shown.modules_count <= kModules, "modules are bounded");
   static_cast<void>(has_loaded(*seen, shown));
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   config.file_groups = {"mysql_servers", "mysql_users"};
   const CorePlan core = plan_core({*seen, list, config, CoreRecord{}, 1, kNow});
   const Plan satellite =
-      plan_satellite({*seen, {{"core.example", 6032, 0, ""}}, config.satellite.peer_timeout, kNow, list, false});
+      plan_satellite({*seen, {{"core.example", 6032, 0, ""}}, config.satellite.peer_timeout, list, false});
   for (const Plan* plan : {&core.plan, &satellite}) {
     for (const Step& step : plan->steps) expect(!step.statement.empty() && !step.reason.empty(), "steps say why");
   }

@@ -175,7 +175,7 @@ void plan(Layout& layout) {
   seen.servers = {{"10.0.0.1", 6032, true, true, seen.now_s, 0}};
   seen.modules = {{"mysql_users", 2, 999'000, "0x1"}, {"proxysql_servers", 2, 999'000, "0x2"}};
   static_cast<void>(has_loaded(seen, known.last));
-  carry_first_seen(seen, known.last, kNow);
+  watch_peers(seen, known.last, kNow, {config.beat.interval, config.satellite.peer_timeout});
   Config config;
   config.role = Role::core;
   config.core.authority = Authority::revision;
@@ -191,8 +191,8 @@ void plan(Layout& layout) {
     if (step.loads) outcomes.loaded.push_back(step.part);
   }
   settle_core(settled, applied, core.plan, outcomes, seen, seen, kNow);
-  const Plan satellite =
-      plan_satellite({seen, config.bootstrap, config.satellite.peer_timeout, kNow, known.list, known.resync});
+  const Plan satellite = plan_satellite(
+      {seen, config.bootstrap, config.satellite.peer_timeout, known.list, known.resync, known.has_segment});
   for (const Step& step : satellite.steps) expect(!step.statement.empty(), "a step is a statement");
   static_cast<void>(to_observation(seen, known.last, kNow, config.satellite.peer_timeout, true));
 }

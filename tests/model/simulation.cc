@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scheduler/beat/observation.h"
 #include "shm/record/applied.h"
 #include "src/base/clock.h"
 
@@ -98,7 +99,6 @@ void Simulation::boot(Node& node) {
   node.users_memory = node.users_runtime = node.is_core ? file_users(node) : Users{};
   node.table_memory = node.table_runtime = {kPlaceholder};
   node.peers.clear();
-  node.first_seen.clear();
   node.pull.reset();
   node.next_check_ms = now_ms_ + 100 + below(options_.check_ms);
 }
@@ -188,13 +188,10 @@ Seen Simulation::seen_by(Node& node) {
                   {"proxysql_servers", node.table_state.version, node.table_state.epoch, checksum(node.table_runtime)}};
   Table all = node.table_memory;
   all.insert(node.table_runtime.begin(), node.table_runtime.end());
-  std::map<ServerKey, int64_t> first_seen;
   for (const ServerKey& server : all) {
     ServerRow row{server.first, server.second, node.table_memory.count(server) != 0,
                   node.table_runtime.count(server) != 0};
     if (row.in_runtime) {
-      const auto before = node.first_seen.find(server);
-      row.first_seen_ns = first_seen[server] = before == node.first_seen.end() ? now_ns() : before->second;
       if (const auto known = node.peers.find(server); known != node.peers.end() && known->second.updated_at != 0) {
         const KnownPeer& peer = known->second;
         row.updated_at = peer.updated_at;
@@ -204,7 +201,8 @@ Seen Simulation::seen_by(Node& node) {
     }
     seen.servers.push_back(std::move(row));
   }
-  node.first_seen = std::move(first_seen);
+  seen.uptime_s = (now_ns() - node.started_ns) / 1'000'000'000;
+  watch_peers(seen, node.last, now_ns(), {milliseconds(options_.beat_ms), kPeerTimeout});
   return seen;
 }
 
@@ -255,6 +253,7 @@ void Simulation::beat(Node& node) {
   config.bootstrap = {{kPlaceholder.first, kPort, 0, ""}};
 
   const Seen before = seen_by(node);
+  node.last = to_observation(before, node.last, now_ns(), kPeerTimeout, node.is_core);
   CorePlan made;
   if (node.is_core) {
     // What the other cores' daemons say: all of them are reached, at once.
@@ -273,7 +272,7 @@ void Simulation::beat(Node& node) {
                       {true, now_ns(), list.changed_ns, 0, ""},
                       node.record.file_identity == 0 ? &file : nullptr});
   } else {
-    made.plan = plan_satellite({before, config.bootstrap, kPeerTimeout, now_ns(), list, false});
+    made.plan = plan_satellite({before, config.bootstrap, kPeerTimeout, list, false});
   }
   Outcomes outcomes;
   if (node.is_core && !made.plan.steps.empty()) node.record = made.record;
@@ -306,6 +305,7 @@ void Simulation::beat(Node& node) {
   }
   if (!node.is_core) return;
   if (beats_fail_ && !made.plan.steps.empty() && chance(options_.beat_killed)) return;
+  note_membership_load(made.record.dispute, outcomes.loaded, now_ns());
   if (!made.plan.steps.empty()) {
     settle_core(made.record, made.applied, made.plan, outcomes, before, seen_by(node), now_ns());
   }

@@ -28,7 +28,6 @@ struct ModuleState {
 // What a node knows of one row of its runtime_proxysql_servers.
 struct KnownPeer {
   int64_t updated_at = 0;
-  int64_t first_seen_ns = 0;
   ModuleState users, table;
   std::string users_checksum, table_checksum;
   int users_diffs = 0, table_diffs = 0;
@@ -59,8 +58,8 @@ struct Node {
 
   // The agent's side.
   CoreRecord record{};
+  Observation last{};
   Applied applied{};
-  std::map<ServerKey, int64_t> first_seen;
   int64_t next_beat_ms = 0;
   std::vector<Core> list;
   int64_t list_at_ms = -1'000'000;  // when the list was last known to be right

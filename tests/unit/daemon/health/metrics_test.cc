@@ -275,6 +275,9 @@ TEST_F(MetricsTest, ProxySQLAsLastSeen) {
   EXPECT_EQ("0", value("authority{standing=\"undecided\"}"));
   EXPECT_EQ("1", value("authority{standing=\"authority\"}"));
   EXPECT_EQ("0", value("authority_waiting"));
+  EXPECT_EQ("0", value("membership_disputed"));
+  view_.core.dispute.stopped_ns = 7;
+  EXPECT_EQ("1", value("membership_disputed"));
 }
 
 TEST_F(MetricsTest, BackendsByHostgroup) {

@@ -55,6 +55,16 @@ TEST_F(LowestTest, IsTheFirstReadyMemberOfTheRole) {
   EXPECT_EQ("no core is ready", of(true).unusable);
 }
 
+TEST_F(LowestTest, OneForWhomTheListHasNoRoomIsntTheLowest) {
+  add("core-0", "10.0.0.1", true, true);
+  add("", "10.1.0.1", false, true);
+  discovery_.members_left_out = 1;
+  EXPECT_EQ("", of(false).unusable);
+  EXPECT_FALSE(of(false).is_self);
+  EXPECT_EQ("10.1.0.1:6032", of(false).holder);
+  EXPECT_NE("", of(true).unusable) << "of cores, all are in the list";
+}
+
 TEST_F(LowestTest, NeedsAListThatMayBeActedOn) {
   add("core-1", "10.0.0.2", true, true, true);
   EXPECT_TRUE(of(true, 160 * kSecond).is_self);

@@ -2,37 +2,151 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "src/base/clock.h"
+
 namespace pulse {
 namespace {
 
 using std::chrono::milliseconds;
 
-TEST(CarryFirstSeen, KeepsTheOldStamp) {
+// A satellite's beats and what its ProxySQL says of one core, look by look.
+class WatchedPeer : public ::testing::Test {
+ protected:
+  // A beat `after` the last one, to which ProxySQL's clock says `now_s` and the core was last reached at `updated_at`.
+  void look(milliseconds after, int64_t now_s, int64_t updated_at) {
+    now_ns_ += nanoseconds(after).count();
+    seen_.now_s = now_s;
+    seen_.has_globals = true;
+    seen_.uptime_s = (now_ns_ - started_ns_) / 1'000'000'000;
+    seen_.servers = {{"a", 1, true, true, updated_at}};
+    watch_peers(seen_, last_, now_ns_, watch_);
+    last_ = to_observation(seen_, last_, now_ns_, watch_.peer_timeout, false);
+  }
+  bool live() const { return is_live(seen_.servers.at(0), watch_.peer_timeout); }
+  bool dead() const { return is_dead(seen_.servers.at(0), watch_.peer_timeout); }
+
+  Seen seen_;
+  Observation last_{};
+  PeerWatch watch_{milliseconds(2000), milliseconds(5000)};
+  int64_t started_ns_ = 1'000'000'000;
+  int64_t now_ns_ = 100'000'000'000;
+};
+
+TEST_F(WatchedPeer, IsDeadOnceItHasntMovedForLongerThanTheTimeout) {
+  look(milliseconds(0), 1000, 1000);
+  EXPECT_TRUE(live()) << "reached this very second, by ProxySQL's own clock";
+  look(milliseconds(2000), 1002, 1002);
+  EXPECT_TRUE(live());
+  look(milliseconds(2000), 1004, 1002);
+  look(milliseconds(2000), 1006, 1002);
+  EXPECT_TRUE(live()) << "silent for 4 s";
+  look(milliseconds(2000), 1008, 1002);
+  EXPECT_TRUE(dead());
+  look(milliseconds(2000), 1010, 1010);
+  EXPECT_TRUE(live());
+}
+
+TEST_F(WatchedPeer, AStepOfTheWallClockKillsNobody) {
+  look(milliseconds(0), 1000, 1000);
+  look(milliseconds(2000), 4602, 1001);
+  EXPECT_TRUE(live()) << "an hour ahead, and the last check was before the step";
+  look(milliseconds(2000), 4604, 4604);
+  look(milliseconds(2000), 1006, 4605);
+  EXPECT_TRUE(live()) << "back";
+  look(milliseconds(2000), 1008, 1008);
+  EXPECT_TRUE(live());
+}
+
+TEST_F(WatchedPeer, AStepOfTheWallClockKeepsNobodyAlive) {
+  look(milliseconds(0), 1000, 1000);
+  for (int i = 1; i <= 3; ++i) look(milliseconds(2000), 1000 - 3600 + i, 1000);
+  EXPECT_TRUE(dead()) << "its last check is an hour ahead of the clock";
+}
+
+TEST_F(WatchedPeer, AtFirstSightAnOldCheckSaysNothing) {
+  look(milliseconds(0), 1000, 900);
+  EXPECT_FALSE(live() || dead()) << "the clock may have stepped";
+  look(milliseconds(2000), 1002, 1001);
+  EXPECT_TRUE(live());
+  last_ = Observation{};
+  for (int i = 0; i < 4; ++i) look(milliseconds(2000), 1002, 900);
+  EXPECT_TRUE(dead());
+}
+
+TEST_F(WatchedPeer, TheBeatsOwnAbsenceIsNotThePeersSilence) {
+  look(milliseconds(0), 1000, 1000);
+  look(milliseconds(3'600'000), 4600, 1000);
+  EXPECT_TRUE(live()) << "ProxySQL may have slept as well: nobody has watched";
+  look(milliseconds(2000), 4602, 1000);
+  EXPECT_TRUE(live());
+  look(milliseconds(2000), 4604, 1000);
+  EXPECT_TRUE(dead());
+}
+
+TEST_F(WatchedPeer, AnIntervalThatIsLongerThanTheTimeoutTakesThreeLooks) {
+  watch_.interval = milliseconds(30'000);
+  look(milliseconds(0), 1000, 1000);
+  look(milliseconds(30'000), 1030, 1000);
+  EXPECT_TRUE(live());
+  look(milliseconds(30'000), 1060, 1000);
+  EXPECT_TRUE(live());
+  look(milliseconds(30'000), 1090, 1000);
+  EXPECT_TRUE(dead());
+}
+
+TEST_F(WatchedPeer, NeverReachedCountsFromTheFirstLook) {
+  for (int i = 0; i < 3; ++i) look(milliseconds(2000), 1000, 0);
+  EXPECT_FALSE(live() || dead());
+  look(milliseconds(2000), 1000, 0);
+  EXPECT_TRUE(dead());
+}
+
+TEST_F(WatchedPeer, AnotherStartOfProxySQLBeginsAnew) {
+  for (int i = 0; i < 4; ++i) look(milliseconds(2000), 1000, 0);
+  ASSERT_TRUE(dead());
+  started_ns_ = now_ns_;
+  look(milliseconds(2000), 1000, 0);
+  EXPECT_FALSE(live() || dead());
+}
+
+TEST_F(WatchedPeer, WithoutALookAtTheUptimeItIsTheSameStart) {
+  look(milliseconds(0), 1000, 0);
   Seen seen;
   seen.servers = {{"a", 1, true, true}, {"b", 1, true, true}, {"c", 1, true, false}};
+  watch_peers(seen, last_, now_ns_ + 1'000'000'000, watch_);
+  EXPECT_EQ(1'000'000'000, seen.servers[0].silent.count());
+  EXPECT_EQ(0, seen.servers[1].silent.count()) << "new";
+  EXPECT_EQ(0, seen.servers[2].silent.count()) << "not at runtime";
+  watch_peers(seen, last_, now_ns_ - 1'000'000'000, watch_);
+  EXPECT_EQ(0, seen.servers[0].silent.count()) << "never less than nothing";
+  last_.peers_count = 4'000'000'000;  // bounded, whatever stands there
+  last_.peers[0].silent_ns = -1;
+  watch_peers(seen, last_, now_ns_ + 1'000'000'000, watch_);
+  EXPECT_EQ(1'000'000'000, seen.servers[0].silent.count());
+}
+
+// proxysql_servers of a cluster of `count` cores that are all gone: how many are known to be dead after a while?
+size_t dead_of(size_t count, size_t only_in_memory) {
+  const PeerWatch watch{milliseconds(2000), milliseconds(5000)};
+  Seen seen;
   Observation last{};
-  last.peers_count = 1;
-  set_text(last.peers[0].hostname, "a");
-  last.peers[0].port = 1;
-  last.peers[0].first_seen_ns = 7;
-  carry_first_seen(seen, last, 100);
-  EXPECT_EQ(7, seen.servers[0].first_seen_ns);
-  EXPECT_EQ(100, seen.servers[1].first_seen_ns);
-  EXPECT_EQ(0, seen.servers[2].first_seen_ns);
-  last.peers[0].first_seen_ns = 101;
-  carry_first_seen(seen, last, 100);
-  EXPECT_EQ(100, seen.servers[0].first_seen_ns) << "never later than now";
-  last.peers[0].first_seen_ns = 7;
-  last.proxysql_started_ns = -9'000'000'000;
-  carry_first_seen(seen, last, 100);
-  EXPECT_EQ(7, seen.servers[0].first_seen_ns) << "without a look at the uptime it is the same boot";
-  last.proxysql_started_ns = 0;
-  last.peers_count = 4'000'000'000;  // bounded, whatever stands there
-  carry_first_seen(seen, last, 100);
-  seen.has_globals = true;
-  last.proxysql_started_ns = -9'000'000'000;
-  carry_first_seen(seen, last, 100);
-  EXPECT_EQ(100, seen.servers[0].first_seen_ns) << "another boot of ProxySQL";
+  for (size_t i = 0; i < only_in_memory; ++i) seen.servers.push_back({"m" + std::to_string(i), 1, true, false});
+  for (size_t i = 0; i < count; ++i) seen.servers.push_back({"r" + std::to_string(i), 1, true, true});
+  for (int i = 1; i <= 5; ++i) {
+    watch_peers(seen, last, i * 2'000'000'000LL, watch);
+    last = to_observation(seen, last, i * 2'000'000'000LL, watch.peer_timeout, true);
+  }
+  return static_cast<size_t>(std::count_if(seen.servers.begin(), seen.servers.end(),
+                                           [&](const ServerRow& row) { return is_dead(row, watch.peer_timeout); }));
+}
+
+TEST(WatchPeers, GivesUpSixtyFourAndOfMoreTheRestNever) {
+  EXPECT_EQ(17u, dead_of(17, 0));
+  EXPECT_EQ(64u, dead_of(64, 0));
+  EXPECT_EQ(64u, dead_of(64, 10)) << "rows that are in memory alone take nobody's place";
+  EXPECT_EQ(64u, dead_of(70, 0)) << "the others count as not watched for long enough";
 }
 
 TEST(WhatToLookAt, EverythingNowAndThenAndAfterARestart) {
@@ -88,17 +202,20 @@ TEST_F(ToObservation, CarriesOverWhatWasNotLookedAt) {
 TEST_F(ToObservation, SaysWhichModulesDifferAndSinceWhen) {
   seen_.now_s = 1000;
   seen_.modules = {{"mysql_users", 2, 900, "0xA"}, {"mysql_servers", 2, 900, "0xA"}};
-  seen_.servers = {{"a", 1, true, true, 1000, 0, {{"mysql_users", 2, 900, "0xB"}, {"mysql_servers", 2, 900, "0xA"}}},
-                   {"b", 1, true, true, 1000, 0, {{"mysql_users", 3, 901, "0xC"}, {"mysql_servers", 0, 0, ""}}},
-                   {"dead", 1, true, true, 10, 0, {{"mysql_users", 3, 901, "0xC"}}}};
+  seen_.servers = {{"a", 1, true, true, 1000, 7, {{"mysql_users", 2, 900, "0xB"}, {"mysql_servers", 2, 900, "0xA"}}},
+                   {"b", 1, true, true, 1000, 7, {{"mysql_users", 3, 901, "0xC"}, {"mysql_servers", 0, 0, ""}}},
+                   {"dead", 1, true, true, 10, 7, {{"mysql_users", 3, 901, "0xC"}}, std::chrono::seconds(6)}};
   last_ = now();
   EXPECT_EQ(2u, last_.modules[0].differing_peers);
   EXPECT_EQ(1u, last_.modules[0].equal_epochs);
+  EXPECT_EQ(0u, last_.modules[0].older_peers);
   EXPECT_EQ(1'000'000'000'000, last_.modules[0].differs_since_ns);
   EXPECT_EQ(0u, last_.modules[1].differing_peers);
   EXPECT_EQ(0, last_.modules[1].differs_since_ns);
   last_.modules[0].differs_since_ns = 77;
   EXPECT_EQ(77, now().modules[0].differs_since_ns);
+  seen_.servers[0].modules[0].epoch = 899;
+  EXPECT_EQ(1u, now().modules[0].older_peers) << "ProxySQL never pulls from that one";
   // Each module has a time of its own.
   seen_.servers[0].modules[1].checksum = "0xD";
   EXPECT_EQ(1'000'000'000'000, now().modules[1].differs_since_ns);

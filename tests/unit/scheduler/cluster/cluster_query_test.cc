@@ -119,22 +119,22 @@ TEST(Liveness, Table) {
     ServerRow row;
     bool live, dead;
   };
-  constexpr int64_t kNow = 1000;
-  constexpr int64_t kNowNs = 500'000'000'000;
-  const auto row = [](bool runtime, int64_t updated_at, int64_t first_seen_ns) {
-    return ServerRow{"a", 1, true, runtime, updated_at, first_seen_ns};
+  const auto row = [](bool runtime, int64_t updated_at, int64_t moved_ns, int64_t silent_ms) {
+    return ServerRow{"a", 1, true, runtime, updated_at, moved_ns, {}, milliseconds(silent_ms)};
   };
   for (const Case& c :
-       {Case{"checked just now", row(true, 1000, kNowNs), true, false},
-        Case{"at the limit", row(true, 995, kNowNs), true, false}, Case{"over it", row(true, 994, kNowNs), false, true},
-        Case{"clock went back", row(true, 1100, kNowNs), true, false},
-        Case{"never checked, new", row(true, 0, kNowNs), false, false},
-        Case{"never checked, at the limit", row(true, 0, kNowNs - 5'000'000'000), false, false},
-        Case{"never checked, old", row(true, 0, kNowNs - 6'000'000'000), false, true},
-        Case{"in memory alone", row(false, 0, 0), false, false},
-        Case{"left runtime, checked", row(false, 1000, 0), false, false}}) {
-    EXPECT_EQ(c.live, is_live(c.row, kNow, milliseconds(5000))) << c.name;
-    EXPECT_EQ(c.dead, is_dead(c.row, kNow, kNowNs, milliseconds(5000))) << c.name;
+       {Case{"reached just now", row(true, 1000, 7, 0), true, false},
+        Case{"at the limit", row(true, 1000, 7, 5000), true, false},
+        Case{"over it", row(true, 1000, 7, 5001), false, true},
+        Case{"reached at some time, not watched for long enough", row(true, 1000, 0, 5000), false, false},
+        Case{"reached at some time and not while it was watched", row(true, 1000, 0, 5001), false, true},
+        Case{"never reached, new", row(true, 0, 0, 0), false, false},
+        Case{"never reached, at the limit", row(true, 0, 0, 5000), false, false},
+        Case{"never reached, old", row(true, 0, 0, 5001), false, true},
+        Case{"in memory alone", row(false, 0, 0, 0), false, false},
+        Case{"left runtime, checked", row(false, 1000, 7, 6000), false, false}}) {
+    EXPECT_EQ(c.live, is_live(c.row, milliseconds(5000))) << c.name;
+    EXPECT_EQ(c.dead, is_dead(c.row, milliseconds(5000))) << c.name;
   }
 }
 

@@ -384,15 +384,16 @@ TEST_F(CorePlanTest, VersionOneIsUnlockedWhenNobodyHasANewerOne) {
   EXPECT_EQ("mysql_users", made().plan.steps[0].needs_rows_in) << "never an emptiness";
   theirs(3, "mysql_users").version = 2;
   EXPECT_THAT(statements(), IsEmpty()) << "that one is pulled";
-  seen_.servers[2].updated_at = kNowS - 60;
+  seen_.servers[2].silent = std::chrono::seconds(6);
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME")) << "dead";
   seen_.servers[2].updated_at = 0;
+  seen_.servers[2].silent = {};
   EXPECT_THAT(statements(), IsEmpty()) << "not checked yet: it may have the newer one";
-  seen_.servers[2].first_seen_ns = kNowNs - 59 * kSecond;
+  seen_.servers[2].silent = std::chrono::seconds(59);
   EXPECT_THAT(statements(), IsEmpty()) << "the network may be slow to come up";
-  seen_.servers[2].first_seen_ns = kNowNs - 61 * kSecond;
+  seen_.servers[2].silent = std::chrono::seconds(61);
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME")) << "given up";
-  seen_.servers[2].first_seen_ns = kNowNs;
+  seen_.servers[2].silent = {};
   list_.cores[0].created_at = 301;
   EXPECT_THAT(statements(), IsEmpty()) << "the newest does it";
   list_.cores[0].created_at = 100;
@@ -440,7 +441,7 @@ TEST_F(CorePlanTest, OnlyTheFirstOfAllThatAreAliveEndsADivergence) {
   EXPECT_THAT(statements(), IsEmpty()) << "it has an older epoch and will pull; then it shares this one";
   theirs(1, "mysql_users").epoch = kNowS - 10;
   EXPECT_THAT(statements(), IsEmpty()) << "it has a newer epoch: this core will pull";
-  seen_.servers[0].updated_at = kNowS - 60;
+  seen_.servers[0].silent = std::chrono::seconds(60);
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME")) << "dead";
 }
 
@@ -449,6 +450,7 @@ TEST_F(CorePlanTest, WhatIsNoDivergence) {
   const auto quiet = [&](const char* why, const ModuleRow& peer, int64_t updated_at) {
     theirs(1, "mysql_users") = peer;
     seen_.servers[0].updated_at = updated_at;
+    seen_.servers[0].silent = std::chrono::seconds(kNowS - updated_at);
     EXPECT_THAT(statements(), IsEmpty()) << why;
   };
   quiet("another epoch: ProxySQL syncs", {"mysql_users", 5, kNowS - 61, "0xOther"}, kNowS);
@@ -459,6 +461,13 @@ TEST_F(CorePlanTest, WhatIsNoDivergence) {
   quiet("read while that second lasted", {"mysql_users", 5, kNowS - 1, "0xOther"}, kNowS - 1);
   own("mysql_users").epoch = kNowS;
   quiet("that second still lasts", {"mysql_users", 5, kNowS, "0xOther"}, kNowS + 1);
+}
+
+TEST_F(CorePlanTest, AClockThatStepsBackAnHourDoesNotPutADivergenceOffForAnHour) {
+  settled();
+  own("mysql_users").epoch = kNowS + 3600;
+  theirs(1, "mysql_users") = {"mysql_users", 5, kNowS + 3600, "0xOther"};
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
 }
 
 TEST_F(CorePlanTest, ADivergentTableOfCoresIsLoadedAgainToo) {

@@ -19,8 +19,10 @@ constexpr const char* kFromConfig = "LOAD PROXYSQL SERVERS FROM CONFIG";
 constexpr const char* kToRuntime = "LOAD PROXYSQL SERVERS TO RUNTIME";
 
 ServerRow live(const std::string& host) { return {host, 6032, true, true, kNowS, kNowNs}; }
-ServerRow dead(const std::string& host) { return {host, 6032, true, true, kNowS - 60, kNowNs}; }
-ServerRow unchecked(const std::string& host) { return {host, 6032, true, true, 0, kNowNs}; }
+ServerRow dead(const std::string& host) {
+  return {host, 6032, true, true, kNowS - 60, 1, {}, std::chrono::seconds(60)};
+}
+ServerRow unchecked(const std::string& host) { return {host, 6032, true, true, 0, 0}; }
 ServerRow in_memory(const std::string& host) { return {host, 6032, true, false, 0, 0}; }
 ServerRow in_runtime(ServerRow row) {
   row.in_memory = false;
@@ -32,7 +34,7 @@ class SatellitePlan : public ::testing::Test {
   Plan plan(std::vector<ServerRow> servers) {
     seen_.now_s = kNowS;
     seen_.servers = std::move(servers);
-    return plan_satellite({seen_, bootstrap_, std::chrono::milliseconds(5000), kNowNs, list_, resync_});
+    return plan_satellite({seen_, bootstrap_, std::chrono::milliseconds(5000), list_, resync_, remembers_});
   }
   std::vector<std::string> statements(std::vector<ServerRow> servers) {
     std::vector<std::string> list;
@@ -47,6 +49,7 @@ class SatellitePlan : public ::testing::Test {
   Seen seen_;
   CoreList list_{{}, "no list"};
   bool resync_ = false;
+  bool remembers_ = true;
 };
 
 TEST_F(SatellitePlan, AHealthyOneIsLeftAlone) {
@@ -97,8 +100,17 @@ TEST_F(SatellitePlan, ANewCoreGetsItsTime) {
 
 TEST_F(SatellitePlan, NeverChecksCountAsDeadAfterTheTimeout) {
   ServerRow old = unchecked("10.0.0.1");
-  old.first_seen_ns = kNowNs - 6'000'000'000;
+  old.silent = std::chrono::seconds(6);
   EXPECT_THAT(statements({old}), ElementsAre(kFromConfig, HasSubstr("DELETE"), kToRuntime));
+}
+
+TEST_F(SatellitePlan, WithoutASegmentWhoSeemsGoneByTheClockGetsCompanyAndStays) {
+  ServerRow gone_by_the_clock = dead("10.0.0.1");
+  gone_by_the_clock.moved_ns = 0;
+  gone_by_the_clock.silent = {};
+  EXPECT_THAT(statements({gone_by_the_clock}), IsEmpty()) << "the next beats will tell";
+  remembers_ = false;
+  EXPECT_THAT(statements({gone_by_the_clock}), ElementsAre(kFromConfig, kToRuntime)) << "no beat would ever tell";
 }
 
 TEST_F(SatellitePlan, WithoutEntriesInTheFileNothingIsRemoved) {
@@ -201,8 +213,8 @@ class Table {
     all.insert(runtime_.begin(), runtime_.end());
     for (const std::string& host : all) {
       const bool runs = runtime_.count(host) != 0;
-      list.push_back(
-          {host, 6032, memory_.count(host) != 0, runs, dead_hosts.count(host) ? kNowS - 60 : 0, runs ? kNowNs : 0});
+      const std::chrono::seconds silent(dead_hosts.count(host) != 0 ? 60 : 0);
+      list.push_back({host, 6032, memory_.count(host) != 0, runs, 0, 0, {}, silent});
     }
     return list;
   }

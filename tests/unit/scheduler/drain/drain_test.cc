@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "shm/segment/text.h"
@@ -69,6 +70,34 @@ TEST_F(DrainEngine, AnnouncesBeforeAnythingElse) {
   EXPECT_THAT(lines, ElementsAre("announce", "phase lock", "hold beats", "find process", "connect", "unloaded edits",
                                  "lower 2000"));
   EXPECT_EQ(milliseconds(0), first("announce"));
+}
+
+TEST_F(DrainEngine, OvertakesNoPullThatIsDue) {
+  clock_.at(milliseconds(3500), [this] { proxysql_->pull_due = true; });
+  clock_.at(milliseconds(5500), [this] {  // the core's own values, which its load has changed
+    proxysql_->pull_due = false;
+    proxysql_->seen.wait_timeout_ms = 7'200'000;
+    proxysql_->seen.poll_timeout_ms = 1500;
+  });
+  all_leave_at(seconds(8));
+  EXPECT_EQ(kExitOk, drain());
+  for (const auto& line : proxysql_->journal) {
+    if (!line.what.starts_with("lower")) continue;
+    EXPECT_TRUE(line.at < milliseconds(3500) || line.at >= milliseconds(5500)) << line.at.count() << " " << line.what;
+  }
+  EXPECT_EQ(7'200'000, proxysql_->record.wait_timeout_ms) << "that is what is to be restored";
+  EXPECT_EQ(1500, proxysql_->record.poll_timeout_ms);
+}
+
+TEST_F(DrainEngine, WaitsForAPullThatNeverComesForSomeSecondsOnly) {
+  proxysql_->pull_due = true;
+  all_leave_at(seconds(8));
+  EXPECT_EQ(kExitOk, drain());
+  const auto& lines = proxysql_->journal;
+  const auto lowered =
+      std::find_if(lines.begin(), lines.end(), [](const auto& line) { return line.what.starts_with("lower"); });
+  ASSERT_NE(lines.end(), lowered);
+  EXPECT_THAT(lowered->at, AllOf(Ge(seconds(4)), Lt(milliseconds(4500))));
 }
 
 TEST_F(DrainEngine, StopsOnceSettleIsOverAndNobodyIsLeft) {

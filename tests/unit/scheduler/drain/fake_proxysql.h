@@ -30,7 +30,8 @@ class FakeProxySql final : public DrainedAdmin, public DrainedServer, public Dra
   // How it behaves.
   int64_t clients = 3;
   bool newcomers = false;  // a new client with every look
-  bool queries = false;    // somebody asks between two looks
+  bool pull_due = false;
+  bool queries = false;  // somebody asks between two looks
   bool admin_unresponsive = false;
   bool ended = false;
   bool obeys_shutdown = true;
@@ -70,6 +71,10 @@ class FakeProxySql final : public DrainedAdmin, public DrainedServer, public Dra
     write("unloaded edits");
     if (auto answer = answer_in(milliseconds(1), by); !answer) return answer.error();
     return edits;
+  }
+  Result<bool> pull_is_due(Deadline by) override {
+    if (auto answer = answer_in(milliseconds(1), by); !answer) return answer.error();
+    return pull_due;
   }
   Result<void> lower(int64_t wait_timeout_ms, Deadline by) override {
     write("lower " + std::to_string(wait_timeout_ms));

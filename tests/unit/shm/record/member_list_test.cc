@@ -58,9 +58,15 @@ TEST_F(UsableListTest, IsNoneBeforeItWasComplete) {
   EXPECT_EQ("pulse.discovery.source is \"none\"", why());
 }
 
-TEST_F(UsableListTest, NothingMayBeLeftOut) {
-  discovery_.members_left_out = 1;
-  EXPECT_EQ("more than 1024 members: the list is incomplete", why());
+TEST_F(UsableListTest, NoCoreMayBeLeftOutAndAnySatelliteMay) {
+  discovery_.members_left_out = 5000;
+  members_->count = kMembers;
+  members_->cores = 64;
+  EXPECT_EQ("", why()) << "cores come first, so all are there";
+  members_->cores = kMembers;
+  EXPECT_EQ("more than 1024 cores: the list is incomplete", why());
+  discovery_.members_left_out = 0;
+  EXPECT_EQ("", why());
 }
 
 }  // namespace
