@@ -45,7 +45,9 @@ TEST(ConfigAuthority, AnEmptyModuleIsNotUnlocked) {
   core.start();
   ASSERT_TRUE(eventually([&] { return kept(core, "mysql_users") != ""; })) << cluster.describe();
   EXPECT_THAT(kept(core, "mysql_users"), HasSubstr("mysql_users is empty before ProxySQL's start"));
-  EXPECT_THAT(core.server().log(), HasSubstr("mysql_users is empty before ProxySQL's start"));
+  EXPECT_TRUE(eventually([&] {  // said after it is published
+    return core.server().log().find("mysql_users is empty before ProxySQL's start") != std::string::npos;
+  }));
   cluster.pass_beats(8);
   EXPECT_TRUE(has(satellite, "user byhand 1")) << cluster.describe();
   EXPECT_EQ(1, core.versions()["mysql_users"]);
