@@ -21,7 +21,7 @@ SegmentWatch::SegmentWatch(const std::string& path, std::function<void()> appear
       events_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       stop_(::eventfd(0, EFD_CLOEXEC)) {
   std::string folder = std::filesystem::path(path).parent_path();
-  if (folder.empty()) folder = ".";
+  if (folder.empty()) folder.assign(1, '.');
   // A segment gets its name by link(2), which is a creation.
   const int watch = ::inotify_add_watch(events_.get(), folder.c_str(), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
   if (watch < 0 || !stop_) {
