@@ -94,7 +94,7 @@ class Stage {
  public:
   Stage() : Stage(Deployments({{{"192.0.2.9:3306", 1}}, {{"app", 0}}, {}})) {}
   explicit Stage(const Deployments& deployments)
-      : deployments_(deployments), node_("core", options(deployments.before)) {
+      : deployments_(deployments), node_("core", options(deployments.before), {"--listen=127.0.0.1"}) {
     EXPECT_TRUE(eventually([&] { return server().beat().exit_code == kExitOk && in_order(deployments_.before); }))
         << server().status().dump(1);
     node_.kill();
