@@ -43,6 +43,10 @@ std::string divergence(const CoreInput& input, const Core& self, const ModuleRow
   return own.name + " differs from " + shown(other->server) + " at the same epoch: ProxySQL doesn't sync over that";
 }
 
+bool is_empty(std::string_view checksum) {
+  return checksum.find_first_not_of("0", checksum.rfind("0x", 0) == 0 ? 2 : 0) == checksum.npos;
+}
+
 // The module is at version 1, nobody has a newer one, and this core is the one to act.
 bool is_locked(const CoreInput& input, const Core& self, const FileModule& module) {
   const Seen& seen = input.seen;
@@ -53,18 +57,17 @@ bool is_locked(const CoreInput& input, const Core& self, const FileModule& modul
     const ServerRow* row = server_row(seen, core.server);
     if (row == nullptr || !row->in_runtime) return false;  // not checked yet
     if (is_live(*row, input.config.satellite.peer_timeout)) {
-      if (comes_before(core, self)) return false;  // it may be loading its file this very moment
       const ModuleRow* theirs = find_module(row->modules, module.name);
       if (theirs == nullptr || theirs->version > 1) return false;
+      // It may be loading its file this very moment. One that has nothing has nothing to unlock either, and would keep
+      // all others from it for ever.
+      const ModuleRow* content = checksum_of(module, row->modules);
+      if (comes_before(core, self) && (content == nullptr || !is_empty(content->checksum))) return false;
     } else if (!is_given_up(input, *row)) {
       return false;
     }
   }
   return true;
-}
-
-bool is_empty(std::string_view checksum) {
-  return checksum.find_first_not_of("0", checksum.rfind("0x", 0) == 0 ? 2 : 0) == checksum.npos;
 }
 
 }  // namespace
@@ -83,7 +86,12 @@ void unlock(const CoreInput& input, const Core& self, const FileModule& module, 
   const std::string at_version_1 =
       std::string(module.name) + " is at version 1, which satellites ignore, and no core has a newer one";
   const bool as_served = text(record.served).empty() || own->checksum == text(record.served);
-  if (as_served && is_empty(own->checksum)) return;  // there is nothing for anybody to pull
+  if (as_served && is_empty(own->checksum)) {  // there is nothing for anybody to pull, although the file has rows
+    const std::string command = module.command;
+    set_text(record.kept, std::string(module.name) + " is empty, and no core has a newer one: not loaded. LOAD " +
+                              command + " FROM CONFIG and LOAD " + command + " TO RUNTIME makes the file's rows count");
+    return;
+  }
   if (!as_served) {
     const bool file_is_what_was_served = record.content != Content{} && record.content == record.loaded &&
                                          !text(record.loaded_checksum).empty() &&
