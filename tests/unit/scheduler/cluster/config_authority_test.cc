@@ -531,7 +531,7 @@ TEST_F(UnlockTest, AnEmptinessIsNeverUnlocked) {
   fresh["a"].checksum = "0x0";
   fresh.run(5);
   EXPECT_EQ(1, fresh["a"].version);
-  EXPECT_EQ("", text(find_core_module(fresh["a"].record, "mysql_users")->kept));
+  EXPECT_NE(std::string_view::npos, text(find_core_module(fresh["a"].record, "mysql_users")->kept).find("is empty"));
 }
 
 TEST_F(UnlockTest, WhatWasLoadedFromTheFileAndServedComesBackFromThere) {
