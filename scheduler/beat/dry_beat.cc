@@ -74,6 +74,9 @@ int run_dry_beat(const Options& options) {
     }));
   }
 
+  // A beat would make the segment, and remember.
+  if (state.layout() == nullptr && ::access(state.path().c_str(), F_OK) != 0) known.may_load_file = true;
+
   Phase phase = Phase::connect;
   const auto fail = [&phase](const Error& error) {
     log_error(error.text);

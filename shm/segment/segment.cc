@@ -187,8 +187,13 @@ Result<Segment> Segment::open(const SegmentOptions& options) {
 
 bool Segment::is_current(const std::string& path) const {
   struct stat file {};
-  return ::lstat(path.c_str(), &file) == 0 && file.st_dev == device_ && file.st_ino == inode_ &&
-         file.st_size == static_cast<off_t>(sizeof(Layout));
+  if (::lstat(path.c_str(), &file) != 0 || file.st_dev != device_ || file.st_ino != inode_ ||
+      file.st_size != static_cast<off_t>(sizeof(Layout))) {
+    return false;
+  }
+  bool is_one = false;  // somebody may have written over its beginning
+  const bool mapped = guarded([&] { is_one = layout().magic == kMagic && layout().layout_version == kLayoutVersion; });
+  return mapped && is_one;
 }
 
 }  // namespace pulse
