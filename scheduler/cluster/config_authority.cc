@@ -215,10 +215,6 @@ bool decide_module(const CoreInput& input, const Rank& rank, bool stamped, CoreM
   if (!rank.outranked.empty() && !latest_is_own) {
     return decide(module, FileState::other_counts, rank.outranked);
   }
-  // Loaded in this boot, and watched until it is certain that no pull that was under way has replaced it.
-  if (module.pending != 0 && module.loaded == module.content && stamped && !newer_applied) {
-    return decide(module, FileState::applied, "");
-  }
   if (newer_applied && !latest_is_own) {
     return decide(
         module, FileState::other_counts,

@@ -4,7 +4,6 @@
 
 #include "scheduler/cluster/config_authority.h"
 #include "scheduler/cluster/unlock_and_divergence.h"
-#include "shm/record/applied.h"
 #include "shm/record/core_record.h"
 #include "shm/segment/boot.h"
 #include "src/base/clock.h"
@@ -73,12 +72,7 @@ bool apply_change(const CoreInput& input, const Rank& rank, const FileModule& mo
   if (stamp == nullptr || state != FileState::applied) return true;
   const std::string reason = overwritten(input, module, *stamp);
   if (!reason.empty()) load_file(input, module, reason, out);
-  // Only now do the other cores hear of it: one that took it for applied before would never load it, should a pull have
-  // replaced it and this ProxySQL have ended before the next beat.
-  if (stamp->settled != 0 && record.pending != 0) {
-    record.pending = 0;
-    enter_load(out.applied, module.name, record.content, out.record.revision, input.seen.now_s);
-  }
+  if (stamp->settled != 0) record.pending = 0;
   return stamp->settled != 0;
 }
 

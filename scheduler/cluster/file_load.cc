@@ -189,8 +189,7 @@ void settle_core(CoreRecord& record, Applied& applied, const Plan& plan, const O
       own->state = static_cast<uint8_t>(FileState::applied);
       own->why = {};
     }
-    // By revisions, the other cores hear of it when it is certain that it lasts: see apply_change().
-    if (record.revision == 0) enter_load(applied, step.part, own->content, record.revision, before.now_s);
+    enter_load(applied, step.part, own->content, record.revision, before.now_s);
   }
   if (all && !plan.deferred) record.waiting = 0;
 }
