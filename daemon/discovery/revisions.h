@@ -21,7 +21,7 @@ struct RevisionObject {
   std::string resource;  // "replicasets", "controllerrevisions", of the group apps/v1
   std::string name;
 
-  auto operator<=>(const RevisionObject&) const = default;
+  auto operator<=>(const RevisionObject&) const = default;  // NOLINT(modernize-use-nullptr): it means the operator's 0
 };
 
 // What it says.

@@ -100,7 +100,7 @@ class Exchange {
 HttpBody body_of(std::string_view answer, bool ended) {
   const auto refused = [](const char* why) { return HttpBody{true, Error{why}}; };
   const size_t end = answer.find("\r\n\r\n");
-  if (end == answer.npos) {
+  if (end == std::string::npos) {
     if (ended) return refused("it ended the connection before its answer");
     if (answer.size() > kMostHeader) return refused("its answer has no end of headers");
     return {};
@@ -116,11 +116,11 @@ HttpBody body_of(std::string_view answer, bool ended) {
   std::optional<size_t> length;
   while (head.size() > line.size()) {
     const size_t begin = head.rfind("\r\n");
-    if (begin == head.npos) break;
+    if (begin == std::string_view::npos) break;
     const std::string_view header = head.substr(begin + 2);
     head = head.substr(0, begin);
     const size_t colon = header.find(':');
-    if (colon == header.npos) continue;
+    if (colon == std::string_view::npos) continue;
     const std::string name(header.substr(0, colon));
     std::string_view value = header.substr(colon + 1);
     while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);

@@ -44,7 +44,7 @@ std::string divergence(const CoreInput& input, const Core& self, const ModuleRow
 }
 
 bool is_empty(std::string_view checksum) {
-  return checksum.find_first_not_of("0", checksum.rfind("0x", 0) == 0 ? 2 : 0) == checksum.npos;
+  return checksum.find_first_not_of('0', checksum.rfind("0x", 0) == 0 ? 2 : 0) == std::string_view::npos;
 }
 
 // The module is at version 1, nobody has a newer one, and this core is the one to act.

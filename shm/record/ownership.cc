@@ -6,6 +6,7 @@
 #include "shm/record/attempts.h"
 #include "shm/segment/text.h"
 #include "src/base/hash.h"
+#include "src/base/host_port.h"
 #include "src/config/identity.h"
 
 namespace pulse {
@@ -13,10 +14,8 @@ namespace pulse {
 namespace {
 
 std::string endpoint(const Owner& owner) {
-  const std::string host(text(owner.admin_host));
-  if (owner.admin_port == 0) return host;
-  const bool brackets = host.find(':') != std::string::npos;
-  return (brackets ? "[" + host + "]:" : host + ":") + std::to_string(owner.admin_port);
+  if (owner.admin_port == 0) return std::string(text(owner.admin_host));
+  return host_port_text(text(owner.admin_host), owner.admin_port);
 }
 
 }  // namespace

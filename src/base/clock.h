@@ -26,7 +26,7 @@ struct Instant {
 
   static Instant now() { return {clock_ns(kClock)}; }
 
-  friend auto operator<=>(const Instant&, const Instant&) = default;
+  friend auto operator<=>(const Instant&, const Instant&) = default;  // NOLINT(modernize-use-nullptr): the operator's 0
   friend Instant operator+(Instant instant, nanoseconds span) { return {instant.ns + span.count()}; }
   friend Instant operator-(Instant instant, nanoseconds span) { return {instant.ns - span.count()}; }
   friend nanoseconds operator-(Instant later, Instant earlier) { return nanoseconds(later.ns - earlier.ns); }

@@ -33,7 +33,7 @@ size_t write_what_fits(int fd, std::string_view text, int patience_ms) {
   return done;
 }
 
-void write_to_stderr(std::string line) {
+void write_to_stderr(std::string line) {  // NOLINT(performance-unnecessary-value-param): a LogOutput
   constexpr int kPatienceMs = 20;
   static unsigned long dropped = 0;
   static bool cut = false;  // the last line has no end
