@@ -167,7 +167,7 @@ void plan(Layout& layout) {
   if (layout.record.read(record) && layout.attempt.read(attempt)) {
     const Marks marks{layout.phase_mark.load(), layout.end_mark.load(), layout.ended_ns.load()};
     fold_unrecorded(record, attempt, marks, {2'000'000'000, 30'000'000'000}, kNow, true);
-    static_cast<void>(admit(record, kNow, {1, 2, 3}));
+    static_cast<void>(admit(record, kNow, ProcessNow{}, 3));
   }
   static_cast<void>(what_to_look_at(known.last, 7, kNow));
   Seen seen;
@@ -175,8 +175,8 @@ void plan(Layout& layout) {
   seen.servers = {{"10.0.0.1", 6032, true, true, seen.now_s, 0}};
   seen.modules = {{"mysql_users", 2, 999'000, "0x1"}, {"proxysql_servers", 2, 999'000, "0x2"}};
   static_cast<void>(has_loaded(seen, known.last));
-  watch_peers(seen, known.last, kNow, {config.beat.interval, config.satellite.peer_timeout});
   Config config;
+  watch_peers(seen, known.last, kNow, {config.beat.interval, config.satellite.peer_timeout});
   config.role = Role::core;
   config.core.authority = Authority::revision;
   config.core.modules = {"mysql_users"};
