@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "daemon/discovery/pods.h"
+#include "daemon/kubernetes/line_splitter.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace pulse;
