@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "daemon/discovery/pods.h"
+#include "daemon/kubernetes/api_json.h"
 #include "daemon/kubernetes/line_splitter.h"
 #include "tests/fuzz/fuzz.h"
 
