@@ -76,6 +76,16 @@ bool apply_change(const CoreInput& input, const Rank& rank, const FileModule& mo
   return stamp->settled != 0;
 }
 
+// A pull that has replaced this core's load of proxysql_servers since has brought its own epoch, by which the load
+// can't be told any more: another one in that second would never reach those that have pulled the first. An empty table
+// doesn't wait.
+bool loaded_a_moment_ago(const Dispute& dispute, const CoreInput& input) {
+  const auto& servers = input.seen.servers;
+  const int64_t age_ns = input.now_ns - dispute.loaded_ns;
+  const bool is_recent = dispute.loaded_ns != 0 && age_ns >= 0 && age_ns < nanoseconds(std::chrono::seconds(1)).count();
+  return is_recent && std::any_of(servers.begin(), servers.end(), [](const ServerRow& row) { return row.in_runtime; });
+}
+
 }  // namespace
 
 const Core* self_of(const CoreInput& input) { return input.list.usable() ? input.list.self() : nullptr; }
@@ -104,8 +114,16 @@ CorePlan plan_core(const CoreInput& input) {
   const Core* self = self_of(input);
   if (self != nullptr) {
     watch_dispute(out.record.dispute, input.list, input.seen, input.now_ns, input.resync_requested);
-    plan_membership(input.list, input.seen, Pulled::by_peers, out.plan,
+    Plan membership;
+    plan_membership(input.list, input.seen, Pulled::by_peers, membership,
                     allowed_changes(out.record.dispute, input.seen, input.now_ns));
+    const bool loads = !membership.steps.empty() && membership.steps.back().loads;
+    if (loads && loaded_a_moment_ago(input.record.dispute, input)) {
+      out.plan.situation = "proxysql_servers was loaded a moment ago, a later beat loads again";
+      out.plan.deferred = true;
+    } else {
+      out.plan = std::move(membership);
+    }
   } else {
     out.plan.situation = why_no_membership(input);
   }
@@ -128,6 +146,10 @@ CorePlan plan_core(const CoreInput& input) {
     if (may_unlock && self != nullptr) unlock(input, *self, module, *record, out);
   }
   if (self != nullptr) end_divergence(input, *self, out.plan);
+  for (const Step& step : out.plan.steps) {
+    CoreModule* loaded = step.loads ? find_core_module(out.record, step.part) : nullptr;
+    if (loaded != nullptr) loaded->tried_ns = input.now_ns;
+  }
   return out;
 }
 

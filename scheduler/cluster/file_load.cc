@@ -64,7 +64,12 @@ Step load_to_runtime(const FileModule& module, const std::string& reason) {
 }
 
 bool loaded_in_this_second(const CoreInput& input, const FileModule& module, Plan& plan) {
-  const bool now = loaded_this_second(checksum_of(module, input.seen.modules), input.seen.now_s);
+  // A pull that has replaced the load since has brought its own epoch: the record knows of the load.
+  const CoreModule* own = find_core_module(input.record, module.name);
+  const bool may_have_run = own != nullptr && own->tried_ns != 0;
+  const int64_t age_ns = may_have_run ? input.now_ns - own->tried_ns : -1;
+  const bool tried = age_ns >= 0 && age_ns < nanoseconds(std::chrono::seconds(1)).count();
+  const bool now = tried || loaded_this_second(checksum_of(module, input.seen.modules), input.seen.now_s);
   if (now) plan.deferred = true;
   return now;
 }
@@ -172,10 +177,17 @@ void settle_core(CoreRecord& record, Applied& applied, const Plan& plan, const O
     const ModuleRow* row = module == modules.end() ? nullptr : checksum_of(*module, after.modules);
     // An epoch before the load's own second: a pull has brought the peer's content and epoch.
     CoreModule* own = find_core_module(record, step.part);
-    if (!contains(outcomes.loaded, step.part) || row == nullptr || row->epoch < before.now_s) {
+    // Another version than the load's own: a pull has come, too, and with an epoch of this second it may be what is
+    // served now.
+    const ModuleRow* was = module == modules.end() ? nullptr : checksum_of(*module, before.modules);
+    const bool is_alone = row != nullptr && (was == nullptr || row->version <= was->version + 1);
+    if (!contains(outcomes.loaded, step.part) || !is_alone || row->epoch < before.now_s) {
       all = false;
-      if (own != nullptr) own->failures = static_cast<uint8_t>(std::min(own->failures + 1, 255));
-      if (own != nullptr) own->tried_ns = now_ns;
+      if (own == nullptr) continue;
+      own->tried_ns = now_ns;
+      // What was loaded and replaced at once isn't a failure: it is loaded again when its second is over.
+      if (row != nullptr && contains(outcomes.loaded, step.part)) continue;
+      own->failures = static_cast<uint8_t>(std::min(own->failures + 1, 255));
       continue;
     }
     enter_stamp(record, step.part, *row, now_ns);

@@ -108,7 +108,9 @@ void watch_dispute(Dispute& dispute, const CoreList& list, const Seen& seen, int
   uint64_t hash = fnv1a("");
   for (const ServerKey& server : wanted) hash = fnv1a(shown(server) + "\n", hash);
   if (dispute.list != hash || begin_anew) {
+    const int64_t loaded_ns = dispute.loaded_ns;
     dispute = Dispute{};
+    dispute.loaded_ns = loaded_ns;  // the next load waits for its second to be over, whatever the list
     dispute.list = hash;
   }
   const bool exact = runtime == wanted;

@@ -12,17 +12,19 @@ Step insert_known(const ServerKey& server) {
   return {insert_server(server, 0, ""), shown(server) + " is at runtime and missing in the table"};
 }
 
-// Whether this node's own table wins over every live core's: it has loaded one itself, and won't pull theirs.
-bool own_table_is_newest(const Seen& seen, std::chrono::milliseconds peer_timeout) {
+// Whether no live core has a table that ProxySQL would pull: this node has loaded one itself, which is newer than all
+// of theirs, or they are at version 1, however late they have started, and nobody pulls that.
+bool nothing_is_pulled(const Seen& seen, std::chrono::milliseconds peer_timeout) {
   const ModuleRow* own = find_module(seen.modules, "proxysql_servers");
-  if (own == nullptr || own->version <= 1) return false;
+  if (own == nullptr) return false;
   bool any = false;
   for (const ServerRow& row : seen.servers) {
     if (!is_live(row, peer_timeout)) continue;
     const ModuleRow* theirs = find_module(row.modules, "proxysql_servers");
     if (theirs == nullptr) continue;
-    const bool pulled = theirs->epoch == own->epoch && theirs->checksum == own->checksum;
-    if (theirs->epoch > own->epoch || pulled) return false;
+    const bool is_newer = theirs->version > 1 && (own->version <= 1 || theirs->epoch > own->epoch);
+    const bool pulled = own->version > 1 && theirs->epoch == own->epoch && theirs->checksum == own->checksum;
+    if (is_newer || pulled) return false;
     any = true;
   }
   return any;
@@ -54,7 +56,7 @@ Plan plan_satellite(const SatelliteInput& input) {
       input.list.usable() && !runtime.empty() &&
       std::none_of(runtime.begin(), runtime.end(), [&](const ServerKey& server) { return input.list.has(server); });
   if (any_live && !input.resync_requested) {
-    if (input.list.usable() && !memory.empty() && (replaced || own_table_is_newest(seen, input.peer_timeout))) {
+    if (input.list.usable() && !memory.empty() && (replaced || nothing_is_pulled(seen, input.peer_timeout))) {
       plan_membership(input.list, seen, Pulled::by_nobody, plan);
       return plan;
     }

@@ -52,6 +52,13 @@ bool is_locked(const CoreInput& input, const Core& self, const FileModule& modul
   const Seen& seen = input.seen;
   const ModuleRow* own = find_module(seen.modules, module.name);
   if (own == nullptr || own->version != 1) return false;
+  // Also one that the list lacks: a list may be a minute behind, and ProxySQL is about to pull from that one.
+  for (const ServerRow& row : seen.servers) {
+    const ModuleRow* theirs = find_module(row.modules, module.name);
+    const bool is_other = self.server != ServerKey{row.hostname, row.port};
+    const bool has_newer = theirs != nullptr && theirs->version > 1;
+    if (is_other && has_newer && is_live(row, input.config.satellite.peer_timeout)) return false;
+  }
   for (const Core& core : input.list.cores) {
     if (core.is_self) continue;
     const ServerRow* row = server_row(seen, core.server);
@@ -124,7 +131,8 @@ void end_divergence(const CoreInput& input, const Core& self, Plan& plan) {
     const std::string reason = divergence(input, self, *own, plan);
     // Could destroy: the other core's content, which ProxySQL would never sync with this one's. Memory is counted right
     // before: an emptiness isn't loaded.
-    if (!reason.empty()) plan.steps.push_back(load_to_runtime(module, reason));
+    if (reason.empty() || loaded_in_this_second(input, module, plan)) continue;
+    plan.steps.push_back(load_to_runtime(module, reason));
   }
   const ModuleRow* own = find_module(input.seen.modules, "proxysql_servers");
   const std::string reason = own == nullptr ? "" : divergence(input, self, *own, plan);

@@ -37,6 +37,7 @@ class Beat {
     const Seen after = acts ? look() : before;
     if (host_.is_core && acts) {
       settle_core(made.record, made.applied, made.plan, outcomes_, before, after, now_ns());
+      note_membership_load(made.record.dispute, outcomes_.loaded, now_ns());
     }
     host_.segment.last =
         to_observation(after, host_.segment.last, now_ns(), host_.config.satellite.peer_timeout, host_.is_core);
@@ -97,7 +98,15 @@ class Beat {
 
   CorePlan plan(const Seen& seen) {
     const CoreList cores = list();
-    host_.newest_planned = host_.newest_listed;
+    host_.newest_planned = host_.newest_known;
+    for (size_t i = 0; i < kModules; ++i) {
+      const ModuleRow* row = find_module(seen.modules, name_of(i));
+      host_.planned_versions[i] = row == nullptr ? 0 : row->version;
+    }
+    for (const Core& core : cores.cores) {
+      const int64_t number = core.revision > 0 ? core.revision : core.created_at;
+      host_.newest_planned = std::max(host_.newest_planned, number);
+    }
     const int64_t now = now_ns();
     CorePlan made;
     if (!host_.is_core) {
@@ -123,6 +132,7 @@ class Beat {
     std::map<std::string, int> reads;
     for (size_t i = 0; i < plan.steps.size(); ++i) {
       const Step& step = plan.steps[i];
+      host_.in_file_load = step.from_file || !step.undo.empty();
       if (refused_parts.count(step.part) != 0) continue;
       bool differs = false, over = false;
       const bool done = run_step(step, differs, over);
@@ -146,6 +156,7 @@ class Beat {
 
   bool run_step(const Step& step, bool& differs, bool& over) {
     const auto wait = [&] { return !(over = !world_.between(host_)); };
+    host_.counted = false;
     if (!wait()) return false;
     if (step.from_file) {
       differs = !holds_the_file(step);
@@ -156,6 +167,7 @@ class Beat {
         world_.note(host_.address() + " doesn't run " + step.statement + ": " + step.needs_rows_in + " is empty");
         return false;
       }
+      host_.counted = true;
       if (!wait()) return false;
     }
     if (run_statement(step.statement, step)) {
@@ -201,6 +213,10 @@ class Beat {
 
 Content content_of(const Rows& rows) { return rows.empty() ? Content{} : Content{hash_of(rows), rows.size()}; }
 
-bool run_beat(Host& host, BeatWorld& world) { return Beat(host, world).run(); }
+bool run_beat(Host& host, BeatWorld& world) {
+  const bool done = Beat(host, world).run();
+  host.in_file_load = false;
+  return done;
+}
 
 }  // namespace pulse::model

@@ -47,6 +47,7 @@ struct Host {
 
   bool machine_up = true;
   bool in_beat = false;        // never two at once: the lock
+  bool in_file_load = false;   // of these, one that is loading a module from the file
   int life = 0;                // another one after each start of ProxySQL or the machine
   int64_t machine_ms = 0;      // when the machine booted
   int64_t clock_offset_s = 0;  // of its wall clock
@@ -65,9 +66,13 @@ struct Host {
   std::array<std::optional<Rows>, kFileModulesHere> served;       // when a beat last saw it above version 1
   std::array<std::optional<Rows>, kFileModulesHere> loading;      // from the file, and not certain yet
   std::array<std::optional<Rows>, kFileModulesHere> last_loaded;  // of the file, by this segment
-  std::array<bool, kFileModulesHere> knows{};                     // its segment knows of an earlier load
-  int64_t newest_listed = 0;                                      // the greatest revision that its lists ever named
-  int64_t newest_planned = 0;                                     // the same, when the present plan was made
+  std::array<int64_t, kFileModulesHere> knows_since_ms{};
+  std::array<bool, kFileModulesHere> knows{};        // its segment knows of an earlier load
+  std::array<int64_t, kModules> planned_versions{};  // of ProxySQL's modules, when the present plan was made
+  int64_t newest_known = 0;                          // the greatest revision that a plan was made with
+  int64_t newest_planned = 0;                        // the same, with the present plan's list
+  bool counted = false;                              // a table's rows right before it is loaded: there were some
+  bool noted = false;                                // what the last beat has loaded: it has come to its end
   int writes = 0;
 
   const std::string& address() const { return proxysql.address; }

@@ -38,6 +38,7 @@ Host& Cluster::add(bool is_core, int64_t revision, const ConfigFile& file) {
   host.created_at = kEpoch + now_ms_ / 1000;
   host.file = file;
   host.machine_ms = now_ms_ - kMachineUpMs;
+  host.reports_late = options_.is_slow;
   Config& config = host.config;
   config.role = is_core ? Role::core : Role::satellite;
   config.beat.interval = std::chrono::milliseconds(options_.beat_ms);
@@ -76,7 +77,8 @@ void Cluster::words_may_be_lost() {
       return std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& entry) {
         const ProxysqlNode& node = entry.second.proxysql;
         const bool is_pulling = node.pull && node.pull->module == i && node.pull->rows == rows;
-        return is_pulling || (node.up && node.modules[i].version > 1 && node.modules[i].runtime == rows);
+        const bool has_it = is_pulling || (node.up && node.modules[i].version > 1 && node.modules[i].runtime == rows);
+        return has_it && entry.second.is_core;
       });
     });
   }
@@ -117,7 +119,7 @@ void Cluster::restart_machine(Host& host, bool segment_kept, Database database) 
   } else {
     host.served = host.loading = host.last_loaded = {};
     host.knows = {};
-    host.newest_listed = 0;
+    host.newest_known = 0;
   }
   host.daemon = Daemon{};
 }
@@ -169,7 +171,8 @@ void Cluster::check_peers(Host& host) {
     const std::string* source = node.source_of(module, kDiffsBeforeSync);
     ProxysqlNode* peer = source == nullptr ? nullptr : resolve(host, *source);
     if (peer == nullptr || peer == &node) continue;
-    node.begin_pull(module, *source, *peer, now_ms_ + (chance(0.2) ? below(options_.longest_pull_ms) : below(50)));
+    node.begin_pull(module, *source, *peer,
+                    now_ms_ + (chance(options_.is_slow ? 0.5 : 0.2) ? below(options_.longest_pull_ms) : below(50)));
   }
 }
 
@@ -183,6 +186,25 @@ void Cluster::pull_now(Host& host) {
     if (peer != nullptr && peer != &node) node.begin_pull(module, *source, *peer, now_ms_);
   }
   if (node.pull) finish_pull(host);
+}
+
+// Somebody loads something else at another core right now, and it is pulled here at once, or a pull of it begins that
+// lands after the file's load.
+void Cluster::cross_a_file_load(Host& host) {
+  for (auto& [address, other] : hosts_) {
+    const size_t module = static_cast<size_t>(below(kFileModulesHere));
+    ModuleState& state = other.proxysql.modules[module];
+    if (&other == &host || !other.is_core || is_down(other) || other.in_beat || state.epoch >= now_s(other)) continue;
+    state.memory["crossing" + std::to_string(now_ms_)] = "1";
+    person_runs(other, std::string("LOAD ") + (module == kUsers ? "MYSQL USERS" : "MYSQL SERVERS") + " TO RUNTIME");
+    ProxysqlNode& node = host.proxysql;
+    node.check(address, other.proxysql, now_ms_, now_s(host));
+    const std::string* source = node.source_of(module, 1);
+    if (!node.pull && source != nullptr && *source == address && chance(0.5)) {
+      return node.begin_pull(module, *source, other.proxysql, now_ms_ + 100 + below(3000));
+    }
+    return pull_now(host);
+  }
 }
 
 void Cluster::finish_pull(Host& host) {
@@ -211,7 +233,6 @@ void Cluster::look_at_list(Host& host) {
                     options_.is_static ? 0 : other.created_at,
                     address == host.address(),
                     options_.is_static ? 0 : other.revision});
-    host.newest_listed = std::max(host.newest_listed, rank(other));
   }
   Daemon& daemon = host.daemon;
   const int64_t now_ns = host.now_ns(now_ms_);
@@ -239,7 +260,7 @@ void Cluster::ask_peers(Host& host) {
     for (const Core& core : daemon.list) {
       if (!core.is_self) daemon.asked.push_back(core.server.first);
     }
-    host.next_round_ms = now_ms_ + 5 + (host.reports_late ? below(8000) : below(50));
+    host.next_round_ms = now_ms_ + 5 + (host.reports_late ? below(4000) : below(50));
     return;
   }
   daemon.asking = false;
@@ -276,8 +297,9 @@ bool Cluster::between(Host& host) {
     note(host.address() + " a beat is killed");
     return false;
   }
-  if (chance(0.1)) run_until(now_ms_ + below(400));
+  if (chance(options_.is_slow ? 0.4 : 0.1)) run_until(now_ms_ + below(400));
   if (host.life == life && chance(0.1)) pull_now(host);
+  if (host.life == life && host.in_file_load && chance(0.04)) cross_a_file_load(host);
   if (host.life == life && chance(0.005)) {
     restart_proxysql(host, static_cast<Database>(below(4)));
   } else if (host.life == life && chance(0.003)) {

@@ -20,6 +20,7 @@ struct Options {
   int beat_ms = 500;
   int check_ms = 200;
   int longest_pull_ms = 2000;
+  bool is_slow = false;  // statements and pulls take their time, reports come late
   double killed = 0.03;  // a beat, between two statements
   double refused = 0.03;
 };
@@ -53,6 +54,8 @@ class Cluster : public BeatWorld {
   // Why it isn't at rest as it should be, given that nothing has disturbed it since then; "" if it is. What the plans
   // themselves report is no reason.
   std::string unsettled(int64_t calm_since_ms) const;
+  // Something was loaded while a clock stood ahead: no load comes through ProxySQL's sync before that time is reached.
+  bool has_epochs_ahead() const;
   int64_t writes() const;
 
   std::map<std::string, Host>& hosts() { return hosts_; }
@@ -63,8 +66,6 @@ class Cluster : public BeatWorld {
   std::string describe() const;
   int64_t below(int64_t bound) { return static_cast<int64_t>(random_() % static_cast<uint64_t>(bound)); }
   bool chance(double probability) { return static_cast<double>(below(1'000'000)) < probability * 1e6; }
-  Harm& harm() { return harm_; }
-  bool clock_has_stepped() const { return clock_has_stepped_; }
 
   int64_t now_ms() const override { return now_ms_; }
   int64_t now_s(const Host& host) const override { return kEpoch + now_ms_ / 1000 + host.clock_offset_s; }
@@ -85,6 +86,7 @@ class Cluster : public BeatWorld {
   void check_peers(Host& host);
   void finish_pull(Host& host);
   void pull_now(Host& host);
+  void cross_a_file_load(Host& host);
   void look_at_list(Host& host);
   void ask_peers(Host& host);
   void beat(Host& host);
@@ -96,6 +98,8 @@ class Cluster : public BeatWorld {
   void changed(const ProxysqlNode& node, size_t module, const Rows& before, Cause cause);
   void before_file_load(Host& host, size_t module);
   void before_own_load(Host& host, size_t module);
+  bool is_reached(const Host& host, const Host& other) const;  // when it asks what has been applied
+  bool is_known(const Host& host, size_t module, const Rows& rows) const;
   bool nobody_knows(const Host& host, size_t module) const;
   int64_t rank(const Host& host) const;
 

@@ -28,12 +28,17 @@ void Cluster::changed(const ProxysqlNode& node, size_t module, const Rows& befor
   if (module == kMembership) {
     if (!after.empty() || before.empty()) return;
     if (cause == Cause::person) emptied_ms_ = now_ms_;
-    if (now_ms_ - emptied_ms_ > 20'000) broken(node.address + " has an empty proxysql_servers now");
+    if (emptied_ms_ < 0) broken(node.address + " has an empty proxysql_servers now");
     return;
   }
   if (cause == Cause::person) return harm_.says(module, after, now_ms_, true, "a person at " + node.address);
   const std::string wrong = harm_.judge(module, before, after, now_ms_);
   if (wrong.empty()) return;
+  // A node that has just started takes what the first peer has that it meets, one that has been cut off for long, say.
+  constexpr int64_t kLongAgoMs = 20'000;
+  const ModuleState& state = node.modules[module];
+  const bool is_first = cause == Cause::pull && state.version == 2 && now_ms_ - state.loaded_ms > kLongAgoMs;
+  if (is_first && harm_.was_said(module, after)) return;
   broken(node.address + " " + name_of(module) + ": " + wrong + " by " +
          (cause == Cause::pull ? "a pull" : "Pulse's load") + ", and nobody had said so");
 }
@@ -42,27 +47,48 @@ void Cluster::about_to_run(Host& host, const Step& step) {
   if (!step.loads) return;
   const size_t module = module_of(step.part);
   ModuleState& state = host.proxysql.modules[module];
-  if (state.memory.empty() && (module != kMembership || now_ms_ - emptied_ms_ > 20'000))
-    broken(host.address() + " loads an empty " + name_of(module));
+  // What is emptied between the count and the load isn't seen by anybody.
+  if (state.memory.empty() && !host.counted) broken(host.address() + " loads an empty " + name_of(module));
   const bool is_pulled_from = host.is_core || module != kMembership;
   // The same rows may be loaded again at once where a pull has replaced them: whoever has pulled them has what is
   // meant.
-  const bool again = state.loaded_by == Cause::pull && (module == kMembership || state.agent_loaded == state.memory);
+  const bool again = state.loaded_by == Cause::pull && (state.agent_loaded == state.memory || !host.noted);
   if (is_pulled_from && state.agent_loaded_s == now_s(host) && !again) {
     broken(host.address() + " loads " + name_of(module) + " twice in one second");
   }
   state.agent_loaded_s = now_s(host);
   state.agent_loaded = state.memory;
+  host.noted = false;
   if (module == kMembership) return;
   step.from_file ? before_file_load(host, module) : before_own_load(host, module);
 }
 
 // Nobody who could be asked remembers that a file was ever applied.
 bool Cluster::nobody_knows(const Host& host, size_t module) const {
+  constexpr int64_t kTwoRoundsMs = 11'000;  // until all have heard of it
   return !host.knows[module] && std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& entry) {
     const Host& other = entry.second;
-    const bool reached = other.machine_up && !other.reports_blocked && !other.older_pulse && !host.reports_blocked;
-    return &other == &host || !other.is_core || !other.knows[module] || !reached;
+    return &other == &host || !other.is_core || !other.knows[module] || !is_reached(host, other) ||
+           now_ms_ - other.knows_since_ms[module] < kTwoRoundsMs;
+  });
+}
+
+bool Cluster::is_reached(const Host& host, const Host& other) const {
+  if (&other == &host) return true;
+  // A static list may lack it, and there may be no list at all yet.
+  const auto& list = host.daemon.list;
+  const bool is_listed = host.daemon.ok_ns != 0 && std::any_of(list.begin(), list.end(), [&](const Core& core) {
+                           return core.server.first == other.address();
+                         });
+  return is_listed && other.machine_up && !other.reports_blocked && !other.older_pulse && !host.reports_blocked;
+}
+
+// Somebody who could be asked remembers that these rows were applied from a file of this core's revision or later.
+bool Cluster::is_known(const Host& host, size_t module, const Rows& rows) const {
+  return std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& entry) {
+    const AppliedModule* applied = find_applied(entry.second.segment.applied, name_of(module));
+    const AppliedFile* file = applied == nullptr ? nullptr : find_content(*applied, content_of(rows));
+    return is_reached(host, entry.second) && file != nullptr && file->revision >= rank(host);
   });
 }
 
@@ -75,15 +101,28 @@ void Cluster::before_file_load(Host& host, size_t module) {
     broken(host.address() + " loads its file, but core.authority is never");
   } else if (options_.authority == Authority::always && host.last_loaded[module]) {
     may = *host.last_loaded[module] != rows;
+  } else if (options_.authority == Authority::always && !is_known(host, module, rows)) {
+    may = true;  // its own memory is lost, and nobody has another
   } else if (nobody_knows(host, module)) {
     harm_.starts_over(module);
     may = rank(host) >= host.newest_planned;
   } else {
-    may = rank(host) >= host.newest_planned && harm_.may_load(module, rows, rank(host));
+    may = harm_.may_load(module, rows, rank(host), is_known(host, module, rows)) && rank(host) >= host.newest_planned;
+  }
+  // A ProxySQL that starts anew before a load is certain has it again, also where a person has loaded since then.
+  host.loading[module] = rows;
+  if (options_.authority == Authority::always) host.last_loaded[module] = rows;
+  // Nobody sees a pull that lands between the plan and the load, nor a core that the list lacks before ProxySQL's first
+  // checks.
+  constexpr int64_t kFirstChecksMs = 2000;
+  const bool has_just_started = now_ms_ - host.proxysql.started_ms < kFirstChecksMs;
+  // Nor does a load last, to be known as applied, beside a clock that stands ahead.
+  const bool is_unseen = host.proxysql.modules[module].version != host.planned_versions[module];
+  if (!may && (has_just_started || is_unseen || clock_has_stepped_)) {
+    harm_.doubts(module, rows, now_ms_);
   }
   if (!may) return;
   harm_.file_is_loaded(module, rows, now_ms_, "the file of " + host.address());
-  host.loading[module] = rows;
 }
 
 // To unlock or to end a divergence: what this node has counts from now on, if all who may know better are gone.
@@ -97,16 +136,25 @@ void Cluster::before_own_load(Host& host, size_t module) {
     return &other != &host && other.is_core && !is_down(other) && other.proxysql.modules[module].version > 1;
   });
   const bool as_served = !host.served[module] || *host.served[module] == state.memory;
-  if (another_has_it || state.version > 1 || !as_served) return;
+  // Two loads of one second: one of them wins.
+  if (state.version > 1 && harm_.was_said(module, state.memory)) {
+    return harm_.doubts(module, state.memory, now_ms_);
+  }
+  // A core whose own list lacks the others knows nobody: that is what was written into its file.
+  if ((another_has_it && !host.own_list) || state.version > 1 || !as_served) return;
   harm_.says(module, state.memory, now_ms_, false, host.address() + ", the only one");
 }
 
 void Cluster::after_beat(Host& host) {
+  host.noted = true;
+  host.newest_known = host.newest_planned;
   for (size_t i = 0; i < kFileModulesHere; ++i) {
     const ModuleState& state = host.proxysql.modules[i];
-    if (state.version > 1) host.served[i] = state.runtime;
+    if (state.version > 1 && state.version == host.planned_versions[i]) host.served[i] = state.runtime;
     if (!host.is_core) continue;
-    host.knows[i] = find_applied(host.segment.applied, name_of(i)) != nullptr;
+    const bool knows = find_applied(host.segment.applied, name_of(i)) != nullptr;
+    if (knows != host.knows[i]) host.knows_since_ms[i] = now_ms_;
+    host.knows[i] = knows;
     const CoreModule* record = find_core_module(host.segment.record, name_of(i));
     if (record == nullptr || static_cast<FileState>(record->state) != FileState::applied) continue;
     const Rows& rows = host.file.rows[i];
@@ -135,7 +183,17 @@ void Cluster::person_runs(Host& host, const std::string& statement) {
 void Cluster::write_file(Host& host, size_t module, const Rows& rows) {
   note("a person writes " + std::string(name_of(module)) + " " + shown(rows) + " into the file of " + host.address());
   host.file.rows[module] = rows;
+  harm_.is_written(module, rows);
   ++host.file.identity;
+}
+
+bool Cluster::has_epochs_ahead() const {
+  return std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& entry) {
+    const auto& modules = entry.second.proxysql.modules;
+    return std::any_of(modules.begin(), modules.end(), [&](const ModuleState& module) {
+      return module.version > 1 && module.epoch > kEpoch + now_ms_ / 1000 + 1;
+    });
+  });
 }
 
 std::string Cluster::unsettled(int64_t calm_since_ms) const {
@@ -144,6 +202,7 @@ std::string Cluster::unsettled(int64_t calm_since_ms) const {
     if (host.is_core) cores[address] = "";
   }
   std::array<bool, kFileModulesHere> kept{}, stuck{};
+  std::array<int64_t, kFileModulesHere> newest_epoch{};  // of what cores offer
   const Host* first = nullptr;
   for (const auto& [address, host] : hosts_) {
     if (is_down(host)) return address + " is down";
@@ -156,6 +215,8 @@ std::string Cluster::unsettled(int64_t calm_since_ms) const {
     }
     for (size_t i = 0; i < kFileModulesHere; ++i) {
       const CoreModule* record = find_core_module(host.segment.record, name_of(i));
+      const ModuleState& own = host.proxysql.modules[i];
+      if (host.is_core && own.version > 1) newest_epoch[i] = std::max(newest_epoch[i], own.epoch);
       kept[i] = kept[i] || (record != nullptr && record->kept[0] != '\0');
       for (const auto& [other_address, other] : hosts_) {
         const ModuleState &a = host.proxysql.modules[i], &b = other.proxysql.modules[i];
@@ -170,7 +231,10 @@ std::string Cluster::unsettled(int64_t calm_since_ms) const {
     if (kept[i] || (stuck[i] && clock_has_stepped_)) continue;
     const Rows& rows = first->proxysql.modules[i].runtime;
     for (const auto& [address, host] : hosts_) {
-      const bool nothing_to_pull = rows.empty() && !host.is_core;
+      // A satellite keeps for good what it has pulled from a core before that was lost, if others have nothing newer.
+      const ModuleState& own = host.proxysql.modules[i];
+      const bool is_newest = !host.is_core && own.version > 1 && own.epoch >= newest_epoch[i];
+      const bool nothing_to_pull = is_newest || (rows.empty() && !host.is_core);
       if (host.proxysql.modules[i].runtime != rows && !nothing_to_pull) {
         return address + " and " + first->address() + " differ in " + name_of(i);
       }

@@ -18,7 +18,7 @@ uint64_t number_from(const char* variable, uint64_t otherwise) {
 TEST(Convergence, HoweverItWent) {
   const uint64_t only = number_from("MODEL_SEED", 0);
   const uint64_t first = only != 0 ? only : number_from("MODEL_FIRST", 1);
-  const uint64_t count = only != 0 ? 1 : number_from("MODEL_SCHEDULES", 70);
+  const uint64_t count = only != 0 ? 1 : number_from("MODEL_SCHEDULES", 600);
   const uint64_t most_failures = number_from("MODEL_FAILURES", 1);
   uint64_t failures = 0;
   for (uint64_t seed = first; seed < first + count && failures < most_failures; ++seed) {

@@ -8,11 +8,15 @@ namespace {
 
 // So long after a word an earlier one may still come through: a pull that is under way, a load that is put back.
 constexpr int64_t kWindowMs = 20'000;
-constexpr int64_t kRestWindowMs = 60'000;
+constexpr int64_t kRestWindowMs = 20'000;
 
 bool has(const Rows& rows, const std::pair<const std::string, std::string>& row) {
   const auto found = rows.find(row.first);
   return found != rows.end() && found->second == row.second;
+}
+
+bool holds(const std::vector<Rows>& list, const Rows& rows) {
+  return std::find(list.begin(), list.end(), rows) != list.end();
 }
 
 }  // namespace
@@ -26,7 +30,8 @@ void Harm::doubts(size_t module, const Rows& rows, int64_t now_ms) {
 }
 
 void Harm::file_says(size_t module, const Rows& rows, int64_t revision, int64_t now_ms, const std::string& who) {
-  if (revision < std::max(revision_[module], announced_[module])) return;
+  const bool is_first = said_[module].empty();
+  if (!is_first && revision <= std::max(revision_[module], announced_[module])) return;
   announced_[module] = revision;
   if (rows == last_file_[module]) return;
   last_file_[module] = rows;
@@ -36,16 +41,19 @@ void Harm::file_says(size_t module, const Rows& rows, int64_t revision, int64_t 
 void Harm::applied(size_t module, const Rows& rows, int64_t revision) {
   if (revision < revision_[module]) return;
   revision_[module] = revision;
-  loaded_[module] = last_file_[module] = rows;
+  loaded_[module] = certain_[module] = rows;
 }
 
 void Harm::file_is_loaded(size_t module, const Rows& rows, int64_t now_ms, const std::string& who) {
   says(module, rows, now_ms, false, who + ", loaded");
   loaded_[module] = last_file_[module] = rows;
+  std::erase(written_[module], rows);
 }
 
-bool Harm::may_load(size_t module, const Rows& rows, int64_t revision) const {
-  return revision >= revision_[module] && rows != loaded_[module];
+bool Harm::may_load(size_t module, const Rows& rows, int64_t revision, bool is_known) const {
+  if (holds(written_[module], rows)) return true;
+  const bool is_news = rows != loaded_[module] || rows != certain_[module];
+  return revision >= revision_[module] && is_news && !is_known;
 }
 
 std::vector<const Harm::Said*> Harm::candidates(size_t module, int64_t now_ms, int64_t window_ms,
@@ -70,6 +78,11 @@ std::string Harm::judge(size_t module, const Rows& before, const Rows& after, in
     if (!has(before, row) && !any(row, true)) return "got " + row.first + "=" + row.second;
   }
   return "";
+}
+
+bool Harm::was_said(size_t module, const Rows& rows) const {
+  const auto& all = said_[module];
+  return std::any_of(all.begin(), all.end(), [&](const Said& said) { return said.rows == rows; });
 }
 
 bool Harm::may_rest(size_t module, const Rows& rows, int64_t now_ms) const {

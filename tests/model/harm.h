@@ -29,33 +29,33 @@ class Harm {
   void applied(size_t module, const Rows& rows, int64_t revision);
   bool is_loaded(size_t module, const Rows& rows) const { return rows == loaded_[module]; }
 
+  // A person has written these rows into a file: they may be loaded once, also where they go back to earlier ones.
+  void is_written(size_t module, const Rows& rows) { written_[module].push_back(rows); }
+
   // Nobody knows any more what was applied.
   void starts_over(size_t module) {
-    loaded_[module] = {};
+    loaded_[module] = certain_[module] = {};
     revision_[module] = announced_[module] = 0;
   }
 
   // Whether a core of this revision may load these rows from its file: nobody has loaded them last, and no later
   // revision's.
-  bool may_load(size_t module, const Rows& rows, int64_t revision) const;
+  // `is_known`: some core remembers that they were applied, from a file of this revision or a later one.
+  bool may_load(size_t module, const Rows& rows, int64_t revision, bool is_known) const;
 
-  // Words that no node holds any more, lost with their only holder: a person's isn't waited for, a file is to be loaded
-  // again.
+  // Words that no core holds any more, lost with their only holder, aren't waited for.
   template <class IsHeld>
   void forget_lost(size_t module, IsHeld is_held) {
     auto& all = said_[module];
-    for (size_t i = all.size(); i-- > 1 && !is_held(all[i].rows);) {
-      if (all[i].is_person) {
-        all.erase(all.begin() + static_cast<std::ptrdiff_t>(i));
-      } else {
-        all[i].is_announced = true;
-      }
-    }
+    for (size_t i = all.size(); i-- > 1 && !is_held(all[i].rows);) all[i].is_doubtful = true;
   }
 
   // What is wrong about serving `after` instead of `before`; "" if nothing is. Words of the last seconds count beside
   // the last one: loads that cross each other may end either way.
   std::string judge(size_t module, const Rows& before, const Rows& after, int64_t now_ms) const;
+
+  // Whether anybody ever said exactly this.
+  bool was_said(size_t module, const Rows& rows) const;
 
   // Whether the module may rest with these rows.
   bool may_rest(size_t module, const Rows& rows, int64_t now_ms) const;
@@ -75,8 +75,9 @@ class Harm {
 
   std::array<std::vector<Said>, kFileModulesHere> said_;
   std::array<Rows, kFileModulesHere> last_file_;                    // that was said
-  std::array<Rows, kFileModulesHere> loaded_;                       // last
+  std::array<Rows, kFileModulesHere> loaded_, certain_;             // last; the same, once it was sure to last
   std::array<int64_t, kFileModulesHere> revision_{}, announced_{};  // of that
+  std::array<std::vector<Rows>, kFileModulesHere> written_;         // by a person, and not loaded yet
 };
 
 }  // namespace pulse::model

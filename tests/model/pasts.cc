@@ -20,6 +20,8 @@ Options Past::options(uint64_t seed) {
   const bool is_big = seed % 20 == 0;
   options.beat_ms = is_big || seed % 3 == 0 ? 2000 : 500;
   options.check_ms = !is_big && seed % 2 == 0 ? 200 : 1000;
+  options.is_slow = seed % 5 == 2;
+  if (options.is_slow) options.longest_pull_ms = 5000;
   switch (seed % 16) {
     case 3:
     case 9:
@@ -305,6 +307,7 @@ bool Past::comes_to_rest(const std::string& when) {
   constexpr int64_t kStepMs = 1000, kPatienceMs = 180'000;
   const int64_t since = cluster_.now_ms();
   calm_down();
+  if (cluster_.has_epochs_ahead()) return cluster_.run(kPatienceMs) || (problem_ = broken(when), false);
   std::string why = cluster_.unsettled(since);
   while (!why.empty() && cluster_.now_ms() - since < kPatienceMs) {
     if (!cluster_.run(kStepMs)) return problem_ = broken(when), false;

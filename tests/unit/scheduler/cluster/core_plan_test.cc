@@ -291,12 +291,16 @@ TEST_F(CorePlanTest, ARefusedStampIsTriedAgain) {
   EXPECT_EQ(1, plan.record.waiting);
   EXPECT_EQ(0u, plan.record.stamps_count);
   record_ = plan.record;
+  EXPECT_THAT(statements(), IsEmpty()) << "an answer that was lost isn't a load that wasn't run";
+  pass(1);
   EXPECT_EQ(kStampOfUsers, statements());
 }
 
 TEST_F(CorePlanTest, WhatADeadBeatHasTakenApartIsPutTogetherBeforeAnythingElse) {
   record_ = made().record;  // as published before the plan is run
   EXPECT_NE(0, record_.taken_apart);
+  EXPECT_THAT(statements(), ElementsAre("SAVE MYSQL USERS TO MEMORY")) << "it may have loaded in this second";
+  pass(1);
   std::vector<std::string> again = kStampOfUsers;
   again.insert(again.begin(), "SAVE MYSQL USERS TO MEMORY");
   EXPECT_EQ(again, statements());
