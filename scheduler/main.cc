@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <new>
 
 #include "scheduler/cli/command_line.h"
 #include "scheduler/commands.h"
@@ -33,7 +34,12 @@ int main(int argc, char** argv) {
     std::fputs(options->text->c_str(), stdout);
     return pulse::kExitOk;
   }
-  const int code = pulse::find_command(pulse::program(), options->command)->run(*options);
+  int code = pulse::kExitStatement;
+  try {
+    code = pulse::find_command(pulse::program(), options->command)->run(*options);
+  } catch (const std::bad_alloc&) {
+    pulse::log_error("out of memory: the answers of the admin interface, or the file, need more than 64 MiB");
+  }
   // No destructors, here or in the libraries: the kernel takes back all there is, and nothing can block any more.
   std::fflush(stdout);
   ::_exit(code);

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "scheduler/admin/row_collector.h"
 #include "src/base/host_port.h"
 #include "src/base/unique_fd.h"
 
@@ -45,9 +46,6 @@ int __wrap_ma_tls_start(char* message, size_t size) {
 namespace pulse {
 
 namespace {
-
-constexpr size_t kMostBytes = 8 << 20;
-constexpr size_t kMostRows = 100'000;
 
 // Waits for what the library asked for. Returns the events as the library wants them, or 0 when the deadline passed.
 int wait(MYSQL* mysql, int wanted, Deadline deadline) {
@@ -117,30 +115,6 @@ Result<std::vector<std::string>> resolve(const std::string& host) {
   return addresses;
 }
 
-// Keeps a result, up to a bound.
-class Collector final : public RowSink {
- public:
-  explicit Collector(std::vector<std::vector<std::string>>& rows) : rows_(rows) {}
-
-  Result<void> columns(const std::vector<std::string_view>&) override { return {}; }
-
-  Result<void> row(const std::vector<std::optional<std::string_view>>& cells) override {
-    std::vector<std::string>& kept = rows_.emplace_back(cells.size());
-    for (size_t i = 0; i < cells.size(); ++i) {
-      kept[i] = cells[i].value_or("");
-      bytes_ += kept[i].size();
-    }
-    if (!full()) return {};
-    return Error{"the answer doesn't end (over 8 MiB or 100,000 rows)", CR_MALFORMED_PACKET};
-  }
-
-  bool full() const { return bytes_ > kMostBytes || rows_.size() > kMostRows; }
-
- private:
-  std::vector<std::vector<std::string>>& rows_;
-  size_t bytes_ = 0;
-};
-
 }  // namespace
 
 // Not mysql_close(): that would send and wait. What the library holds goes with the process.
@@ -207,13 +181,14 @@ std::string AdminClient::describe(const std::string& statement) const {
 
 Result<AdminResult> AdminClient::query(const std::string& statement, Deadline deadline) {
   AdminResult result;
-  Collector collector(result.rows);
+  RowCollector collector;
   auto affected = read(statement, collector, deadline);
   if (!affected) {
     const Error& error = affected.error();
-    return collector.full() ? Error{describe(statement) + ": " + error.text, error.code} : error;
+    return collector.is_full() ? Error{describe(statement) + ": " + error.text, error.code} : error;
   }
   result.affected = *affected;
+  result.rows = collector.take_rows();
   return result;
 }
 

@@ -35,7 +35,7 @@ class AdminClient final : public AdminSession {
   // `deadline` (the resolver can't be) but by the process's hard timer.
   static Result<AdminClient> connect(const AdminTarget& target, Deadline deadline);
 
-  // Runs one statement. A result of more than 8 MiB or 100,000 rows is an error, so that a peer that never stops
+  // Runs one statement. A result of more than 24 MiB in memory is an error, so that a peer that never stops
   // sending costs no memory.
   Result<AdminResult> query(const std::string& statement, Deadline deadline) override;
 

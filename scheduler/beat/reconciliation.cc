@@ -8,6 +8,7 @@
 #include <span>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/admin/row_collector.h"
 #include "scheduler/beat/observation.h"
 #include "shm/record/applied.h"
 #include "src/base/log.h"
@@ -40,26 +41,6 @@ bool read_applied(const Layout& layout, uint64_t boot_id, Known& known) {
   known.applied_is_news = std::memcmp(&before, &known.applied, sizeof before) != 0;
   return true;
 }
-
-// Takes a whole table as it is.
-class Table : public RowSink {
- public:
-  Result<void> columns(const std::vector<std::string_view>& names) override {
-    names_.assign(names.begin(), names.end());
-    return {};
-  }
-  Result<void> row(const std::vector<std::optional<std::string_view>>& cells) override {
-    std::vector<std::string>& row = rows_.emplace_back();
-    for (const auto& cell : cells) row.emplace_back(cell.value_or(""));
-    return {};
-  }
-  const std::vector<std::string>& names() const { return names_; }
-  const std::vector<std::vector<std::string>>& rows() const { return rows_; }
-
- private:
-  std::vector<std::string> names_;
-  std::vector<std::vector<std::string>> rows_;
-};
 
 }  // namespace
 
@@ -161,8 +142,9 @@ Result<void> Reconciliation::compare_with_file(const Step& step) {
     // In upper case: the name in lower case makes ProxySQL refill runtime_global_variables.
     const std::string query =
         variables ? "SELECT variable_name, variable_value FROM GLOBAL_VARIABLES" : "SELECT * FROM " + std::string(name);
-    Table memory;
+    RowCollector memory;
     auto done = client_.read(query, memory, deadline_);
+    if (!done && memory.is_full()) return Error{query + ": " + done.error().text, done.error().code};
     if (!done) return done.error();
     const std::string different = difference(*table, memory.names(), memory.rows());
     if (!different.empty()) return Error{different, EAGAIN};

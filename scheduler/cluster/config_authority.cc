@@ -69,7 +69,11 @@ bool was_found_serving(const CoreInput& input, const CoreModule& module) {
          input.now_ns - input.proxysql_started_ns > nanoseconds(kFoundServing).count();
 }
 
+// Whatever the file says by now, it isn't what was loaded for certain.
+constexpr const char* kUnsure = "a pull has come together with the last load of the file";
+
 bool decide_always(const CoreInput& input, const Rank& rank, bool stamped, CoreModule& module, Applied& applied) {
+  if (module.unsure != 0) return decide(module, FileState::to_be_loaded, kUnsure);
   const bool unfinished = module.pending != 0 && !stamped;
   if (module.loaded == module.content && !unfinished) return decide(module, FileState::applied, "");
   if (module.loaded == module.content) {
@@ -210,7 +214,9 @@ bool decide_module(const CoreInput& input, const Rank& rank, bool stamped, CoreM
   if (latest_is_own) module.edited_back = 0;
   const bool newer_applied = latest != nullptr && latest->revision > rank.revision;
   const bool outranked = !rank.outranked.empty() || newer_applied;
-  const bool unfinished = module.pending != 0 && module.loaded == module.content && !stamped && !outranked;
+  if (outranked) module.unsure = 0;
+  const bool was_cut_short = module.pending != 0 && module.loaded == module.content && !stamped;
+  const bool unfinished = module.unsure != 0 || (was_cut_short && !outranked);
 
   if (!rank.outranked.empty() && !latest_is_own) {
     return decide(module, FileState::other_counts, rank.outranked);
@@ -244,6 +250,8 @@ bool decide_module(const CoreInput& input, const Rank& rank, bool stamped, CoreM
   std::string why = "the file of " + shown_revision(rank.kind, rank.revision) + " has another content than ";
   if (present == nullptr) {
     why = "nothing is known of an earlier load: the newest core's file counts";
+  } else if (module.unsure != 0) {
+    why = kUnsure;
   } else if (unfinished) {
     why = "ProxySQL started anew before it was certain that the load of the file had lasted";
   } else {

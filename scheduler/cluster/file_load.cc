@@ -185,8 +185,7 @@ void settle_core(CoreRecord& record, Applied& applied, const Plan& plan, const O
       all = false;
       if (own == nullptr) continue;
       own->tried_ns = now_ns;
-      // What was loaded and replaced at once isn't a failure: it is loaded again when its second is over.
-      if (row != nullptr && contains(outcomes.loaded, step.part)) continue;
+      if (contains(outcomes.loaded, step.part)) own->unsure = 1;
       own->failures = static_cast<uint8_t>(std::min(own->failures + 1, 255));
       continue;
     }
@@ -196,6 +195,7 @@ void settle_core(CoreRecord& record, Applied& applied, const Plan& plan, const O
     own->loaded = own->content;
     set_text(own->loaded_checksum, row->checksum);
     own->pending = 1;
+    own->unsure = 0;
     own->edited_back = 0;
     if (static_cast<FileState>(own->state) == FileState::to_be_loaded) {
       own->state = static_cast<uint8_t>(FileState::applied);

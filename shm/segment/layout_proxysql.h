@@ -146,7 +146,8 @@ struct CoreModule {
   uint8_t pending;                       // loaded, and not yet found as loaded by a later beat
   uint8_t failures;                      // tries to load this content, in a row
   uint8_t edited_back;                   // the file has gone back to a content that was applied before the present one
-  std::array<uint8_t, 4> unused;
+  uint8_t unsure;                        // loaded, but a peer's rows may have come over it before anybody looked
+  std::array<uint8_t, 3> unused;
   int64_t tried_ns;  // the last of these
   std::array<char, 160> why;
   std::array<char, 320> kept;  // why it stays at version 1 although no core has a newer one; "" if it doesn't

@@ -91,6 +91,8 @@ TEST(ClusterFault, BrokenDiscoveryRemovesNobody) {
 // A core whose ProxySQL runs the old configuration, and whose file holds the new one: the next beat is to load it, and
 // to make proxysql_servers right.
 class Stage {
+  inline static const std::set<std::string> kCores = {"127.0.0.1", "127.0.0.2"};
+
  public:
   Stage() : Stage(Deployments({{{"192.0.2.9:3306", 1}}, {{"app", 0}}, {}})) {}
   explicit Stage(const Deployments& deployments)
@@ -131,15 +133,18 @@ class Stage {
     }
     return "";
   }
-  bool in_order(const Contents& contents) {
-    return node_.table() == std::set<std::string>{"127.0.0.1", "127.0.0.2"} && node_.rows() == contents.rows();
-  }
+  bool in_order(const Contents& contents) { return node_.table() == kCores && node_.rows() == contents.rows(); }
   // What was loaded in this second isn't loaded again before the next.
   void wait_until_due() {
+    std::vector<std::string> due = {"MYSQL SERVERS", "MYSQL USERS", "MYSQL QUERY RULES", "MYSQL VARIABLES"};
+    if (node_.table() != kCores) due.push_back("PROXYSQL SERVERS");
+    std::string output;
     EXPECT_TRUE(eventually([&] {
-      return server().run({"beat", "--dry-run"}).output.find("would run: LOAD MYSQL VARIABLES TO RUNTIME") !=
-             std::string::npos;
-    })) << server().run({"beat", "--dry-run"}).output;
+      output = server().run({"beat", "--dry-run"}).output;
+      return std::all_of(due.begin(), due.end(), [&](const std::string& module) {
+        return output.find("would run: LOAD " + module + " TO RUNTIME") != std::string::npos;
+      });
+    })) << output;
   }
   // Once the file is loaded: back to the other contents, by a core that knows nothing of what it did.
   void turn_round() {

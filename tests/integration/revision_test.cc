@@ -94,7 +94,9 @@ TEST_F(RevisionTest, ARefusalIsSaidAndCostsOnlyTheRevisions) {
   EXPECT_TRUE(becomes({0}, seconds(2)));
   EXPECT_TRUE(eventually([&] { return why() == "this service account's Role may not get replicasets"; })) << why();
   EXPECT_EQ(0, discovery_.failing_since_ns) << "the members are known";
-  EXPECT_THAT(daemon_->process().output(), HasSubstr("so the newest pod's file counts: this service account's Role"));
+  const std::string said = "so the newest pod's file counts: this service account's Role";
+  EXPECT_TRUE(eventually([&] { return daemon_->process().output().find(said) != std::string::npos; }))
+      << daemon_->process().output();
 
   // The Role was put right: noticed without a change of the list.
   api_.clear();
