@@ -13,7 +13,8 @@ namespace pulse {
 
 class RowCollector final : public RowSink {
  public:
-  // An error once the rows take more than 24 MiB of memory: some 40,000 rows of mysql_users. A beat limits itself to 64.
+  // An error once the rows take more than 24 MiB of memory: some 40,000 rows of mysql_users. A beat limits itself
+  // to 64.
   Result<void> columns(const std::vector<std::string_view>& names) override;
   Result<void> row(const std::vector<std::optional<std::string_view>>& cells) override;
 
