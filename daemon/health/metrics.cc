@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/health/prometheus_text.h"
+#include "shm/record/fork_cost.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
 
@@ -147,6 +148,14 @@ void proxysql(Exposition& out, const MetricsInput& input) {
             seen.configured != 0);
   out.gauge("proxysql_pulse_live_cores", "Rows of proxysql_servers that ProxySQL's own checks reach.", seen.live_peers);
   out.gauge("proxysql_pulse_proxysql_servers", "Rows of proxysql_servers, in memory or at runtime.", seen.peers_count);
+  if (seen.memory.resident_kb != 0) {
+    out.gauge("proxysql_pulse_proxysql_resident_bytes", "ProxySQL's resident memory.", seen.memory.resident_kb << 10);
+    out.gauge("proxysql_pulse_proxysql_page_table_bytes", "The page tables that each run of its scheduler copies.",
+              seen.memory.page_table_kb << 10);
+    out.gauge("proxysql_pulse_scheduler_run_stall_seconds",
+              "For how long one run of ProxySQL's scheduler stalls its clients, reckoned from its page tables.",
+              fork_cost_ms(seen.memory) / 1000);
+  }
   if (seen.globals_ns == 0) return;
   out.age("proxysql_pulse_globals_age_seconds",
           "Since a beat last saw ProxySQL's version, uptime, clients and backends; usually up to 10.", seen.globals_ns,

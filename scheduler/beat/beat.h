@@ -39,6 +39,7 @@ class Beat {
   Result<void> observe();
   Result<void> plan();
   Result<void> act();
+  void look_at_memory(ProcessMemory& memory);
   void publish();
   int fail(const Error& error);
 

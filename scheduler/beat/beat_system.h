@@ -54,6 +54,9 @@ class BeatSystem {
   // close.
   virtual ProxySQLProcess find_proxysql(const Config& config, Deadline deadline) = 0;
 
+  // What the process takes that listens on the admin interface, without the time; nothing if it can't be told.
+  virtual std::optional<ProcessMemory> read_memory(const Config& config, Deadline deadline) = 0;
+
   // The configuration; the error's text is config_error's. It lasts as long as this.
   virtual Result<const LoadedConfig*> load() = 0;
   virtual Result<std::unique_ptr<AdminSession>> connect(const Config& config, Deadline deadline) = 0;

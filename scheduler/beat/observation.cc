@@ -86,6 +86,7 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
   out.at_ns = now_ns;
   out.connection_id = seen.connection_id;
   out.is_core = is_core ? 1 : 0;
+  out.memory = last.memory;
   if (seen.has_globals) {
     out.globals_ns = now_ns;
     out.proxysql_started_ns = now_ns - seen.uptime_s * 1'000'000'000;

@@ -85,6 +85,12 @@ ProxySQLProcess RealBeatSystem::find_proxysql(const Config& config, Deadline dea
   return {*pid, stat->start_ticks, pulse::pid_namespace(), stat->threads};
 }
 
+std::optional<ProcessMemory> RealBeatSystem::read_memory(const Config& config, Deadline deadline) {
+  const ProxySQLProcess process = find_proxysql(config, deadline);
+  if (process.pid == 0) return std::nullopt;
+  return read_process_memory(static_cast<pid_t>(process.pid));
+}
+
 Result<const LoadedConfig*> RealBeatSystem::load() {
   if (!state_.load()) return Error{state_.config_error()};
   return &state_.loaded();

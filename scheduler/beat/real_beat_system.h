@@ -33,6 +33,7 @@ class RealBeatSystem final : public BeatSystem {
   uint64_t pid_namespace() override;
   std::pair<ProcessNow, uint32_t> look_at(const ProxySQLProcess& watched) override;
   ProxySQLProcess find_proxysql(const Config& config, Deadline deadline) override;
+  std::optional<ProcessMemory> read_memory(const Config& config, Deadline deadline) override;
   Result<const LoadedConfig*> load() override;
   Result<std::unique_ptr<AdminSession>> connect(const Config& config, Deadline deadline) override;
   Result<void> undo_drain(const Config& config, const DrainRecord& record, Deadline deadline) override;

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "shm/record/fork_cost.h"
 #include "shm/record/job_runs.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
@@ -112,6 +113,12 @@ class Blocks {
                                       : std::string(text(seen_.version)) + ", up " +
                                             show_span(input_.now_ns - seen_.proxysql_started_ns) +
                                             (seen_.configured != 0 ? ", configured" : ", not configured yet")});
+    const double stall_ms = fork_cost_ms(seen_.memory);
+    if (stall_ms < kDearForkMs) return;
+    add("scheduler", {"EACH RUN STALLS CLIENTS for some " + number(static_cast<uint64_t>(stall_ms)) +
+                      " ms: ProxySQL has " + number(seen_.memory.resident_kb >> 10) +
+                      " MB in small pages. Start it with MALLOC_CONF=thp:always, and let the daemon start the beats "
+                      "(daemon.beats, docs/costs.md)"});
   }
 
   void cores() {

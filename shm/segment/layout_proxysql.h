@@ -35,6 +35,16 @@ struct Peer {  // a row of proxysql_servers, in memory or at runtime
 };
 
 // What the last good beat saw of its ProxySQL.
+// What ProxySQL's process takes, as the kernel tells it. Its scheduler starts programs by fork(), which copies the page
+// tables: see shm/record/fork_cost.h.
+struct ProcessMemory {
+  int64_t looked_ns;       // the last try to read it; 0: none was made
+  uint64_t resident_kb;    // VmRSS; 0: it couldn't be read: another container's process, or another user's
+  uint64_t page_table_kb;  // VmPTE
+  uint8_t huge_pages;      // its allocator asks for huge pages, or the kernel gives them to all
+  std::array<uint8_t, 7> unused;
+};
+
 struct Observation {
   int64_t at_ns;
   int64_t globals_ns;  // when uptime, clients, backends, listener and version were last read: not with every beat
@@ -54,6 +64,7 @@ struct Observation {
   std::array<char, 64> version;
   std::array<Module, kModules> modules;
   uint64_t connection_id;  // of the beat that saw this; ProxySQL counts them from its start
+  ProcessMemory memory;    // looked at once a minute
   std::array<Peer, kPeers> peers;
 };
 

@@ -6,6 +6,7 @@
 
 #include "shm/record/applied.h"
 #include "shm/record/core_record.h"
+#include "shm/record/fork_cost.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
 #include "src/base/clock.h"
@@ -95,6 +96,15 @@ Json history(const StatusInput& input) {
   return list;
 }
 
+// Null where no beat may look into ProxySQL's process.
+Json memory(const ProcessMemory& memory) {
+  if (memory.resident_kb == 0) return nullptr;
+  return Json{{"resident_bytes", memory.resident_kb << 10},
+              {"page_table_bytes", memory.page_table_kb << 10},
+              {"huge_pages", memory.huge_pages != 0},
+              {"scheduler_run_stall_ms", fork_cost_ms(memory)}};
+}
+
 Json proxysql(const StatusInput& input) {
   const Observation& seen = input.view.observation;
   Json modules = Json::array();
@@ -124,6 +134,7 @@ Json proxysql(const StatusInput& input) {
               {"globals_age_ms", age_ms(seen.globals_ns, input.now_ns)},
               {"configured", seen.configured != 0},
               {"listener_paused", seen.listener_paused != 0},
+              {"memory", memory(seen.memory)},
               {"live_cores", seen.live_peers},
               {"proxysql_servers_total", seen.peers_count},
               {"proxysql_servers", servers},

@@ -25,6 +25,10 @@ class SegmentWatchTest : public ::testing::Test {
     std::unique_lock<std::mutex> hold(mutex_);
     return changed_.wait_for(hold, std::chrono::seconds(10), [&] { return calls_ >= calls; });
   }
+  int calls() {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    return calls_;
+  }
 
   test::TempDir dir_;
   std::mutex mutex_;
@@ -39,7 +43,7 @@ TEST_F(SegmentWatchTest, SeesASegmentThatIsMadeAndOneThatReplacesIt) {
   options.path = dir_ / "state";
   ASSERT_TRUE(static_cast<bool>(Segment::open(options)));
   ASSERT_TRUE(wait_for(1));
-  EXPECT_EQ(1, calls_) << "once, and not for another file";
+  EXPECT_EQ(1, calls()) << "once, and not for another file";
   dir_.write("new", "x");
   std::filesystem::rename(dir_ / "new", dir_ / "state");
   EXPECT_TRUE(wait_for(2));

@@ -112,7 +112,8 @@ TEST_F(FirstBeatTest, DoesNotWaitForWhatIsThereOrNeverComes) {
 
 TEST_F(BeatTest, AQuietOneLooksAndLeaves) {
   EXPECT_EQ(kExitOk, run());
-  EXPECT_EQ((Events{"lock", "mark 1", "load", "arm 7400", "connect until 7370", "look at everything", "goodbye"}),
+  EXPECT_EQ((Events{"lock", "mark 1", "load", "arm 7400", "connect until 7370", "look at everything", "goodbye",
+                    "read memory"}),
             system_.events);
   EXPECT_EQ("", log_);
   EXPECT_EQ(1u, record().ok);
@@ -127,10 +128,28 @@ TEST_F(BeatTest, ARepairIsPlannedOnASecondLookAndReportedFromAThird) {
   EXPECT_EQ(kExitOk, run());
   EXPECT_EQ((Events{"lock", "mark 1", "load", "arm 7400", "connect until 7370", "look at everything",
                     "look at everything", "LOAD PROXYSQL SERVERS FROM CONFIG", "SELECT COUNT(*) FROM proxysql_servers",
-                    "LOAD PROXYSQL SERVERS TO RUNTIME", "look at everything", "goodbye"}),
+                    "LOAD PROXYSQL SERVERS TO RUNTIME", "look at everything", "goodbye", "read memory"}),
             system_.events);
   EXPECT_EQ(2u, record().history[0].writes);
   EXPECT_EQ(1u, read(memory_->observation).live_peers) << "what is there now";
+}
+
+TEST_F(BeatTest, ProxySqlsMemoryIsReadOnceAMinuteAndKeptWhereItCantBe) {
+  system_.memory = ProcessMemory{0, 2048, 8, 0, {}};
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ(2048u, read(memory_->observation).memory.resident_kb);
+  const auto reads_again = [&] {
+    system_.events.clear();
+    EXPECT_EQ(kExitOk, run());
+    return system_.events.back() == "read memory";
+  };
+  system_.clock = system_.clock + std::chrono::seconds(59);
+  EXPECT_FALSE(reads_again());
+  system_.clock = system_.clock + std::chrono::seconds(1);
+  system_.memory.reset();
+  EXPECT_TRUE(reads_again());
+  EXPECT_EQ(2048u, read(memory_->observation).memory.resident_kb) << "of another container's beat";
+  EXPECT_FALSE(reads_again()) << "a try that fails is none too many";
 }
 
 TEST_F(BeatTest, ABusyLockOrABackOffTouchesNothingElse) {
@@ -162,7 +181,7 @@ TEST_F(BeatTest, WithoutASegmentItWorksAndSaysSo) {
   GuardedLayout none(nullptr, "/state", "");
   EXPECT_EQ(kExitOk, run(none, "open /state: Permission denied"));
   EXPECT_EQ("[error] open /state: Permission denied; this beat goes on without it: no back-off, no report", log_);
-  EXPECT_EQ("goodbye", system_.events.back());
+  EXPECT_EQ("goodbye", system_.events.back()) << "what it could tell of ProxySQL's memory nobody would see";
 }
 
 TEST_F(BeatTest, ADrainStandsBeforeTheBackOff) {

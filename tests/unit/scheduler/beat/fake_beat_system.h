@@ -32,6 +32,7 @@ struct FakeBeatSystem : BeatSystem {
   uint64_t own_namespace = 5;
   ProxySQLProcess proxysql{100, 7, 5, 11};  // what find_proxysql() finds, and what there is of it
   ProcessNow found = ProcessNow::same;
+  std::optional<ProcessMemory> memory;
   LoadedConfig config;
   std::optional<Error> bad_config;
   std::optional<Error> unreachable;
@@ -81,6 +82,10 @@ struct FakeBeatSystem : BeatSystem {
   ProxySQLProcess find_proxysql(const Config&, Deadline) override {
     note("find ProxySQL");
     return proxysql;
+  }
+  std::optional<ProcessMemory> read_memory(const Config&, Deadline) override {
+    note("read memory");
+    return memory;
   }
   Result<const LoadedConfig*> load() override {
     note("load");

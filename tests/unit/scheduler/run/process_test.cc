@@ -171,5 +171,40 @@ TEST_F(WithSockets, NothingBehindTheDeadline) {
   EXPECT_FALSE(ProcessHandle::with_sockets(one, other, Deadline::after(milliseconds(0))));
 }
 
+constexpr const char* kStatus = "Name:\tproxysql\nVmRSS:\t 4194304 kB\nRssAnon:\t 1 kB\nVmPTE:\t    8400 kB\n";
+constexpr const char* kAsked = "always [madvise] never\n";
+
+TEST(ProcessMemoryTest, IsReadFromTheTextsOfTheKernel) {
+  const auto memory = parse_process_memory(kStatus, std::string_view("HOME=/\0TERM=x\0", 14), kAsked);
+  ASSERT_TRUE(memory);
+  EXPECT_EQ(4194304u, memory->resident_kb);
+  EXPECT_EQ(8400u, memory->page_table_kb);
+  EXPECT_EQ(0, memory->huge_pages);
+  EXPECT_FALSE(parse_process_memory("Name:\tkthreadd\n", "", kAsked)) << "a thread of the kernel has none";
+  EXPECT_FALSE(parse_process_memory("", "", ""));
+}
+
+TEST(ProcessMemoryTest, HugePagesAreAskedForByTheAllocatorOrGivenToAll) {
+  const auto huge = [](std::string_view environment, const char* choice) {
+    const auto memory = parse_process_memory(kStatus, environment, choice);
+    return memory && memory->huge_pages != 0;
+  };
+  EXPECT_TRUE(huge("MALLOC_CONF=thp:always", kAsked));
+  EXPECT_TRUE(huge(std::string_view("A=1\0MALLOC_CONF=dirty_decay_ms:0,thp:always\0B=2", 49), kAsked));
+  EXPECT_FALSE(huge("MALLOC_CONF=thp:never", kAsked));
+  EXPECT_FALSE(huge("MALLOC_CONF=thp:always,thp:never", kAsked)) << "the last one counts";
+  EXPECT_FALSE(huge("XMALLOC_CONF=thp:always", kAsked)) << "another variable";
+  EXPECT_FALSE(huge("MALLOC_CONF=thp:always", "always madvise [never]\n"));
+  EXPECT_TRUE(huge("", "[always] madvise never\n"));
+}
+
+TEST(ProcessMemoryTest, OfThisProcess) {
+  const auto memory = read_process_memory(::getpid());
+  ASSERT_TRUE(memory);
+  EXPECT_GT(memory->resident_kb, 0u);
+  EXPECT_GT(memory->page_table_kb, 0u);
+  EXPECT_FALSE(read_process_memory(0));
+}
+
 }  // namespace
 }  // namespace pulse
