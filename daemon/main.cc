@@ -46,11 +46,16 @@ int serve(const pulse::Config& config) {
 
   pulse::NodeState state(config, host);
   pulse::Probes probes(config, state);
+  std::optional<pulse::BeatStarter> beats;
   std::optional<pulse::Control> control;  // made before it serves, and gone before the server is
   auto server = pulse::HttpServer::listen(config.daemon.listen_address, static_cast<uint16_t>(config.daemon.port),
                                           pulse::HttpLimits{}, [&](const pulse::HttpRequest& request) {
-                                            return pulse::Control::is_control(request.path) ? control->handle(request)
-                                                                                            : probes.handle(request);
+                                            if (!pulse::Control::is_control(request.path)) {
+                                              return probes.handle(request);
+                                            }
+                                            auto answer = control->handle(request);
+                                            if (request.path == "/resync") beats->beat_now();
+                                            return answer;
                                           });
   if (!server) {
     pulse::log_error(server.error().text + "; set pulse.daemon.port or pulse.daemon.listen_address");
@@ -63,14 +68,18 @@ int serve(const pulse::Config& config) {
   probes.show_counters_of(**server);
   state.tick();
   pulse::PeerReader peers(config, [&state] { return state.segment(); });
+  beats.emplace(config, [&state] { return state.segment(); });
   pulse::Discoverer discoverer(
-      config, [&state] { return state.segment(); }, [&peers] { peers.list_changed(); });
+      config, [&state] { return state.segment(); },
+      [&peers, &beats] {
+        peers.list_changed();
+        beats->beat_now();
+      });
   // The beat that has made the segment waits for the list of members that the discoverer puts into it.
   std::optional<pulse::SegmentWatch> watch(std::in_place, config.state, [&state, &discoverer] {
     state.look_for_the_segment();
     discoverer.publish_now();
   });
-  std::optional<pulse::BeatStarter> beats(std::in_place, config, [&state] { return state.segment(); });
   pulse::LeaderKeeper leader(config, host, [&state] { return state.segment(); });
   std::thread http([&server] { (*server)->run(); });
   pulse::log_info("answering on port " + std::to_string((*server)->port()) + " for the " + config.role_name() +
@@ -104,7 +113,7 @@ int serve(const pulse::Config& config) {
   (*server)->stop();
   http.join();
   control.reset();
-  beats.reset();
+  beats->stop();
   watch.reset();
   const bool all_ended = discoverer.stop() && leader_ended;
   pulse::log_info("stopped");

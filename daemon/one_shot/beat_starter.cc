@@ -25,19 +25,34 @@ bool BeatDue::is_due(int64_t last_beat_ns, int64_t now_ns) {
   return now_ns - others_ns_ > silence_ns_;
 }
 
+milliseconds BeatPace::after(bool wrote) {
+  constexpr milliseconds kSoon{1000};  // what a beat has loaded, none loads again within the second
+  constexpr int kMostInARow = 10;
+  writes_in_a_row_ = wrote ? writes_in_a_row_ + 1 : 0;
+  return wrote && writes_in_a_row_ <= kMostInARow ? std::min(kSoon, interval_) : interval_;
+}
+
 BeatStarter::BeatStarter(const Config& config, std::function<std::shared_ptr<Segment>()> segment)
     : beat_(config, "beat"),
       interval_(config.beat.interval),
       longest_(config.beat.timeout + kOverdue),
       segment_(std::move(segment)),
-      due_(config, boottime_ns()) {
+      due_(config, boottime_ns()),
+      pace_(config.beat.interval) {
   if (config.daemon.beats != BeatsMode::never) thread_ = std::thread([this] { run(); });
 }
 
-BeatStarter::~BeatStarter() {
+BeatStarter::~BeatStarter() { stop(); }
+
+void BeatStarter::stop() {
   stopping_ = true;
   wakeup_.wake();
   if (thread_.joinable()) thread_.join();
+}
+
+void BeatStarter::beat_now() {
+  asked_ = true;
+  wakeup_.wake();
 }
 
 int64_t BeatStarter::last_beat_ns() const {
@@ -49,11 +64,21 @@ int64_t BeatStarter::last_beat_ns() const {
   return last;
 }
 
+bool BeatStarter::last_beat_wrote() const {
+  const std::shared_ptr<Segment> segment = segment_();
+  BeatRecord record{};
+  const bool read = segment && guarded([&] { static_cast<void>(segment->layout().record.read(record)); });
+  return read && record.history_count != 0 && record.history[(record.history_count - 1) % kHistory].writes != 0;
+}
+
 void BeatStarter::run() {
   bool starting = false;
   std::string said;
   while (!stopping_) {
-    const Deadline next = Deadline::after(interval_);
+    const Deadline least = Deadline::after(std::min(BeatPace::kLeast, interval_));
+    const MonotonicTime begin = MonotonicTime::now();
+    milliseconds pause = interval_;
+    asked_ = false;
     const bool due = due_.is_due(last_beat_ns(), boottime_ns());
     if (due != starting) {
       starting = due;
@@ -68,8 +93,11 @@ void BeatStarter::run() {
         if (!said.empty()) log_error(said);
       }
       due_.own_beat(last_beat_ns());
+      pause = pace_.after(last_beat_wrote());
     }
-    while (!stopping_ && !next.passed()) wakeup_.wait(next.left());
+    const Deadline next = Deadline::at(begin + pause);
+    const auto is_time = [&] { return next.passed() || (asked_ && least.passed()); };
+    while (!stopping_ && !is_time()) wakeup_.wait(asked_ ? least.left() : next.left());
   }
 }
 

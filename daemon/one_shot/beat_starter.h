@@ -34,28 +34,51 @@ class BeatDue {
   int64_t own_ns_ = 0;
 };
 
+// How long after the begin of one of the daemon's beats the next one begins. Pure.
+class BeatPace {
+ public:
+  explicit BeatPace(milliseconds interval) : interval_(interval) {}
+
+  // `wrote`: that beat has changed something, so there may be more to do.
+  milliseconds after(bool wrote);
+
+  // The least between two beats, also when something asks for one.
+  static constexpr milliseconds kLeast{500};
+
+ private:
+  const milliseconds interval_;
+  int writes_in_a_row_ = 0;
+};
+
 // A thread that starts `proxysql-pulse beat` every interval in which one is due. The one-shot is the same as the
 // scheduler's: lock, timeout, back-off and record are too.
 class BeatStarter {
  public:
   BeatStarter(const Config& config, std::function<std::shared_ptr<Segment>()> segment);
 
-  // A beat that runs goes on without the daemon.
-  ~BeatStarter();
+  // Something has changed that a beat has to do with: where the daemon starts the beats, one comes at once. Any thread.
+  void beat_now();
+
+  // No beat is started any more; one that runs goes on without the daemon.
+  void stop();
+  ~BeatStarter();  // stop()
   BeatStarter(const BeatStarter&) = delete;
   BeatStarter& operator=(const BeatStarter&) = delete;
 
  private:
   void run();
   int64_t last_beat_ns() const;
+  bool last_beat_wrote() const;
 
   const OneShot beat_;
   const milliseconds interval_;
   const milliseconds longest_;
   const std::function<std::shared_ptr<Segment>()> segment_;
   BeatDue due_;
+  BeatPace pace_;
   Wakeup wakeup_;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> asked_{false};  // beat_now()
   std::thread thread_;
 };
 

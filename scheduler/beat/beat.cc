@@ -216,17 +216,24 @@ Result<void> Beat::act() {
   return {};
 }
 
-// When all else is done, for it is only told. Whoever can't read it, as the daemon's beats in a container of their own,
-// leaves what another beat has read.
+// When all else is done, for it is only told. The daemon's beats in a container of their own can't read it, and leave
+// it to the scheduler's.
 void Beat::look_at_memory(ProcessMemory& memory) {
   constexpr nanoseconds kEach = std::chrono::minutes(1);
   constexpr milliseconds kWithin{20};
   const int64_t now_ns = system_.now().ns;
-  const bool is_due = memory.looked_ns == 0 || now_ns - memory.looked_ns >= kEach.count();
-  if (!is_due || !layout_.usable()) return;
+  const auto is_old = [&](int64_t instant_ns) { return instant_ns == 0 || now_ns - instant_ns >= kEach.count(); };
+  if (!is_old(memory.read_ns) || !layout_.usable()) return;
+  const uint64_t place = system_.pid_namespace();
+  if (memory.failed_in == place && !is_old(memory.failed_ns)) return;
   const Deadline by = Deadline::at(std::min(deadline_.instant(), Deadline::after(kWithin).instant()));
-  if (const auto read = system_.read_memory(*config_, by)) memory = *read;
-  memory.looked_ns = now_ns;
+  if (const auto read = system_.read_memory(*config_, by)) {
+    memory = *read;
+    memory.read_ns = now_ns;
+  } else {
+    memory.failed_ns = now_ns;
+    memory.failed_in = place;
+  }
 }
 
 void Beat::publish() {

@@ -38,8 +38,10 @@ struct Peer {  // a row of proxysql_servers, in memory or at runtime
 // What ProxySQL's process takes, as the kernel tells it. Its scheduler starts programs by fork(), which copies the page
 // tables: see shm/record/fork_cost.h.
 struct ProcessMemory {
-  int64_t looked_ns;       // the last try to read it; 0: none was made
-  uint64_t resident_kb;    // VmRSS; 0: it couldn't be read: another container's process, or another user's
+  int64_t read_ns;         // 0: never
+  int64_t failed_ns;       // the last try of a beat that may not look into it: another container's, or another user's
+  uint64_t failed_in;      // the pid namespace of that beat
+  uint64_t resident_kb;    // VmRSS
   uint64_t page_table_kb;  // VmPTE
   uint8_t huge_pages;      // its allocator asks for huge pages, or the kernel gives them to all
   std::array<uint8_t, 7> unused;

@@ -28,6 +28,21 @@ TEST(Sidecar, TheDaemonStartsTheBeats) {
   EXPECT_THAT(daemon.process().output(), HasSubstr("starting beats from here, every 200 ms"));
 }
 
+// With an interval that no test waits for: what has changed is seen to at once.
+TEST(Sidecar, ABeatComesAtOnceWhenItIsAskedFor) {
+  Server::Options slow;
+  slow.bootstrap = "{ hostname=\"127.0.0.1\", port=1 },";
+  slow.pulse = "interval_ms=600000, timeout_ms=5000, daemon={ beats=\"always\" }, ";
+  Server server(slow);
+  Daemon daemon(server);
+  ASSERT_TRUE(eventually([&] { return daemon.state() == "beating"; })) << daemon.process().output();
+  const auto ok = [&] { return server.status()["counters"]["ok"].get<int>(); };
+  const int before = ok();
+  ASSERT_EQ(202, daemon.get("/resync", "POST").status);
+  EXPECT_TRUE(eventually([&] { return ok() >= before + 2; })) << "and one more, for the first has written";
+  EXPECT_EQ(false, server.status()["resync_pending"]);
+}
+
 TEST(Sidecar, AHungAdminInterfacePilesNothingUpAndProbesGoOn) {
   Server server(options("always"));
   Daemon daemon(server);

@@ -80,6 +80,7 @@ class Node(Started):
                          (r'group = "999"', f'group = "{os.getgid()}"'),
                          (r"/var/lib/proxysql", str(data)),
                          (r"interval_ms = 2000", "interval_ms = 500"),
+                         (r"interval_ms = 30000", "interval_ms = 500"),
                          (r"check_interval_ms = 1000", "check_interval_ms = 200")):
             text, count = re.subn(old, new, text)
             test.assertLessEqual(count, 1, old)

@@ -47,7 +47,7 @@ class Package(TestCase):
         expected |= {doc + name for name in ("README.md", "CHANGELOG.md", "changelog.gz", "copyright")}
         expected |= {doc + "docs/" + name for name in documents}
         expected |= {doc + "examples/" + name for name in files_below(SOURCE / "proxysql-config")
-                     if not name.startswith("systemd/") and not name.endswith(".gitignore")}
+                     if not name.startswith("systemd/proxysql-pulse") and not name.endswith(".gitignore")}
         listed = subprocess.run(["dpkg-deb", "--fsys-tarfile", self.deb], stdout=subprocess.PIPE, check=True).stdout
         archive = self.made / "files.tar"
         archive.write_bytes(listed)

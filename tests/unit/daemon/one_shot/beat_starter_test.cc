@@ -43,5 +43,15 @@ TEST(BeatDue, ItsOwnBeatsDontEndTheSilence) {
   EXPECT_FALSE(due.is_due(24 * kSecond, 26 * kSecond)) << "the scheduler is back";
 }
 
+TEST(BeatPace, WhatABeatHasChangedIsLookedAtSoonButNotForEver) {
+  BeatPace pace(milliseconds(10000));
+  EXPECT_EQ(milliseconds(10000), pace.after(false));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(milliseconds(1000), pace.after(true)) << i;
+  EXPECT_EQ(milliseconds(10000), pace.after(true)) << "somebody undoes it each time";
+  EXPECT_EQ(milliseconds(10000), pace.after(false));
+  EXPECT_EQ(milliseconds(1000), pace.after(true));
+  EXPECT_EQ(milliseconds(200), BeatPace(milliseconds(200)).after(true)) << "never later than without";
+}
+
 }  // namespace
 }  // namespace pulse
