@@ -42,11 +42,16 @@ Result<CnfFile> read_cnf_file(const std::string& path, size_t most) {
 
 Result<CnfFile> read_included_file(const std::string& name, const std::string& directory, size_t most) {
   if (name == "/dev/null") return CnfFile{name, "", 0, false};
-  UniqueFd fd = open_file(name);
-  if (fd || errno != ENOENT || name.empty() || name.front() == '/' || directory.empty()) {
+  const UniqueFd fd = open_file(name);
+  const int failure = errno;
+  if (fd || name.empty() || name.front() == '/' || directory.empty()) {
+    errno = failure;
     return read_open_file(fd, name, most);
   }
-  auto file = read_open_file(open_file(directory + name), directory + name, most);
+  // Not there, or in a directory that this user may not look into.
+  const UniqueFd other = open_file(directory + name);
+  if (!other) return system_error(name, failure);
+  auto file = read_open_file(other, directory + name, most);
   if (file) file->beside = true;
   return file;
 }

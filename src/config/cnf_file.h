@@ -20,7 +20,7 @@ struct CnfFile {
 Result<CnfFile> read_cnf_file(const std::string& path, size_t most);
 
 // The same for a file that another includes as `name`: an absolute name is opened as it is, another in the working
-// directory, or else, if it isn't there, in `directory`, which ends in '/' or is empty. It may be /dev/null.
+// directory, or else, if it can't be opened there, in `directory`, which ends in '/' or is empty. It may be /dev/null.
 Result<CnfFile> read_included_file(const std::string& name, const std::string& directory, size_t most);
 
 }  // namespace pulse
