@@ -52,34 +52,37 @@ const ColumnRule* find_column(const TableRules& rules, std::string_view name) {
   return found == rules.columns.end() ? nullptr : &*found;
 }
 
-// Takes the column's value from the file. False: ProxySQL skips the row, or its table refuses it.
-bool take(const CnfSetting& setting, const ColumnRule& column, ListedRow& row) {
+enum class Fate { stored, skipped, refused };
+
+// Takes the column's value from the file.
+Fate take(const CnfSetting& setting, const ColumnRule& column, ListedRow& row) {
   const CnfSetting* found = column.read ? find_value(setting, column) : nullptr;
   if (found == nullptr) {
-    if (column.otherwise == nullptr) return false;
+    if (column.otherwise == nullptr) return Fate::skipped;
     if (column.key) row.cells[column.name] = column.otherwise;
-    return true;
+    return Fate::stored;
   }
+  std::string& cell = row.cells[column.name];
   if (column.kind == ColumnKind::number) {
     int64_t number = found->number;
     if (column.negative_is_null && number < 0) {
-      row.cells[column.name] = column.otherwise;
-      return true;
+      cell = column.otherwise;
+      return Fate::stored;
     }
     if (column.flag) number = number == 0 ? 0 : 1;
-    if (number < column.least || number > column.most) return false;
-    row.cells[column.name] = std::to_string(number);
-    return true;
+    cell = std::to_string(number);
+    return number < column.least || number > column.most ? Fate::refused : Fate::stored;
   }
-  std::optional<std::string> text(std::in_place, found->text);
+  cell = found->text;
   if (!column.words.empty()) {
-    const auto known = [&](const char* word) { return same_text(*text, word); };
-    if (std::none_of(column.words.begin(), column.words.end(), known)) text = column.otherwise;
+    const auto known = [&](const char* word) { return same_text(cell, word); };
+    if (std::none_of(column.words.begin(), column.words.end(), known)) cell = column.otherwise;
   }
-  if (column.quote != '\0') text = unquoted(*text, column.quote);
-  if (!text) return false;
-  row.cells[column.name] = *text;
-  return true;
+  if (column.quote == '\0') return Fate::stored;
+  auto text = unquoted(cell, column.quote);
+  if (!text) return Fate::refused;
+  cell = std::move(*text);
+  return Fate::stored;
 }
 
 // What is in the row beside what ProxySQL takes from it.
@@ -152,6 +155,18 @@ class Replacement {
   std::map<std::string, size_t> holders_;
 };
 
+// The row as a whole, where it isn't skipped.
+Fate take_row(const CnfSetting& setting, const TableRules& rules, ListedRow& row) {
+  Fate fate = Fate::stored;
+  for (const ColumnRule& column : rules.columns) {
+    const Fate one = take(setting, column, row);
+    if (one == Fate::skipped) return one;
+    if (one == Fate::refused) fate = one;
+  }
+  take_rest(setting, rules, row);
+  return holds(row, rules) ? fate : Fate::refused;
+}
+
 ListedRow any_row(const CnfSetting& setting) {
   ListedRow row{&setting, {}};
   for (const CnfSetting& cell : CnfChildren(&setting)) {
@@ -171,7 +186,7 @@ int64_t ListedRow::number(const char* column, int64_t otherwise) const {
   return to_number<int64_t>(get(column, "")).value_or(otherwise);
 }
 
-std::vector<ListedRow> listed_rows(std::string_view table, const CnfSetting* list) {
+std::vector<ListedRow> listed_rows(std::string_view table, const CnfSetting* list, Refused refused) {
   std::vector<ListedRow> rows;
   const TableRules* rules = find_table_rules(table);
   for (const CnfSetting& setting : CnfChildren(list)) {
@@ -181,9 +196,8 @@ std::vector<ListedRow> listed_rows(std::string_view table, const CnfSetting* lis
       continue;
     }
     ListedRow row{&setting, {}};
-    const auto taken = [&](const ColumnRule& column) { return take(setting, column, row); };
-    if (!std::all_of(rules->columns.begin(), rules->columns.end(), taken) || !holds(row, *rules)) continue;
-    take_rest(setting, *rules, row);
+    const Fate fate = take_row(setting, *rules, row);
+    if (fate == Fate::skipped || (fate == Fate::refused && refused == Refused::left_out)) continue;
     rows.push_back(std::move(row));
   }
   if (rules != nullptr) Replacement(rows, *rules).run();
@@ -197,7 +211,7 @@ FileTable read_table(std::string_view name, const CnfSetting* list) {
       if (column.key) table.key.emplace_back(column.name);
     }
   }
-  for (ListedRow& row : listed_rows(name, list)) {
+  for (ListedRow& row : listed_rows(name, list, Refused::kept)) {
     table.mistyped.merge(row.mistyped);
     table.rows.push_back(std::move(row.cells));
   }

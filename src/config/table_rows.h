@@ -40,11 +40,16 @@ struct ListedRow {
   std::set<std::string> mistyped = {};
 };
 
+// Rows that ProxySQL tries to store and its table doesn't take: a number out of its range, a quote that ends ProxySQL's
+// statement, two host groups that must differ.
+enum class Refused { left_out, kept };
+
 // The rows that are in the table afterwards, in the order of the file; those that another one replaces aren't.
 // `list` may be null. Of a table that is not known here each group is a row.
-std::vector<ListedRow> listed_rows(std::string_view table, const CnfSetting* list);
+std::vector<ListedRow> listed_rows(std::string_view table, const CnfSetting* list, Refused refused = Refused::left_out);
 
-// The same, sorted.
+// The rows that the file means, sorted: with those that the table refuses, for what is loaded without them takes them
+// away from those who are served.
 FileTable read_table(std::string_view name, const CnfSetting* list);
 
 // The columns of a table that is known here, and what one of them holds after ProxySQL has stored the row: the file's

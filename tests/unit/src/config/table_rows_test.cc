@@ -76,5 +76,21 @@ TEST(TableRows, AreThoseThatARealServerStores) {
   EXPECT_LT(800u, inputs);
 }
 
+// What is loaded without a row that the file means takes it away: the load isn't run then.
+TEST(TableRows, RowsThatTheTableRefusesAreMeantAllTheSame) {
+  const auto cnf = parse_cnf(
+      "mysql_users=( { username=\"a\" }, { username=\"b\" active=7 }, { username=\"it's\" }, { password=\"none\" } )",
+      "f");
+  ASSERT_TRUE(cnf);
+  const CnfSetting* list = cnf->root().find("mysql_users");
+  EXPECT_EQ(1u, listed_rows("mysql_users", list).size());
+  const FileTable table = read_table("mysql_users", list);
+  ASSERT_EQ(3u, table.rows.size());
+  EXPECT_EQ("7", table.rows[0].at("active"));
+  EXPECT_EQ("a", table.rows[1].at("username"));
+  EXPECT_EQ("it's", table.rows[2].at("username"));
+  EXPECT_TRUE(listed_rows("mysql_users", nullptr).empty());
+}
+
 }  // namespace
 }  // namespace pulse
