@@ -156,14 +156,14 @@ std::optional<std::pair<std::string, int64_t>> first_interface(const std::string
       continue;
     }
     const size_t colon = entry.rfind(':');
-    const auto port =
-        colon == std::string::npos ? std::nullopt : to_number<int64_t>(std::string_view(entry).substr(colon + 1));
-    if (!port || *port < 1 || *port > 65'535) continue;
+    const int64_t port =
+        colon == std::string::npos ? 0 : to_number<int64_t>(std::string_view(entry).substr(colon + 1)).value_or(0);
+    if (port < 1 || port > 65'535) continue;
     std::string host = entry.substr(0, colon);
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
     if (host == "0.0.0.0" || host == "*" || host.empty()) host = "127.0.0.1";
     if (host == "::") host = "::1";
-    return {{host, *port}};
+    return {{host, port}};
   }
   return socket;
 }
