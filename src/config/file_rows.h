@@ -3,30 +3,15 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "src/base/result.h"
 #include "src/config/modules.h"
+#include "src/config/table_rows.h"
 
 namespace pulse {
-
-// Column and value, as text. Columns that the file doesn't give are absent, but for those of the key, which have
-// ProxySQL's defaults then. Names are the table's: "hostname" where the file says "address".
-using FileRow = std::map<std::string, std::string>;
-
-struct FileTable {
-  std::string name;  // of ProxySQL's table; of variables, the module's name
-  // Columns whose values tell rows apart. None for a table that is not known here: all of them do.
-  std::vector<std::string> key;
-  std::vector<FileRow> rows;  // one for each key, the last of the file; sorted
-  // Columns whose value stands in the file as another type than the column's, in some row: a number in quotes, a
-  // boolean. 2.7.1 takes its default instead.
-  std::set<std::string> mistyped = {};
-};
 
 struct FileRows {
   std::vector<FileTable> tables;  // those with rows, sorted by name; of all modules
@@ -41,7 +26,7 @@ using ContentHash = std::array<uint64_t, 2>;
 // Reads the whole file with all that it includes. error().text names file and line.
 Result<FileRows> read_file_rows(const std::string& path);
 
-// The same from a text, for tests; `path` stands in the messages, and files are included from its directory.
+// The same from a text, for tests; `path` stands in the messages, and files are included as ProxySQL does it.
 Result<FileRows> parse_file_rows(const std::string& text, const std::string& path);
 
 // A hash of the module's rows: the same for the same rows in whatever order, layout or spelling, without the variables

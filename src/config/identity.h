@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
+#include <vector>
+
+#include "src/config/cnf.h"
 
 namespace pulse {
 
@@ -16,9 +18,8 @@ uint64_t identity_of(const struct stat& file, const std::string& path);
 // made under the same number needn't read the file to know its path.
 uint64_t config_identity(const std::string& path);
 
-// `identity` together with those of the files that `text`, the file's, includes by @include, and of those that these
-// include. Relative names are taken from `directory`. Costs nothing where nothing is included.
-uint64_t identity_with_includes(uint64_t identity, std::string_view text, const std::string& directory);
+// `identity` together with those of the files that it includes.
+uint64_t identity_with_includes(uint64_t identity, const std::vector<CnfInclude>& includes);
 
 // A number for the file's name alone, never 0.
 uint64_t config_path_hash(const std::string& path);

@@ -1,7 +1,5 @@
 #include "src/config/jobs.h"
 
-#include <libconfig.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -15,7 +13,7 @@ using std::chrono::milliseconds;
 using Texts = std::vector<std::string>;
 
 // More of a list than any machine needs: it keeps a mistake from becoming a million rows.
-constexpr int kMostJobs = 100;
+constexpr uint32_t kMostJobs = 100;
 
 struct Key {
   const char* name;
@@ -61,31 +59,29 @@ bool is_variable(const std::string& text) {
 }
 
 // False if the value isn't of the key's type, or out of its range.
-bool set(Job& job, const Key& key, const config_setting_t* value) {
-  const int type = config_setting_type(value);
+bool set(Job& job, const Key& key, const CnfSetting& value) {
   if (const auto* field = std::get_if<bool Job::*>(&key.field)) {
-    if (type != CONFIG_TYPE_BOOL) return false;
-    job.** field = config_setting_get_bool(value) == CONFIG_TRUE;
+    if (!value.is(CnfType::boolean)) return false;
+    job.** field = value.number != 0;
     return true;
   }
   if (const auto* text_field = std::get_if<std::string Job::*>(&key.field)) {
-    if (type != CONFIG_TYPE_STRING) return false;
-    job.** text_field = config_setting_get_string(value);
+    if (!value.is(CnfType::text)) return false;
+    job.** text_field = value.text;
     return true;
   }
   if (const auto* texts_field = std::get_if<Texts Job::*>(&key.field)) {
-    if (type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST) return false;
+    if (!value.is(CnfType::array) && !value.is(CnfType::list)) return false;
     Texts texts;
-    for (int i = 0; i < config_setting_length(value); ++i) {
-      const char* text = config_setting_get_string_elem(value, i);
-      if (text == nullptr) return false;
-      texts.emplace_back(text);
+    for (const CnfSetting& element : CnfChildren(&value)) {
+      if (!element.is(CnfType::text)) return false;
+      texts.emplace_back(element.text);
     }
     job.** texts_field = std::move(texts);
     return true;
   }
-  if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) return false;
-  const int64_t number = config_setting_get_int64(value);
+  if (!value.is_number()) return false;
+  const int64_t number = value.number;
   if (number < key.least || number > key.most) return false;
   if (const auto* span = std::get_if<milliseconds Job::*>(&key.field)) job.** span = milliseconds(number);
   if (const auto* plain = std::get_if<int64_t Job::*>(&key.field)) job.** plain = number;
@@ -95,9 +91,9 @@ bool set(Job& job, const Key& key, const config_setting_t* value) {
   return true;
 }
 
-const Key* find_key(const char* name) {
-  const auto* found = std::find_if(std::begin(kKeys), std::end(kKeys),
-                                   [&](const Key& key) { return std::strcmp(key.name, name) == 0; });
+const Key* find_key(std::string_view name) {
+  const auto* found =
+      std::find_if(std::begin(kKeys), std::end(kKeys), [&](const Key& key) { return name == key.name; });
   return found == std::end(kKeys) ? nullptr : found;
 }
 
@@ -107,87 +103,49 @@ std::string key_names() {
   return names;
 }
 
-class JobsReader {
- public:
-  explicit JobsReader(const std::string& path) : path_(path) {}
-
-  Result<std::vector<Job>> read(const config_setting_t* list) {
-    if (config_setting_type(list) != CONFIG_TYPE_LIST) {
-      return Error{at(list) + ": pulse.jobs: expected a list of groups, jobs = ( { name = \"a\" ... }, ... )"};
-    }
-    const int count = config_setting_length(list);
-    if (count > kMostJobs) {
-      return Error{at(list) + ": pulse.jobs has " + std::to_string(count) + " jobs: allowed are " +
-                   std::to_string(kMostJobs)};
-    }
-    std::vector<Job> jobs;
-    for (int i = 0; i < count; ++i) {
-      const config_setting_t* group = config_setting_get_elem(list, static_cast<unsigned>(i));
-      auto job = read_job(group);
-      if (!job) return job.error();
-      const auto same =
-          std::find_if(jobs.begin(), jobs.end(), [&](const Job& other) { return other.name == job->name; });
-      if (same != jobs.end()) {
-        return Error{at(group) + ": pulse.jobs: there is a job \"" + job->name + "\" already, in line " +
-                     std::to_string(same->line)};
-      }
-      jobs.push_back(std::move(*job));
-    }
-    return jobs;
+// What a key's type and range don't say.
+bool holds(const Job& job, const Key& key) {
+  if (std::strcmp(key.name, "name") == 0) return is_job_name(job.name);
+  if (std::strcmp(key.name, "command") == 0) return !job.command.empty() && !job.command.front().empty();
+  if (std::strcmp(key.name, "directory") == 0) return job.directory.starts_with('/');
+  if (std::strcmp(key.name, "environment") == 0) {
+    return std::all_of(job.environment.begin(), job.environment.end(), is_variable);
   }
+  return true;
+}
 
- private:
-  std::string at(const config_setting_t* setting) const {
-    return path_ + ":" + std::to_string(config_setting_source_line(setting));
+Result<Job> read_job(const CnfSetting& group) {
+  if (!group.is(CnfType::group)) {
+    return Error{group.at() + ": pulse.jobs: expected a group, { name = \"a\"  command = [\"/usr/bin/a\"] }"};
   }
-
-  Result<Job> read_job(const config_setting_t* group) {
-    if (config_setting_is_group(group) == CONFIG_FALSE) {
-      return Error{at(group) + ": pulse.jobs: expected a group, { name = \"a\"  command = [\"/usr/bin/a\"] }"};
+  Job job;
+  job.line = group.line;
+  for (const CnfSetting& value : CnfChildren(&group)) {
+    const Key* key = find_key(value.name);
+    if (key == nullptr) {
+      return Error{value.at() + ": unknown key pulse.jobs." + std::string(value.name) +
+                   "; allowed here: " + key_names()};
     }
-    Job job;
-    job.line = static_cast<int>(config_setting_source_line(group));
-    for (int i = 0; i < config_setting_length(group); ++i) {
-      const config_setting_t* value = config_setting_get_elem(group, static_cast<unsigned>(i));
-      const Key* key = find_key(config_setting_name(value));
-      if (key == nullptr) {
-        return Error{at(value) + ": unknown key pulse.jobs." + config_setting_name(value) +
-                     "; allowed here: " + key_names()};
-      }
-      if (!set(job, *key, value) || !holds(job, *key)) {
-        return Error{at(value) + ": pulse.jobs." + key->name + ": allowed is " + allowed(*key)};
-      }
+    if (!set(job, *key, value) || !holds(job, *key)) {
+      return Error{value.at() + ": pulse.jobs." + key->name + ": allowed is " + allowed(*key)};
     }
-    if (job.name.empty()) return Error{at(group) + ": pulse.jobs: name is missing: allowed is " + allowed(kKeys[0])};
-    if (job.command.empty()) {
-      return Error{at(group) + ": pulse.jobs: command of \"" + job.name + "\" is missing: allowed is " +
-                   allowed(kKeys[1])};
-    }
-    const bool grace_said = config_setting_get_member(group, "grace_ms") != nullptr;
-    if (!grace_said) job.grace = default_grace(job.timeout);
-    if (job.grace > job.timeout / 2) {
-      return Error{at(config_setting_get_member(group, "grace_ms")) +
-                   ": pulse.jobs.grace_ms: allowed is half of the job's timeout_ms at most, " +
-                   std::to_string(job.timeout.count() / 2)};
-    }
-    return job;
   }
-
-  // What a key's type and range don't say.
-  static bool holds(const Job& job, const Key& key) {
-    if (std::strcmp(key.name, "name") == 0) return is_job_name(job.name);
-    if (std::strcmp(key.name, "command") == 0) return !job.command.empty() && !job.command.front().empty();
-    if (std::strcmp(key.name, "directory") == 0) return job.directory.starts_with('/');
-    if (std::strcmp(key.name, "environment") == 0) {
-      return std::all_of(job.environment.begin(), job.environment.end(), is_variable);
-    }
-    return true;
+  if (job.name.empty()) return Error{group.at() + ": pulse.jobs: name is missing: allowed is " + allowed(kKeys[0])};
+  if (job.command.empty()) {
+    return Error{group.at() + ": pulse.jobs: command of \"" + job.name + "\" is missing: allowed is " +
+                 allowed(kKeys[1])};
   }
+  const CnfSetting* grace = group.find("grace_ms");
+  if (grace == nullptr) job.grace = default_grace(job.timeout);
+  if (job.grace > job.timeout / 2) {
+    return Error{(grace == nullptr ? group : *grace).at() +
+                 ": pulse.jobs.grace_ms: allowed is half of the job's timeout_ms at most, " +
+                 std::to_string(job.timeout.count() / 2)};
+  }
+  return job;
+}
 
-  const std::string& path_;
-};
-
-// As libconfig reads it, on one line.
+// As the file has it, on one line.
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -214,8 +172,26 @@ bool is_job_name(std::string_view text) {
 
 milliseconds default_grace(milliseconds timeout) { return std::min<milliseconds>(timeout / 4, milliseconds(2000)); }
 
-Result<std::vector<Job>> read_jobs(const config_setting_t* setting, const std::string& path) {
-  return JobsReader(path).read(setting);
+Result<std::vector<Job>> read_jobs(const CnfSetting& setting) {
+  if (!setting.is(CnfType::list)) {
+    return Error{setting.at() + ": pulse.jobs: expected a list of groups, jobs = ( { name = \"a\" ... }, ... )"};
+  }
+  if (setting.length > kMostJobs) {
+    return Error{setting.at() + ": pulse.jobs has " + std::to_string(setting.length) + " jobs: allowed are " +
+                 std::to_string(kMostJobs)};
+  }
+  std::vector<Job> jobs;
+  for (const CnfSetting& group : CnfChildren(&setting)) {
+    auto job = read_job(group);
+    if (!job) return job.error();
+    const auto same = std::find_if(jobs.begin(), jobs.end(), [&](const Job& other) { return other.name == job->name; });
+    if (same != jobs.end()) {
+      return Error{group.at() + ": pulse.jobs: there is a job \"" + job->name + "\" already, in line " +
+                   std::to_string(same->line)};
+    }
+    jobs.push_back(std::move(*job));
+  }
+  return jobs;
 }
 
 std::string describe(const Job& job) {

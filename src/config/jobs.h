@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "src/base/result.h"
-
-struct config_setting_t;  // libconfig's
+#include "src/config/cnf.h"
 
 namespace pulse {
 
@@ -49,8 +48,8 @@ inline constexpr std::chrono::milliseconds kLongestJob{86'400'000};
 // A quarter of the timeout, 2 s at most.
 std::chrono::milliseconds default_grace(std::chrono::milliseconds timeout);
 
-// Reads the setting pulse.jobs. error().text names file, line, key and what is allowed; `path` stands in it.
-Result<std::vector<Job>> read_jobs(const config_setting_t* setting, const std::string& path);
+// Reads the setting pulse.jobs. error().text names file, line, key and what is allowed.
+Result<std::vector<Job>> read_jobs(const CnfSetting& setting);
 
 // The job in one line of the file's syntax, for check-config; values of the environment are hidden.
 std::string describe(const Job& job);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/base/result.h"
+#include "src/config/cnf.h"
 #include "src/config/jobs.h"
 #include "src/config/keys.h"
 #include "src/config/settings.h"
@@ -28,13 +29,9 @@ struct LoadedConfig {
   uint64_t identity = 0;  // of the file read, see config_identity()
 };
 
-// How much of ProxySQL's own tables is read: nothing here depends on more than whether they have a row, and which rows
-// `scheduler` and `proxysql_servers` have. `first` spares a beat the time for the others, and doesn't see a mistake in
-// them.
-enum class Rows { all, first };
-
-// Reads `path`, lays the overrides over it in order, and checks everything. error().text names file, line, key and
-// what is allowed; nothing is written anywhere.
+// Reads `path` with all that it includes, lays the overrides over it in order, and checks everything. error().text
+// names file, line, key and what is allowed; nothing is written anywhere. `rows`: nothing here depends on more of
+// ProxySQL's tables than Rows::first keeps.
 Result<LoadedConfig> load_config(const std::string& path, const std::vector<Override>& overrides,
                                  Rows rows = Rows::all);
 

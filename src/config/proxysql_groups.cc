@@ -1,13 +1,13 @@
 #include "src/config/proxysql_groups.h"
 
-#include <libconfig.h>
-
 #include <algorithm>
-#include <cstring>
+#include <cctype>
+#include <charconv>
 #include <string_view>
 
 #include "src/base/number.h"
 #include "src/config/draft.h"
+#include "src/config/table_rows.h"
 
 namespace pulse {
 
@@ -15,116 +15,133 @@ namespace {
 
 using std::chrono::milliseconds;
 
-Origin origin_of(const config_setting_t* setting) {
-  return {static_cast<int>(config_setting_source_line(setting)), ""};
+// A variable of ProxySQL's and where it stands. `value` is "" where ProxySQL takes no value from there.
+struct Variable {
+  const CnfSetting* setting = nullptr;
+  std::string value;
+};
+
+Variable find_variable(const CnfSetting* group, const char* name) {
+  const CnfSetting* setting = group == nullptr ? nullptr : group->find(name);
+  return setting == nullptr ? Variable{} : Variable{setting, variable_text(*setting).value_or("")};
 }
 
-std::string at(const config_setting_t* setting, const Draft& draft) { return describe(origin_of(setting), draft.path); }
-
-config_setting_t* take_text(config_setting_t* group, const char* name) {
-  config_setting_t* found = config_setting_get_member(group, name);
-  return found != nullptr && config_setting_type(found) == CONFIG_TYPE_STRING ? found : nullptr;
+// The number that the text begins with, as atoi(3) reads it; 0 if there is none.
+int64_t leading_number(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) text.remove_prefix(1);
+  if (text.starts_with('+')) text.remove_prefix(1);
+  return take_number<int64_t>(text).value_or(0);
 }
 
-void take_interface(Draft& draft, const config_setting_t* found, std::string& host, int64_t& port, size_t host_key,
+void take_interface(Draft& draft, const Variable& variable, std::string& host, int64_t& port, size_t host_key,
                     size_t port_key) {
-  const auto first = first_interface(config_setting_get_string(found));
+  const auto first = first_interface(variable.value);
   if (!first) return;
   host = first->first;
-  draft.loaded.origins[host_key] = origin_of(found);
+  draft.loaded.origins[host_key] = draft.origin_of(*variable.setting);
   if (first->second == 0) return;
   port = first->second;
-  draft.loaded.origins[port_key] = origin_of(found);
+  draft.loaded.origins[port_key] = draft.origin_of(*variable.setting);
 }
 
-void take_scheduler_row(Draft& draft, const config_setting_t* rows) {
-  const int count = rows == nullptr ? 0 : config_setting_length(rows);
-  for (int i = 0; i < count; ++i) {
-    config_setting_t* row = config_setting_get_elem(rows, static_cast<unsigned>(i));
-    if (row == nullptr || config_setting_is_group(row) == CONFIG_FALSE) continue;
-    const char* arg1 = "";
-    int interval_ms = 0;
-    config_setting_lookup_string(row, "arg1", &arg1);
-    config_setting_t* interval = config_setting_get_member(row, "interval_ms");
-    if (std::strcmp(arg1, "beat") != 0 || interval == nullptr) continue;
-    interval_ms = config_setting_get_int(interval);
-    if (interval_ms < 100) continue;  // ProxySQL refuses such a row
-    draft.loaded.config.beat.interval = milliseconds(interval_ms);
-    draft.loaded.origins[place_of("interval_ms")] = origin_of(interval);
-    return;
+// ProxySQL puts the prefix before each name: with one of their own these are variables that it doesn't know.
+void warn_of_prefixes(Draft& draft, const CnfSetting* group, std::string_view prefix) {
+  for (const CnfSetting& variable : CnfChildren(group)) {
+    if (!variable.name.starts_with(prefix)) continue;
+    const std::string name(variable.name);
+    draft.loaded.warnings.push_back(variable.at() + ": " + std::string(group->name) + ": " + name +
+                                    ": ProxySQL puts the prefix before it once more and knows no such variable: "
+                                    "write " +
+                                    name.substr(prefix.size()));
   }
 }
 
-Result<void> take_bootstrap(Draft& draft, const config_setting_t* rows) {
-  const int count = rows == nullptr ? 0 : config_setting_length(rows);
-  for (int i = 0; i < count; ++i) {
-    config_setting_t* row = config_setting_get_elem(rows, static_cast<unsigned>(i));
-    const char* hostname = nullptr;
-    // As ProxySQL does it (Read_ProxySQL_Servers_from_configfile): two spellings, and a row without a host name or
-    // without a port is skipped.
-    if (row == nullptr || config_setting_is_group(row) == CONFIG_FALSE ||
-        (config_setting_lookup_string(row, "address", &hostname) == CONFIG_FALSE &&
-         config_setting_lookup_string(row, "hostname", &hostname) == CONFIG_FALSE)) {
+void take_admin_variables(Draft& draft, const CnfSetting* admin) {
+  Config& config = draft.loaded.config;
+  const Variable credentials = find_variable(admin, "admin_credentials");
+  if (const auto pairs = split_credentials(credentials.value); !pairs.empty() && !pairs.front().user.empty()) {
+    config.admin.user = pairs.front().user;
+    config.admin.password = pairs.front().password;
+    draft.loaded.origins[place_of("admin.user")] = draft.loaded.origins[place_of("admin.password")] =
+        draft.origin_of(*credentials.setting);
+  }
+  if (const Variable found = find_variable(admin, "mysql_ifaces"); found.setting != nullptr) {
+    take_interface(draft, found, config.admin.host, config.admin.port, place_of("admin.host"), place_of("admin.port"));
+  }
+  // Out of these limits, ProxySQL keeps what it has.
+  const int64_t interval_ms = leading_number(find_variable(admin, "cluster_check_interval_ms").value);
+  if (interval_ms >= 10 && interval_ms <= 300'000) draft.cluster_check_interval = milliseconds(interval_ms);
+}
+
+// Of the rows that run a beat the first one that is active; if none is, the first.
+void take_scheduler_row(Draft& draft, const CnfSetting* list) {
+  bool found = false;
+  for (const ListedRow& row : listed_rows("scheduler", list)) {
+    const bool active = row.number("active", 1) != 0;
+    if (row.get("arg1", "") != "beat" || (found && !active)) continue;
+    draft.loaded.config.beat.interval = milliseconds(row.number("interval_ms", 0));
+    draft.loaded.origins[place_of("interval_ms")] = draft.origin_of(*row.setting->find("interval_ms"));
+    if (active) return;
+    found = true;
+  }
+}
+
+void take_bootstrap(Draft& draft, const CnfSetting* list) {
+  for (const ListedRow& row : listed_rows("proxysql_servers", list)) {
+    const int64_t port = row.number("port", 0);
+    ServerEntry entry;
+    entry.hostname = row.get("hostname", "");
+    if (entry.hostname.empty() || port < 1 || port > 65'535) {
+      draft.loaded.warnings.push_back(row.setting->at() + ": proxysql_servers: \"" + entry.hostname + "\", port " +
+                                      std::to_string(port) + ": no ProxySQL is there: the row counts for nothing");
       continue;
     }
-    ServerEntry entry;
-    entry.hostname = hostname;
-    int port = 0;
-    int weight = 0;
-    const char* comment = "";
-    if (config_setting_lookup_int(row, "port", &port) == CONFIG_FALSE) continue;
-    config_setting_lookup_int(row, "weight", &weight);
-    config_setting_lookup_string(row, "comment", &comment);
-    if (port < 1 || port > 65'535) {
-      return Error{at(row, draft) + ": proxysql_servers: port " + std::to_string(port) + " is not from 1 to 65535"};
-    }
     entry.port = static_cast<uint16_t>(port);
-    entry.weight = weight;
-    entry.comment = comment;
+    entry.weight = row.number("weight", 0);
+    entry.comment = row.get("comment", "");
     draft.loaded.config.bootstrap.push_back(std::move(entry));
   }
-  return {};
+}
+
+// The parts of `text` between the separators; none is empty.
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find(separator));
+    if (!part.empty()) parts.push_back(part);
+    text.remove_prefix(std::min(part.size() + 1, text.size()));
+  }
+  return parts;
 }
 
 }  // namespace
 
-Result<void> take_proxysql_groups(const config_setting_t* root, Draft& draft) {
+void take_proxysql_groups(const CnfSetting& root, Draft& draft) {
   Config& config = draft.loaded.config;
   each_file_group([&](const char* group) {
-    const config_setting_t* found = config_setting_get_member(root, group);
-    if (found != nullptr && config_setting_length(found) > 0) config.file_groups.emplace_back(group);
+    const CnfSetting* found = root.find(group);
+    if (found != nullptr && found->length > 0) config.file_groups.emplace_back(group);
   });
-  if (config_setting_t* admin = config_setting_get_member(root, "admin_variables")) {
-    if (auto* found = take_text(admin, "admin_credentials")) {
-      const std::string first = std::string(config_setting_get_string(found));
-      const std::string pair = first.substr(0, first.find(';'));
-      const size_t colon = pair.find(':');
-      if (colon == std::string::npos) {
-        return Error{at(found, draft) +
-                     ": admin_credentials: expected \"user:password\" or \"user:password;user:password\""};
-      }
-      config.admin.user = pair.substr(0, colon);
-      config.admin.password = pair.substr(colon + 1);
-      draft.loaded.origins[place_of("admin.user")] = draft.loaded.origins[place_of("admin.password")] =
-          origin_of(found);
-    }
-    if (auto* found = take_text(admin, "mysql_ifaces")) {
-      take_interface(draft, found, config.admin.host, config.admin.port, place_of("admin.host"),
-                     place_of("admin.port"));
-    }
-    int check_interval_ms = 0;
-    if (config_setting_lookup_int(admin, "cluster_check_interval_ms", &check_interval_ms) == CONFIG_TRUE) {
-      draft.cluster_check_interval = milliseconds(std::clamp(check_interval_ms, 10, 300'000));
-    }
+  const CnfSetting* admin = root.find("admin_variables");
+  const CnfSetting* mysql = root.find("mysql_variables");
+  take_admin_variables(draft, admin);
+  if (const Variable found = find_variable(mysql, "interfaces"); found.setting != nullptr) {
+    take_interface(draft, found, config.daemon.mysql_host, config.daemon.mysql_port, place_of("daemon.mysql_host"),
+                   place_of("daemon.mysql_port"));
   }
-  if (config_setting_t* mysql = config_setting_get_member(root, "mysql_variables")) {
-    if (auto* found = take_text(mysql, "interfaces")) {
-      take_interface(draft, found, config.daemon.mysql_host, config.daemon.mysql_port, place_of("daemon.mysql_host"),
-                     place_of("daemon.mysql_port"));
-    }
+  warn_of_prefixes(draft, admin, "admin-");
+  warn_of_prefixes(draft, mysql, "mysql-");
+  take_scheduler_row(draft, root.find("scheduler"));
+  take_bootstrap(draft, root.find("proxysql_servers"));
+}
+
+std::vector<Credentials> split_credentials(std::string_view text) {
+  std::vector<Credentials> all;
+  for (const std::string_view pair : split(text, ';')) {
+    const auto parts = split(pair, ':');
+    all.push_back({std::string(parts.empty() ? "" : parts[0]), std::string(parts.size() < 2 ? "" : parts[1])});
   }
-  take_scheduler_row(draft, config_setting_get_member(root, "scheduler"));
-  return take_bootstrap(draft, config_setting_get_member(root, "proxysql_servers"));
+  return all;
 }
 
 std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces) {
@@ -139,14 +156,14 @@ std::optional<std::pair<std::string, int64_t>> first_interface(const std::string
       continue;
     }
     const size_t colon = entry.rfind(':');
-    const auto port =
-        colon == std::string::npos ? std::nullopt : to_number<int64_t>(std::string_view(entry).substr(colon + 1));
-    if (!port || *port < 1 || *port > 65'535) continue;
+    const int64_t port =
+        colon == std::string::npos ? 0 : to_number<int64_t>(std::string_view(entry).substr(colon + 1)).value_or(0);
+    if (port < 1 || port > 65'535) continue;
     std::string host = entry.substr(0, colon);
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
     if (host == "0.0.0.0" || host == "*" || host.empty()) host = "127.0.0.1";
     if (host == "::") host = "::1";
-    return {{host, *port}};
+    return {{host, port}};
   }
   return socket;
 }

@@ -5,19 +5,29 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
-#include "src/base/result.h"
-
-struct config_setting_t;  // libconfig's
+#include "src/config/cnf.h"
 
 namespace pulse {
 
 struct Draft;
 
 // Reads them below `root` into the draft, as what counts where neither pulse nor the environment nor a flag says
-// otherwise.
-Result<void> take_proxysql_groups(const config_setting_t* root, Draft& draft);
+// otherwise. What ProxySQL passes over is passed over, with a warning where it matters to Pulse.
+void take_proxysql_groups(const CnfSetting& root, Draft& draft);
+
+// A user of the admin interface.
+struct Credentials {
+  std::string user;
+  std::string password;
+};
+
+// The users of admin_credentials, as ProxySQL splits them: "u1:p1;u2:p2". Empty pairs are passed over, so are empty
+// parts of a pair, and what comes after a pair's second part: "u:p:q" has the password "p".
+std::vector<Credentials> split_credentials(std::string_view text);
 
 // The first TCP address of ProxySQL's "a:1;b:2;/path" lists, as host and port, wildcards turned into loopback;
 // the path of a unix socket with port 0 if there is no other.

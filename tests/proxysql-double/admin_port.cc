@@ -56,16 +56,27 @@ bool is_local(const std::string& host) {
   return host == "127.0.0.1" || host == "localhost" || host == "::1" || host == "::ffff:127.0.0.1";
 }
 
-// "user:password;user:password".
-std::string password_in(const std::string& credentials, const std::string& user, bool* found) {
-  std::istringstream pieces(credentials);
-  for (std::string piece; std::getline(pieces, piece, ';');) {
-    const size_t colon = piece.find(':');
-    if (colon == std::string::npos || piece.substr(0, colon) != user) continue;
-    *found = true;
-    return piece.substr(colon + 1);
+// The parts of `text` between the separators; none is empty.
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::istringstream pieces(text);
+  for (std::string piece; std::getline(pieces, piece, separator);) {
+    if (!piece.empty()) parts.push_back(piece);
   }
-  return "";
+  return parts;
+}
+
+// Of "user:password;user:password". What follows the password's colon, if there is one, counts for nothing; of two
+// pairs for one user the last one counts.
+std::string password_in(const std::string& credentials, const std::string& user, bool* found) {
+  std::string password;
+  for (const std::string& pair : split(credentials, ';')) {
+    const std::vector<std::string> parts = split(pair, ':');
+    if ((parts.empty() ? "" : parts[0]) != user) continue;
+    *found = true;
+    password = parts.size() < 2 ? "" : parts[1];
+  }
+  return password;
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ class Double {
     directory_ = ::mkdtemp(name);
     const std::string admin = "127.0.0.1:" + std::to_string(admin_port);
     std::ofstream(directory_ + "/proxysql.cnf")
-        << "admin_variables={ admin_credentials=\"admin:admin;pulse:pw\" mysql_ifaces=\"" << admin
+        << "admin_variables={ admin_credentials=\"admin:admin;;pulse:pw:x\" mysql_ifaces=\"" << admin
         << "\" cluster_username=\"node\" cluster_password=\"nodepw\" cluster_check_interval_ms=50 }\n"
         << "mysql_variables={ threads=2 interfaces=\"127.0.0.1:" << mysql_port << "\" }\n"
         << "mysql_users=({ username=\"app\" password=\"app\" },)\n"
@@ -174,6 +174,27 @@ TEST(ProxysqlDouble, LoadBumpsTheVersionAndInsertDoesNot) {
   admin.ask("LOAD MYSQL SERVERS TO RUNTIME");
   EXPECT_EQ("2", admin.ask(version));
   EXPECT_EQ("1", admin.ask("SELECT count(*) FROM runtime_mysql_servers"));
+}
+
+// tests/config-corpus/rows.txt has more of what a real server does.
+TEST(ProxysqlDouble, ReadsItsFileAsTheRealServerDoes) {
+  const Double server(
+      "mysql_servers=( { hostgroup=0 address=\"a\" port=\"3307\" weight=7L }, { hostgroup=\"1\" address=\"b\" },, )\n"
+      "mysql_query_rules=( { rule_id=1 apply=5 }, { rule_id=2 cache_ttl=0 } )\n"
+      "scheduler=( { interval_ms=100 filename=\"/bin/true\" } ) # no id");
+  Connection admin = server.admin();
+  EXPECT_EQ("3306", admin.ask("SELECT port FROM mysql_servers WHERE weight=1"));
+  EXPECT_EQ("1", admin.ask("SELECT count(*) FROM mysql_servers")) << "a row without a host group is skipped";
+  EXPECT_EQ("1", admin.ask("SELECT count(*) FROM mysql_query_rules WHERE active=1 AND apply=1"));
+  EXPECT_EQ("1", admin.ask("SELECT count(*) FROM mysql_query_rules")) << "no cache_ttl is 0";
+  EXPECT_EQ("0", admin.ask("SELECT count(*) FROM scheduler"));
+  std::ofstream(server.file("proxysql.cnf")) << "admin_variables={ admin_credentials=\"\" admin-mysql_ifaces=\"x\" }";
+  EXPECT_TRUE(admin.ask("LOAD ADMIN VARIABLES FROM CONFIG"));
+  EXPECT_EQ("x",
+            admin.ask("SELECT variable_value FROM GLOBAL_VARIABLES WHERE variable_name='admin-admin-mysql_ifaces'"));
+  EXPECT_TRUE(admin.ask("LOAD ADMIN VARIABLES TO RUNTIME"));
+  EXPECT_EQ("0", admin.ask("SELECT count(*) FROM GLOBAL_VARIABLES WHERE variable_name LIKE 'admin-admin-%'"));
+  EXPECT_TRUE(server.admin().up()) << "an empty value leaves the credentials as they are";
 }
 
 TEST(ProxysqlDouble, FaultHitsTheStatementItIsMeantFor) {

@@ -36,6 +36,9 @@ Variables::Outcome Variables::set(const std::string& name, const std::string& va
   if (name == "admin-version") return Outcome::read_only;
   if (frozen_ && (name == "mysql-threads" || name == "mysql-interfaces")) return Outcome::out_of_range;
 
+  if (value.empty() && (name == "admin-admin_credentials" || name == "admin-mysql_ifaces"))
+    return Outcome::out_of_range;
+
   const VariableDefinition* definition = find_definition(name);
   if (definition->kind == VariableKind::number) {
     const int64_t number = as_number(value);

@@ -3,11 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
-#include "src/config/identity.h"
-#include "tests/temp_dir.h"
-
 namespace pulse {
 namespace {
 
@@ -41,7 +36,7 @@ TEST(FileRows, TheSameRowsHaveTheSameHashHoweverTheyAreWritten) {
   EXPECT_EQ(hash("mysql_servers=( { address=\"h\", hostgroup=1 } )", "mysql_servers"),
             hash("mysql_servers=( { hostname=\"h\", hostgroup_id=1, port=3306 } )", "mysql_servers"));
   EXPECT_EQ(hash("mysql_variables={ max_connections=4, have_ssl=true }", "mysql_variables"),
-            hash("mysql_variables={ have_ssl=\"true\"; mysql-max_connections=\"4\"; }", "mysql_variables"));
+            hash("mysql_variables={ have_ssl=\"true\"; max_connections=\"4\"; }", "mysql_variables"));
   EXPECT_EQ(hash("mysql_variables={ have_ssl=true, threads=2, interfaces=\"10.0.0.1:6033\" }", "mysql_variables"),
             hash("mysql_variables={ have_ssl=true, threads=4, interfaces=\"10.0.0.2:6033\" }", "mysql_variables"))
       << "each node has its own";
@@ -129,20 +124,19 @@ TEST(Difference, WhatStandsThereAsAnotherTypeIsProxySqlsDefault) {
                            {{"0", "h", "3306", "ONLINE", "1", "0", ""}}));
 }
 
-TEST(FileIdentity, OfWhatTheFileIncludesToo) {
-  const test::TempDir dir;
-  const std::string part = dir / "part.cnf";
-  std::ofstream(part) << "a=1;";
-  const std::string text = "@include \"part.cnf\"\n@include \"" + part + "\"\n";
-  const std::string directory = dir / "";
-  const uint64_t before = identity_with_includes(7, text, directory.substr(0, directory.size() - 1));
-  EXPECT_NE(7U, before);
-  EXPECT_EQ(before, identity_with_includes(7, text, directory.substr(0, directory.size() - 1)));
-  std::ofstream(part) << "a=1; b=2;";
-  EXPECT_NE(before, identity_with_includes(7, text, directory.substr(0, directory.size() - 1)));
-  EXPECT_EQ(7U, identity_with_includes(7, "no includes", "/x"));
-  std::ofstream(part) << "@include \"part.cnf\"";
-  static_cast<void>(identity_with_includes(7, text, directory.substr(0, directory.size() - 1)));  // ends
+// Tried on 2.7.1: LOAD MYSQL VARIABLES FROM CONFIG puts the prefix before each name, and stores "" for 7L and 1.5,
+// which no variable is for long.
+TEST(FileRows, VariablesAreAsProxySqlStoresThem) {
+  const FileRows rows = rows_of(
+      "mysql_variables={ a=\"5\", b=true, c=\"true\", d=7L, e=1.5, mysql-f=1, g=\"x\" \"y\", h=\"one \\\" lost\", "
+      "i=010 }");
+  std::string all;
+  for (const FileRow& row : rows.find("mysql_variables")->rows) {
+    all += row.at("variable_name") + "=" + row.at("variable_value") + " ";
+  }
+  EXPECT_EQ("mysql-a=5 mysql-b=true mysql-c=true mysql-g=xy mysql-i=8 mysql-mysql-f=1 ", all);
+  EXPECT_EQ(nullptr, rows_of("mysql_variables=5").find("mysql_variables"));
+  EXPECT_TRUE(rows_of("mysql_variables=( { a=1 } )").find("mysql_variables")->rows.empty());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "src/config/load.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/config/drain_steps.h"
@@ -94,7 +95,7 @@ TEST(Config, TheFirstRowsOfProxySQLsTablesAreEnough) {
   const std::string text =
       "mysql_servers=( { address=\"a\" },\n { address=\"b\" } )\nmysql_users=()\n"
       "proxysql_servers=( { hostname=\"10.0.0.1\" port=1 }, { hostname=\"10.0.0.2\" port=2 } )\n"
-      "scheduler=( { arg1=\"x\" }, { arg1=\"beat\" interval_ms=700 } )\n" +
+      "scheduler=( { id=1 arg1=\"x\" }, { id=2 filename=\"/p\" arg1=\"beat\" interval_ms=700 } )\n" +
       std::string(kRole);
   for (const Rows rows : {Rows::all, Rows::first}) {
     const auto loaded = parse_config(text, "/etc/p.cnf", {}, rows);
@@ -105,8 +106,9 @@ TEST(Config, TheFirstRowsOfProxySQLsTablesAreEnough) {
     EXPECT_EQ("/etc/p.cnf:6", source_of(*loaded, "pulse.role"));
   }
   const std::string mistaken = "mysql_users=( { a=1 },\n { nonsense } )\n" + std::string(kRole);
-  EXPECT_EQ("/etc/p.cnf:2: syntax error", parse_config(mistaken, "/etc/p.cnf", {}, Rows::all).error().text);
-  EXPECT_TRUE(parse_config(mistaken, "/etc/p.cnf", {}, Rows::first));
+  for (const Rows rows : {Rows::all, Rows::first}) {
+    EXPECT_EQ("/etc/p.cnf:2: syntax error", parse_config(mistaken, "/etc/p.cnf", {}, rows).error().text);
+  }
 }
 
 // What a drain does after settling has to fit into its time; the error says what was set, and where.
@@ -191,7 +193,8 @@ TEST(Config, MembersAreAddresses) {
 
 TEST(Config, WhatIsSetIsNotDerived) {
   const auto loaded = parse(
-      "scheduler=( { interval_ms=500; arg1=\"beat\" } )\npulse={ role=\"core\"; interval_ms=3000; timeout_ms=77; "
+      "scheduler=( { id=1; filename=\"/p\"; interval_ms=500; arg1=\"beat\" } )\n"
+      "pulse={ role=\"core\"; interval_ms=3000; timeout_ms=77; "
       "satellite={ peer_timeout_ms=1234 }; };");
   ASSERT_TRUE(loaded);
   EXPECT_EQ(3000, loaded->config.beat.interval.count());
@@ -200,8 +203,10 @@ TEST(Config, WhatIsSetIsNotDerived) {
 }
 
 TEST(Config, ARowThatProxySQLRefusesIsNoInterval) {
-  const auto loaded = parse("scheduler=( { interval_ms=99; arg1=\"beat\" }, { interval_ms=700; arg1=\"beat\" } )\n" +
-                            std::string(kRole));
+  const auto loaded = parse(
+      "scheduler=( { id=1; filename=\"/p\"; interval_ms=99; arg1=\"beat\" }, "
+      "{ id=2; filename=\"/p\"; interval_ms=700; arg1=\"beat\" } )\n" +
+      std::string(kRole));
   ASSERT_TRUE(loaded);
   EXPECT_EQ(700, loaded->config.beat.interval.count());
 }
@@ -289,18 +294,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "/etc/p.cnf:1: pulse.state = \"\": allowed is an absolute path"},
         BadCase{"EmptyTextInAList", "pulse={ role=\"core\"; discovery={ names=[\"a.example\", \"\"] } };",
                 "/etc/p.cnf:1: pulse.discovery.names = [\"a.example\", \"\"]: allowed is "},
-        BadCase{"BootstrapPortZero", "proxysql_servers=( { hostname=\"a\", port=0 } )\npulse={ role=\"core\"; };",
-                "/etc/p.cnf:1: proxysql_servers: port 0 is not from 1 to 65535"},
         BadCase{"RelativeState", "pulse={ role=\"core\";\n state=\"x\"; };",
                 "/etc/p.cnf:2: pulse.state = \"x\": allowed is an absolute path"},
         BadCase{"NoSuchUnixGroup", "pulse={ role=\"core\"; group=\"no-such-group\"; };",
                 "/etc/p.cnf:1: pulse.group = \"no-such-group\": allowed is a number or a name in /etc/group"},
         BadCase{"PasswordFile", "pulse={ role=\"core\"; admin={ password_file=\"/no/such\"; }; };",
                 "/etc/p.cnf:1: pulse.admin.password_file: can't read /no/such: No such file or directory"},
-        BadCase{"Credentials", "admin_variables={\n admin_credentials=\"nobody\" }\npulse={ role=\"core\"; };",
-                "/etc/p.cnf:2: admin_credentials: expected \"user:password\""},
-        BadCase{"BootstrapPort", "proxysql_servers=( { hostname=\"a\", port=70000 } )\npulse={ role=\"core\"; };",
-                "/etc/p.cnf:1: proxysql_servers: port 70000 is not from 1 to 65535"},
         BadCase{"MysqlHost", "pulse={ role=\"core\"; daemon={ mysql_host=\"db\"; }; };",
                 "/etc/p.cnf:1: pulse.daemon.mysql_host = \"db\": allowed is an IPv4 or IPv6 address"},
         BadCase{"Duplicate", "pulse={ role=\"core\"; role=\"core\"; };", "/etc/p.cnf:1: duplicate setting name"}),
@@ -353,7 +352,12 @@ TEST(Config, APeerIsGivenFiveChecks) {
   };
   EXPECT_EQ(5000, of("0"));
   EXPECT_EQ(7500, of("1500"));
-  EXPECT_EQ(1'500'000, of("900000"));
+  EXPECT_EQ(1'500'000, of("300000"));
+  EXPECT_EQ(5000, of("900000")) << "ProxySQL keeps what it has";
+  EXPECT_EQ(40'000, of("\"8000\"")) << "as SAVE CONFIG TO FILE writes it";
+  EXPECT_EQ(40'000, of("\" +8000ms\"")) << "as atoi reads it";
+  EXPECT_EQ(5000, of("8000L")) << "ProxySQL takes none of this type";
+  EXPECT_EQ(5000, of("true"));
 }
 
 TEST(Config, ASocketIsNoPort) {
@@ -395,7 +399,100 @@ TEST(Config, FilesThatAreNone) {
   EXPECT_EQ(dir / "none" + ": No such file or directory", load_config(dir / "none", {}).error().text);
   EXPECT_EQ(dir.path() + ": not a regular file", load_config(dir.path(), {}).error().text);
   const std::string binary = dir.write("binary", std::string("a=1;\0b=2;", 9));
-  EXPECT_EQ(binary + ": holds a zero byte: not a configuration file", load_config(binary, {}).error().text);
+  EXPECT_EQ(binary + ":1: syntax error", load_config(binary, {}).error().text);
+  ASSERT_EQ(0, ::mkfifo((dir / "pipe").c_str(), 0600));
+  EXPECT_EQ(dir / "pipe" + ": not a regular file", load_config(dir / "pipe", {}).error().text)
+      << "nothing is waited for";
+}
+
+TEST(Config, CredentialsAreSplitAsProxySqlDoesIt) {
+  const auto of = [](const std::string& credentials) {
+    const auto loaded = parse("admin_variables={ admin_credentials=" + credentials + " }\n" + kRole);
+    return loaded ? loaded->config.admin.user + " " + loaded->config.admin.password : loaded.error().text;
+  };
+  EXPECT_EQ("u1 p", of("\"u1:p:q\""));
+  EXPECT_EQ("u1 p", of("\";;u1::p;u2:p2\""));
+  EXPECT_EQ("solo ", of("\"solo\""));
+  EXPECT_EQ("zz ", of("\":zz\""));
+  EXPECT_EQ("5 ", of("5"));
+  EXPECT_EQ("admin admin", of("\"\"")) << "an empty value changes nothing";
+  EXPECT_EQ("admin admin", of("\":;:\""));
+  EXPECT_EQ("admin admin", of("5L"));
+}
+
+TEST(Config, RowsThatProxySqlPassesOverAreNoErrorOfTheFile) {
+  const auto loaded = parse(
+      "proxysql_servers=( { hostname=\"a\" port=\"6032\" }, { hostname=\"b\" port=6032L }, { hostname=\"c\" port=0 },\n"
+      "{ hostname=\"d\" port=70000 }, { address=5 hostname=\"e\" port=1 weight=-1 }, 7, { port=1 },\n"
+      "{ address=5 hostname=\"f\" port=1 weight=\"3\" }, { hostname=\"g\" port=2 comment=\"x\" },\n"
+      "{ hostname=\"g\" port=2 comment=\"y\" } )\n" +
+      std::string(kRole));
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  ASSERT_EQ(2u, loaded->config.bootstrap.size());
+  EXPECT_EQ("f", loaded->config.bootstrap[0].hostname);
+  EXPECT_EQ(0, loaded->config.bootstrap[0].weight) << "a number in quotes is none in a row";
+  EXPECT_EQ("y", loaded->config.bootstrap[1].comment) << "the last one replaces the other";
+  ASSERT_EQ(2u, loaded->warnings.size());
+  EXPECT_EQ("/etc/p.cnf:1: proxysql_servers: \"c\", port 0: no ProxySQL is there: the row counts for nothing",
+            loaded->warnings[0]);
+}
+
+TEST(Config, AScheduledBeatIsARowThatProxySqlRuns) {
+  const auto interval = [](const char* rows) {
+    const auto loaded = parse("scheduler=( " + std::string(rows) + " )\n" + kRole);
+    return loaded ? loaded->config.beat.interval.count() : 0;
+  };
+  EXPECT_EQ(700, interval("{ id=1 filename=\"/p\" arg1=\"beat\" interval_ms=700 }"));
+  EXPECT_EQ(5000, interval("{ filename=\"/p\" arg1=\"beat\" interval_ms=700 }")) << "no id";
+  EXPECT_EQ(5000, interval("{ id=1 arg1=\"beat\" interval_ms=700 }")) << "no program";
+  EXPECT_EQ(5000, interval("{ id=1 filename=\"/p\" arg1=\"beat\" interval_ms=\"700\" }"));
+  EXPECT_EQ(800, interval("{ id=1 filename=\"/p\" arg1=\"beat\" interval_ms=700 active=0 }, "
+                          "{ id=2 filename=\"/p\" arg1=\"beat\" interval_ms=800 }"));
+  EXPECT_EQ(700, interval("{ id=1 filename=\"/p\" arg1=\"beat\" interval_ms=700 active=0 }"));
+}
+
+TEST(Config, ANameWithItsPrefixIsNoVariable) {
+  const auto loaded = parse(
+      "admin_variables={ admin-admin_credentials=\"u:p\" }\nmysql_variables={\n"
+      "mysql-interfaces=\"0.0.0.0:7033\" }\n" +
+      std::string(kRole));
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ("admin", loaded->config.admin.user);
+  EXPECT_EQ(6033, loaded->config.daemon.mysql_port);
+  ASSERT_EQ(3u, loaded->warnings.size());
+  EXPECT_EQ(
+      "/etc/p.cnf:1: admin_variables: admin-admin_credentials: ProxySQL puts the prefix before it once more and "
+      "knows no such variable: write admin_credentials",
+      loaded->warnings[0]);
+  EXPECT_EQ(0u, loaded->warnings[1].find("/etc/p.cnf:3: mysql_variables: mysql-interfaces: "));
+}
+
+TEST(Config, AnIncludedListMayEndInAComma) {
+  const test::TempDir dir;
+  dir.write(
+      "peers.cnf",
+      "proxysql_servers = ( { hostname = \"10.0.0.1\" port = 6032 }, { hostname = \"10.0.0.2\" port = 6032 }, )\n");
+  const auto loaded = load_config(dir.write("main.cnf", "@include \"peers.cnf\"\n" + std::string(kRole)), {});
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_EQ(2u, loaded->config.bootstrap.size());
+}
+
+TEST(Config, AnIncludedFileIsNamedAsWhatItIs) {
+  const test::TempDir dir;
+  const std::string part = dir.write("part.cnf", "\nmysql_ifaces=\"127.0.0.1:7032\" # no newline");
+  const std::string file = dir.write("main.cnf", "admin_variables={\n@include \"" + part + "\"\n}\n" + kRole);
+  const auto loaded = load_config(file, {});
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_EQ(7032, loaded->config.admin.port);
+  EXPECT_EQ(part + ":2", source_of(*loaded, "pulse.admin.port"));
+  EXPECT_NE(loaded->identity, loaded->config.file_identity);
+  for (const std::string& warning : loaded->warnings) EXPECT_EQ(std::string::npos, warning.find("included")) << warning;
+  const auto beside = load_config(dir.write("other.cnf", "@include \"part.cnf\"\n" + std::string(kRole)), {});
+  ASSERT_TRUE(beside) << beside.error().text;
+  EXPECT_EQ(part +
+                ": ProxySQL looks for this included file in its working directory, not beside the file that includes "
+                "it: write @include with an absolute path",
+            beside->warnings.front());
 }
 
 }  // namespace

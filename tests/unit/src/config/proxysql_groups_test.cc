@@ -19,5 +19,17 @@ TEST(FirstInterface, ReadsProxySQLsLists) {
   EXPECT_FALSE(first_interface("a:99999"));
 }
 
+TEST(SplitCredentials, AsProxySQLDoesIt) {
+  const auto shown = [](std::string_view text) {
+    std::string all;
+    for (const Credentials& pair : split_credentials(text)) all += "[" + pair.user + "|" + pair.password + "]";
+    return all;
+  };
+  EXPECT_EQ("[a|b][c|d]", shown("a:b;c:d"));
+  EXPECT_EQ("[a|b][c|d]", shown(";;a:b:x;;c::d;"));
+  EXPECT_EQ("[a|][b|][|]", shown("a;:b;::"));
+  EXPECT_EQ("", shown(""));
+}
+
 }  // namespace
 }  // namespace pulse
