@@ -294,7 +294,7 @@ int run_drain(const Options& options) {
   arm_hard_timer(Deadline::at(setup.began_monotonic + kLoadWithin));
   limit_memory();
   StateAccess state(options);
-  if (!state.load()) {
+  if (!state.load_for_drain()) {
     log_error(state.config_error());
     return kExitConfig;
   }

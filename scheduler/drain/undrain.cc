@@ -31,7 +31,7 @@ int run_undrain(const Options& options) {
     log_error("undrain: " + text);
     return code;
   };
-  if (!state.load()) return fail(kExitConfig, state.config_error());
+  if (!state.load_for_drain()) return fail(kExitConfig, state.config_error());
   state.open_existing();
   if (state.layout() == nullptr) return fail(kExitUnavailable, state.problem());
   const Config& config = state.loaded().config;

@@ -144,17 +144,25 @@ uint64_t StateAccess::stored(std::atomic<uint64_t> Layout::*word) {
   return read ? value : 0;
 }
 
-bool StateAccess::load() {
-  if (!tried_load_) {
-    tried_load_ = true;
-    auto loaded = load_config(options_.config, options_.overrides(), Rows::first);
-    if (loaded) {
-      loaded_ = std::move(*loaded);
-    } else {
-      config_error_ = loaded.error().text;
-    }
+bool StateAccess::take(Result<LoadedConfig> loaded) {
+  tried_load_ = true;
+  if (loaded) {
+    loaded_ = std::move(*loaded);
+  } else {
+    config_error_ = loaded.error().text;
   }
   return loaded_.has_value();
+}
+
+bool StateAccess::load() {
+  if (tried_load_) return loaded_.has_value();
+  return take(load_config(options_.config, options_.overrides(), Rows::first));
+}
+
+bool StateAccess::load_for_drain() {
+  if (!take(load_config_for_drain(options_.config, options_.overrides()))) return false;
+  for (const std::string& warning : loaded_->warnings) log_warning(warning);
+  return true;
 }
 
 OpenedSegment open_segment(const Options& options, bool writable) {

@@ -35,6 +35,8 @@ class StateAccess {
 
   // Reads the configuration, the first time it is asked for. False: config_error() says why.
   bool load();
+  // The same for a drain or its undoing, see load_config_for_drain(); warnings are logged.
+  bool load_for_drain();
 
   // Of the segment in use: that of the configuration, or the spare one.
   const std::string& path() const { return path_; }
@@ -55,6 +57,7 @@ class StateAccess {
 
  private:
   bool path_is_known();
+  bool take(Result<LoadedConfig> loaded);
   void open_any();
   void open_configured();
   void open_segment(bool create);

@@ -1,9 +1,11 @@
 #include "src/config/load.h"
 
+#include "src/base/file.h"
 #include "src/config/checks.h"
 #include "src/config/draft.h"
 #include "src/config/identity.h"
 #include "src/config/proxysql_groups.h"
+#include "src/config/salvage.h"
 
 namespace pulse {
 
@@ -134,6 +136,20 @@ Result<LoadedConfig> load_config(const std::string& path, const std::vector<Over
     loaded->config.file_identity = identity_with_includes(cnf->identity(), cnf->includes());
   }
   return loaded;
+}
+
+Result<LoadedConfig> load_config_for_drain(const std::string& path, const std::vector<Override>& overrides) {
+  auto loaded = load_config(path, overrides, Rows::first);
+  if (loaded) return loaded;
+  const auto text = read_text_at_once(path);
+  if (!text) return loaded;
+  const std::string groups = salvage_groups(*text);
+  if (groups.empty()) return loaded;
+  auto salvaged = parse_config(groups, path, overrides, Rows::first);
+  if (!salvaged) return loaded;
+  salvaged->warnings.push_back(loaded.error().text +
+                               "; its groups pulse, admin_variables and mysql_variables can be read, which is enough");
+  return salvaged;
 }
 
 std::vector<Setting> list_settings(const LoadedConfig& loaded) {

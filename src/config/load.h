@@ -35,6 +35,10 @@ struct LoadedConfig {
 Result<LoadedConfig> load_config(const std::string& path, const std::vector<Override>& overrides,
                                  Rows rows = Rows::all);
 
+// The same for a drain or its undoing, which an error in the file must not stop: where the grammar is broken, the
+// groups that salvage_groups() finds count, and a warning begins with the error.
+Result<LoadedConfig> load_config_for_drain(const std::string& path, const std::vector<Override>& overrides);
+
 // The same from a text, for tests; `path` stands in the messages.
 Result<LoadedConfig> parse_config(const std::string& text, const std::string& path,
                                   const std::vector<Override>& overrides, Rows rows = Rows::all);

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "src/config/file_rows.h"
+#include "src/config/salvage.h"
 #include "src/config/table_rows.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -68,6 +69,7 @@ std::string written(const pulse::Cnf& cnf) {
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
+  static_cast<void>(pulse::salvage_groups(text));
   const auto all = pulse::parse_cnf(text, "/fuzzed.cnf");
   const auto first = pulse::parse_cnf(text, "/fuzzed.cnf", pulse::Rows::first);
   if (!all) {

@@ -7,6 +7,7 @@
 
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <future>
 
 #include "scheduler/admin/admin_client.h"
@@ -746,6 +747,17 @@ TEST_F(DrainTest, AOneShotThatCantBeStartedIsATruthful500) {
 }
 
 // A mistake of whoever calls it.
+// A person's error in the file of a ProxySQL that runs is no reason to cut its clients off.
+TEST_F(DrainTest, AFileThatWasBrokenMeanwhileStopsNoDrain) {
+  Server server(options());
+  std::ofstream(server.config(), std::ios::app) << "mysql_users = ( { username = \"half\n";
+  EXPECT_EQ(kExitConfig, server.beat().exit_code);
+  const Ran ran = server.run({"drain"});
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr("which is enough"));
+  EXPECT_FALSE(server.process().running());
+}
+
 TEST_F(DrainTest, OptionsAndKeysThatCantBe) {
   Server server(options());
   EXPECT_EQ(kExitUsage, server.run({"drain", "--timeout-ms=10"}).exit_code);
