@@ -13,6 +13,7 @@
 
 #include "daemon/discovery/discovery.h"
 #include "daemon/health/control.h"
+#include "daemon/health/look_pace.h"
 #include "daemon/health/node_state.h"
 #include "daemon/health/probes.h"
 #include "daemon/health/segment_watch.h"
@@ -29,7 +30,6 @@
 
 namespace {
 
-constexpr timespec kTick{0, 500'000'000};
 // What was logged gets as long to be written before the daemon ends.
 constexpr pulse::milliseconds kLastWords{500};
 
@@ -40,16 +40,18 @@ int serve(const pulse::Config& config) {
   // Blocked before there is a second thread, so that only this one takes them, between two ticks.
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, number);
+  for (const int number : {SIGTERM, SIGINT, SIGUSR1, pulse::LookPace::wake_signal()}) sigaddset(&signals, number);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   pulse::log_on_a_thread();
 
+  pulse::LookPace pace(::pthread_self());
   pulse::NodeState state(config, host);
   pulse::Probes probes(config, state);
   std::optional<pulse::BeatStarter> beats;
   std::optional<pulse::Control> control;  // made before it serves, and gone before the server is
   auto server = pulse::HttpServer::listen(config.daemon.listen_address, static_cast<uint16_t>(config.daemon.port),
                                           pulse::HttpLimits{}, [&](const pulse::HttpRequest& request) {
+                                            pace.asked();
                                             if (!pulse::Control::is_control(request.path)) {
                                               return probes.handle(request);
                                             }
@@ -92,20 +94,23 @@ int serve(const pulse::Config& config) {
         "drain.on_sigterm does nothing under systemd, which sends SIGTERM for a restart of this daemon, too: enable "
         "proxysql-pulse-drain.service, which drains when ProxySQL's own unit is stopped");
   }
+  const bool leads = config.leader.mode != pulse::LeaderMode::none;
   bool ending = false;
+  timespec pause = pace.looked(false);
   for (;;) {
-    const int number = ::sigtimedwait(&signals, nullptr, &kTick);
+    const int number = ::sigtimedwait(&signals, nullptr, &pause);
     if (number == SIGUSR1) {
       pulse::log_info("SIGUSR1: " + probes.readiness("SIGUSR1"));
-    } else if (number > 0) {
+    } else if (number == SIGTERM || number == SIGINT) {
       if (ending) break;
       ending = true;
       if (drains) control->start_drain();
       if (control->drain_runs()) pulse::log_info("a drain is under way: staying until it has ended");
     }
-    state.tick();
+    const bool calm = state.tick();
     leader.tick();
     control->tick();
+    pause = pace.looked(calm && !leads && !ending && !control->drain_runs());
     if (ending && !control->drain_runs()) break;
   }
   // First of all: what only the leader may do has to end meanwhile, while the probes still answer.

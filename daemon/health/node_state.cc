@@ -103,7 +103,7 @@ void NodeState::look_for_the_segment() {
   }
 }
 
-void NodeState::tick() {
+bool NodeState::tick() {
   mysql_look_.tick();
   look_for_the_segment();
   look_for_a_start();
@@ -145,6 +145,7 @@ void NodeState::tick() {
     }
     logged_state_ = now.verdict.state;
   }
+  return now.verdict.state == State::beating && now.port.answers && now.verdict.started.passes;
 }
 
 void NodeState::tell_lock_problem() {

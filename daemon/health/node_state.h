@@ -20,9 +20,9 @@ class NodeState {
   // `host_name` decides this host's part of the liveness stagger. install_bus_guard() must have been called.
   NodeState(const Config& config, const std::string& host_name);
 
-  // Looks at the MySQL port and at the segment's file; logs what has changed. To be called twice a second by one
-  // thread; may take as long as one active look, a second.
-  void tick();
+  // Looks at the MySQL port and at the segment's file; logs what has changed. To be called by one thread, see LookPace;
+  // may take as long as one active look, a second. Whether all is well, and nothing is under way.
+  bool tick();
 
   // Opens the segment again if its file is another one than before: it has just appeared, maybe. Any thread.
   void look_for_the_segment();

@@ -175,13 +175,15 @@ void settle_core(CoreRecord& record, Applied& applied, const Plan& plan, const O
     const auto module = std::find_if(modules.begin(), modules.end(),
                                      [&](const FileModule& candidate) { return step.part == candidate.name; });
     const ModuleRow* row = module == modules.end() ? nullptr : checksum_of(*module, after.modules);
-    // An epoch before the load's own second: a pull has brought the peer's content and epoch.
+    // An epoch before the load's own second: a pull has brought the peer's content and epoch. One second is no
+    // difference: ProxySQL takes epochs from a clock that is up to a tick behind the one that the look was told.
+    constexpr int64_t kClocksDiffer = 1;
     CoreModule* own = find_core_module(record, step.part);
     // Another version than the load's own: a pull has come, too, and with an epoch of this second it may be what is
     // served now.
     const ModuleRow* was = module == modules.end() ? nullptr : checksum_of(*module, before.modules);
     const bool is_alone = row != nullptr && (was == nullptr || row->version <= was->version + 1);
-    if (!contains(outcomes.loaded, step.part) || !is_alone || row->epoch < before.now_s) {
+    if (!contains(outcomes.loaded, step.part) || !is_alone || row->epoch + kClocksDiffer < before.now_s) {
       all = false;
       if (own == nullptr) continue;
       own->tried_ns = now_ns;

@@ -285,6 +285,15 @@ TEST_F(CorePlanTest, AStampOverwrittenBeforeItWasSeenIsNone) {
   EXPECT_EQ(kStampOfUsers, statements());
 }
 
+TEST_F(CorePlanTest, AnEpochOfTheSecondBeforeIsTheLoadsOwn) {
+  CorePlan plan = made();
+  const Seen before = seen_;
+  own("mysql_users") = {"mysql_users", before.modules.front().version + 1, kNowS - 1, "0xFile"};
+  settle_core(plan.record, plan.applied, plan.plan, {{"mysql_users"}, {}}, before, seen_, now_ns_);
+  EXPECT_EQ(1u, plan.record.stamps_count);
+  EXPECT_EQ(0, plan.record.waiting);
+}
+
 TEST_F(CorePlanTest, ARefusedStampIsTriedAgain) {
   CorePlan plan = made();
   settle_core(plan.record, plan.applied, plan.plan, {{}, {"mysql_users"}}, seen_, seen_, now_ns_);
