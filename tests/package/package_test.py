@@ -38,7 +38,7 @@ class Package(TestCase):
         return re.search(rf"^{key}=(.*)$", self.unit, re.M).group(1)
 
     def test_contents(self):
-        documents = {path.name for suffix in ("md", "svg") for path in (SOURCE / "docs").glob(f"*.{suffix}")}
+        documents = {name for name in files_below(SOURCE / "docs") if not name.startswith("man/")}
         self.assertGreater(len(documents), 5)
         expected = {"usr/bin/proxysql-pulse", "usr/bin/proxysql-pulsed", UNIT, DRAIN_UNIT,
                     "usr/share/man/man1/proxysql-pulse.1.gz",
