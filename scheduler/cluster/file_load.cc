@@ -102,9 +102,11 @@ std::string overwritten(const CoreInput& input, const FileModule& module, Stamp&
     if (!in_time) stamp.settled = 1;
     return "";
   }
-  // Whoever loads later has the say; but not so shortly after, when it is an old core's last word. What no other core
-  // has was loaded here, by somebody who means it.
-  const bool may_undo = in_time && stamp.loads < kMostLoads;
+  // Whoever loads later has the say; but not so shortly after, when it is the last word of a core that hadn't heard of
+  // this load. What no other core has was loaded here, by somebody who means it.
+  constexpr int64_t kUnheardOf = 5;  // seconds: ProxySQL's checks of its peers, and a beat
+  const bool crossed = own != nullptr && own->epoch - stamp.epoch <= kUnheardOf;
+  const bool may_undo = in_time && crossed && stamp.loads < kMostLoads;
   if (own != nullptr && own->epoch > stamp.epoch && (!may_undo || !may_be_pulled(input, *own))) {
     stamp.settled = 1;
     return "";

@@ -352,6 +352,19 @@ TEST_F(CorePlanTest, WhoeverLoadsLaterHasTheSayOnceItHasSettled) {
   EXPECT_EQ(1, made().record.stamps[0].settled);
 }
 
+// An emergency change on another core, made when that one had the file's rows already.
+TEST_F(CorePlanTest, WhatAnotherCoreLoadsSecondsAfterTheStampIsMeant) {
+  beat();
+  const CoreRecord stamped = record_;
+  for (const int64_t after : {5, 6}) {
+    record_ = stamped;
+    own("mysql_users") = {"mysql_users", 4, stamped.stamps[0].epoch + after, "0xAPersons"};
+    theirs(1, "mysql_users") = {"mysql_users", 5, stamped.stamps[0].epoch + after, "0xAPersons"};
+    if (after == 5) pass(8);
+    EXPECT_EQ(after == 5 ? kStampOfUsers : std::vector<std::string>(), statements()) << after;
+  }
+}
+
 TEST_F(CorePlanTest, ALoadHereSoonAfterTheStampHasTheSay) {
   beat();
   pass(3);
