@@ -161,7 +161,7 @@ bool StateAccess::load() {
 
 bool StateAccess::load_for_drain() {
   if (!take(load_config_for_drain(options_.config, options_.overrides()))) return false;
-  for (const std::string& warning : loaded_->warnings) log_warning(warning);
+  if (!loaded_->salvage.empty()) log_warning(loaded_->salvage);
   return true;
 }
 

@@ -35,7 +35,7 @@ class StateAccess {
 
   // Reads the configuration, the first time it is asked for. False: config_error() says why.
   bool load();
-  // The same for a drain or its undoing, see load_config_for_drain(); warnings are logged.
+  // The same for a drain or its undoing, see load_config_for_drain(); a broken file is logged.
   bool load_for_drain();
 
   // Of the segment in use: that of the configuration, or the spare one.

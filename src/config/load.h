@@ -27,6 +27,7 @@ struct LoadedConfig {
   // An error here is one of the jobs' alone: beats and probes don't depend on it.
   Result<std::vector<Job>> jobs = std::vector<Job>{};
   uint64_t identity = 0;  // of the file read, see config_identity()
+  std::string salvage;    // of load_config_for_drain(): the file's error, and what is made of it; "": it has none
 };
 
 // Reads `path` with all that it includes, lays the overrides over it in order, and checks everything. error().text
@@ -36,7 +37,7 @@ Result<LoadedConfig> load_config(const std::string& path, const std::vector<Over
                                  Rows rows = Rows::all);
 
 // The same for a drain or its undoing, which an error in the file must not stop: where the grammar is broken, the
-// groups that salvage_groups() finds count, and a warning begins with the error.
+// groups that salvage_groups() finds count, and `salvage` says so.
 Result<LoadedConfig> load_config_for_drain(const std::string& path, const std::vector<Override>& overrides);
 
 // The same from a text, for tests; `path` stands in the messages.
