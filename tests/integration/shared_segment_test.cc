@@ -241,7 +241,9 @@ TEST_F(TwoUsers, ALockFileThatAnotherHoldsForEverStopsNothing) {
     const nlohmann::json body = daemon.get("/status").body;
     return body["segment"]["lock_problem"].get<std::string>().find("65534 (nobody)") != std::string::npos;
   }));
-  EXPECT_THAT(daemon.process().output(), HasSubstr("belongs to user 65534 (nobody)"));
+  EXPECT_TRUE(eventually([&] {
+    return daemon.process().output().find("belongs to user 65534 (nobody)") != std::string::npos;
+  })) << daemon.process().output();
 }
 
 // A holder whose pid, as it lies in the segment, is another process's here.
