@@ -9,6 +9,7 @@
 #include "scheduler/run/state_access.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
+#include "src/config/advice.h"
 #include "src/config/drain_steps.h"
 
 namespace pulse {
@@ -41,7 +42,11 @@ int run_check_config(const Options& options) {
       std::printf("pulse.jobs: %s  # %s:%d\n", describe(job).c_str(), options.config.c_str(), job.line);
     }
   }
+  std::fflush(stdout);  // where both go to one place, no warning comes into the middle of a line
   for (const std::string& warning : loaded->warnings) log_warning(warning);
+  if (const auto file = read_cnf(options.config)) {
+    for (const std::string& advice : advise(*loaded, *file)) log_warning(advice);
+  }
   if (const std::string problem = grace_problem(loaded->config); !problem.empty()) {
     log_error(problem);
     return kExitConfig;

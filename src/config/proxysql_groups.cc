@@ -56,18 +56,41 @@ void warn_of_prefixes(Draft& draft, const CnfSetting* group, std::string_view pr
   }
 }
 
+// The first pair; not that of the user named admin where another interface than a local one has to be used, for
+// ProxySQL lets that user in from its own host alone, told by the address.
+void take_credentials(Draft& draft, const Variable& credentials, bool is_local) {
+  const auto pairs = split_credentials(credentials.value);
+  if (pairs.empty() || pairs.front().user.empty()) return;
+  auto pair = pairs.begin();
+  if (!is_local && pair->user == "admin") {
+    pair = std::find_if(pairs.begin(), pairs.end(),
+                        [](const Credentials& one) { return !one.user.empty() && one.user != "admin"; });
+    const std::string why = credentials.setting->at() +
+                            ": ProxySQL lets the user admin in from 127.0.0.1, ::1 and unix sockets alone, and "
+                            "mysql_ifaces has another interface first: ";
+    if (pair == pairs.end()) {
+      pair = pairs.begin();
+      draft.loaded.warnings.push_back(why + "beats will be refused; add a second pair to admin_credentials");
+    } else {
+      draft.loaded.warnings.push_back(why + "beats log in as " + pair->user);
+    }
+  }
+  draft.loaded.config.admin.user = pair->user;
+  draft.loaded.config.admin.password = pair->password;
+  draft.loaded.origins[place_of("admin.user")] = draft.loaded.origins[place_of("admin.password")] =
+      draft.origin_of(*credentials.setting);
+}
+
+bool is_local(const std::string& host) {
+  return host.starts_with('/') || host.starts_with("127.") || host == "::1" || host == "localhost";
+}
+
 void take_admin_variables(Draft& draft, const CnfSetting* admin) {
   Config& config = draft.loaded.config;
-  const Variable credentials = find_variable(admin, "admin_credentials");
-  if (const auto pairs = split_credentials(credentials.value); !pairs.empty() && !pairs.front().user.empty()) {
-    config.admin.user = pairs.front().user;
-    config.admin.password = pairs.front().password;
-    draft.loaded.origins[place_of("admin.user")] = draft.loaded.origins[place_of("admin.password")] =
-        draft.origin_of(*credentials.setting);
-  }
   if (const Variable found = find_variable(admin, "mysql_ifaces"); found.setting != nullptr) {
     take_interface(draft, found, config.admin.host, config.admin.port, place_of("admin.host"), place_of("admin.port"));
   }
+  take_credentials(draft, find_variable(admin, "admin_credentials"), is_local(config.admin.host));
   // Out of these limits, ProxySQL keeps what it has.
   const int64_t interval_ms = leading_number(find_variable(admin, "cluster_check_interval_ms").value);
   if (interval_ms >= 10 && interval_ms <= 300'000) draft.cluster_check_interval = milliseconds(interval_ms);

@@ -1,0 +1,127 @@
+#include "src/config/advice.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "src/config/proxysql_groups.h"
+#include "src/config/table_rows.h"
+
+namespace pulse {
+
+namespace {
+
+class Adviser {
+ public:
+  Adviser(const LoadedConfig& loaded, const Cnf& file) : config_(loaded.config), root_(file.root()) {}
+
+  std::vector<std::string> run() {
+    beats();
+    cluster_user();
+    list_of_cores();
+    for (const CnfSetting& group : CnfChildren(&root_)) {
+      for (const char* read : {"pulse", "admin_variables", "mysql_variables"}) {
+        if (group.name == read) placeholders(group);
+      }
+    }
+    return std::move(advice_);
+  }
+
+ private:
+  void say(const std::string& at, const std::string& text) { advice_.push_back(at + ": " + text); }
+
+  std::string variable(const char* group, const char* name) const {
+    const CnfSetting* variables = root_.find(group);
+    const CnfSetting* setting = variables == nullptr ? nullptr : variables->find(name);
+    return setting == nullptr ? "" : variable_text(*setting).value_or("");
+  }
+
+  // A row of a wrapper's name may well run the beat: only its own name is looked at more closely.
+  void beats() {
+    if (config_.daemon.beats == BeatsMode::always) return;
+    const CnfSetting* list = root_.find("scheduler");
+    bool runs = false;
+    for (const CnfSetting& row : CnfChildren(list)) {
+      const CnfSetting* const filename = row.find("filename");
+      bool is_beat = false;
+      for (const CnfSetting& column : CnfChildren(&row)) {
+        is_beat = is_beat || (column.name.starts_with("arg") && column.is(CnfType::text) && column.text == "beat");
+      }
+      if (!is_beat || filename == nullptr || !filename->is(CnfType::text)) continue;
+      const CnfSetting* const active = row.find("active");
+      if (row.find("id") == nullptr) {
+        say(row.at(), "the scheduler's row has no id: ProxySQL never starts it; give it one");
+      } else if (active != nullptr && active->is_number() && active->number == 0) {
+        say(row.at(), "the scheduler's row is inactive: active = 1 starts it");
+      } else {
+        runs = true;
+        const std::string program(filename->text);
+        if (::access(program.c_str(), X_OK) != 0) {
+          say(row.at(), "the scheduler's row can't start its program: " + system_error(program, errno).text +
+                            "; ProxySQL has no PATH, so the whole path of an executable file is needed");
+        }
+      }
+    }
+    if (runs) return;
+    say(list == nullptr ? config_.file : list->at(),
+        std::string("no row of the scheduler runs \"proxysql-pulse beat\", and daemon.beats is \"") +
+            word_of(config_.daemon.beats, "never") +
+            "\": no beat comes; add the row { id = 1 active = 1 interval_ms = 2000 filename = "
+            "\"/usr/bin/proxysql-pulse\" arg1 = \"beat\" }, or set daemon.beats = \"always\"");
+  }
+
+  void cluster_user() {
+    if (config_.bootstrap.empty()) return;
+    const CnfSetting* admin = root_.find("admin_variables");
+    const std::string at = admin == nullptr ? config_.file : admin->at();
+    const std::string user = variable("admin_variables", "cluster_username");
+    if (user.empty()) {
+      return say(at,
+                 "cluster_username isn't set: ProxySQL never checks its peers and pulls nothing from them; set it and "
+                 "cluster_password, and put the pair into admin_credentials on all nodes");
+    }
+    const auto pairs = split_credentials(variable("admin_variables", "admin_credentials"));
+    const bool is_known = std::any_of(pairs.begin(), pairs.end(), [&](const Credentials& one) {
+      return one.user == user && one.password == variable("admin_variables", "cluster_password");
+    });
+    if (!is_known) {
+      say(at, "cluster_username \"" + user +
+                  "\" with cluster_password isn't among admin_credentials: nodes with this file refuse each other; add "
+                  "the pair there");
+    }
+    if (user == "admin") {
+      say(at, "cluster_username is \"admin\", which ProxySQL lets in from its own host alone: take another name");
+    }
+  }
+
+  void list_of_cores() {
+    if (!config_.is_core() || config_.discovery.source != Source::none) return;
+    say(config_.file,
+        "a core without a list of the cores does nothing: version 1 is never left, so satellites get nothing, and an "
+        "emptied proxysql_servers stays empty; set discovery = { members = [\"ADDRESS\", ...] } with this node's own "
+        "among them, or a host name in proxysql_servers");
+  }
+
+  // At most as deep as the grammar allows.
+  void placeholders(const CnfSetting& setting) {
+    const size_t at = setting.text.find("${");
+    if (setting.is(CnfType::text) && at != std::string_view::npos &&
+        setting.text.find('}', at) != std::string_view::npos) {
+      say(setting.at(), std::string(setting.name) +
+                            " holds ${...}, which nobody has replaced: ProxySQL takes it as it "
+                            "stands");
+    }
+    for (const CnfSetting& child : CnfChildren(&setting)) placeholders(child);
+  }
+
+  const Config& config_;
+  const CnfSetting& root_;
+  std::vector<std::string> advice_;
+};
+
+}  // namespace
+
+std::vector<std::string> advise(const LoadedConfig& loaded, const Cnf& file) { return Adviser(loaded, file).run(); }
+
+}  // namespace pulse
