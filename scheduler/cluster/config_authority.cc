@@ -171,8 +171,13 @@ void decide_standing(const CoreInput& input, const Rank& rank, CoreRecord& recor
   const bool on_boot = input.config.core.apply == Apply::on_boot;
   const auto before = static_cast<Standing>(record.standing);
   record.revision = rank.revision;
-  if (authority == Authority::always) return decide(record, Standing::authority, "core.authority is \"always\"");
-  if (authority == Authority::never) return decide(record, Standing::aside, "core.authority is \"never\"");
+  // A Service's one address in place of the pods', say: nothing is done with the cores then, and that must be told.
+  const bool is_no_member = input.list.usable() && input.list.self() == nullptr;
+  const std::string no_member = is_no_member ? "; " + why_no_membership(input) : "";
+  if (authority == Authority::always) {
+    return decide(record, Standing::authority, "core.authority is \"always\"" + no_member);
+  }
+  if (authority == Authority::never) return decide(record, Standing::aside, "core.authority is \"never\"" + no_member);
   // An old core that restarts in the middle of a rollout must not bring the old configuration back when the new core
   // that kept it from doing so is replaced.
   if (on_boot && before == Standing::aside) return;

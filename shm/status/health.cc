@@ -214,8 +214,11 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
   verdict.state = decide_state(view, port, policy, running_since_ns, now_ns);
   verdict.message = describe(verdict.state, view, now_ns);
   const bool state_is_known = view.problem.empty();
-  const std::string port_message =
-      !port.known ? "the MySQL port hasn't been looked at yet" : "the MySQL port doesn't answer: " + port.reason;
+  const bool is_paused =
+      port.known && !port.answers && view.observation.listener_paused != 0 && verdict.state == State::beating;
+  const std::string port_message = !port.known ? "the MySQL port hasn't been looked at yet"
+                                   : is_paused ? "PROXYSQL PAUSE has closed the MySQL port: PROXYSQL RESUME opens it"
+                                               : "the MySQL port doesn't answer: " + port.reason;
 
   // Started: one beat has gone through, and the port has answered; a core has loaded its file's modules, if that is up
   // to it. It is waited for a while only: a restart doesn't mend a discovery that fails. A ProxySQL whose predecessor

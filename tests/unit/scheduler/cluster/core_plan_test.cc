@@ -245,6 +245,14 @@ TEST_F(CorePlanTest, WithoutAListTheNewestIsUndecided) {
   EXPECT_EQ(Standing::aside, standing());
 }
 
+TEST_F(CorePlanTest, ACoreThatIsNotAmongTheMembersSaysSoWhateverItsAuthority) {
+  for (Core& core : list_.cores) core.is_self = false;
+  for (const Authority authority : {Authority::never, Authority::always, Authority::revision}) {
+    config_.core.authority = authority;
+    EXPECT_THAT(std::string(text(made().record.reason)), HasSubstr("this core is not among the members"));
+  }
+}
+
 TEST_F(CorePlanTest, WhileDiscoveryFailsNobodyIsTheNewest) {
   list_.age = std::chrono::nanoseconds(kNowNs - kBoot - kSecond + 1);
   EXPECT_EQ(Standing::undecided, standing());

@@ -183,6 +183,7 @@ TEST_F(VerdictTest, ADeadPort) {
   EXPECT_FALSE(now().live.passes);
   view_.observation.listener_paused = 1;
   EXPECT_TRUE(now().live.passes) << "PROXYSQL PAUSE closed it";
+  EXPECT_EQ("PROXYSQL PAUSE has closed the MySQL port: PROXYSQL RESUME opens it", now().ready.message);
   view_.observation.listener_paused = 0;
   port_.ever_answered = false;
   EXPECT_TRUE(now().live.passes) << "that is the startup probe's business";
