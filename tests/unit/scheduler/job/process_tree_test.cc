@@ -79,7 +79,8 @@ TEST(ProcessTree, AllAreKilledWhereverTheyWentTo) {
               const Pipe pipe;
               for (int i = 0; i < 3; ++i) spawn_stubborn(pipe);
               pipe.hear(6);
-              if (signal_descendants(SIGTERM).sent != 6) return 1;  // ignored
+              // Ignored. Who has forked them may still be about to end.
+              if (signal_descendants(SIGTERM).sent < 6) return 1;
               if (!kill_descendants(in_time())) return 2;
               return ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD ? 0 : 3;
             }));
