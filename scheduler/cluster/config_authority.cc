@@ -173,7 +173,12 @@ void decide_standing(const CoreInput& input, const Rank& rank, CoreRecord& recor
   record.revision = rank.revision;
   // A Service's one address in place of the pods', say: nothing is done with the cores then, and that must be told.
   const bool is_no_member = input.list.usable() && input.list.self() == nullptr;
-  const std::string no_member = is_no_member ? "; " + why_no_membership(input) : "";
+  const bool has_no_source = input.config.discovery.source == Source::none;
+  const std::string no_member = is_no_member ? "; " + why_no_membership(input)
+                                : has_no_source
+                                    ? "; it has no list of the cores, so it changes nothing of proxysql_servers and "
+                                      "leaves modules at version 1: set pulse.discovery"
+                                    : "";
   if (authority == Authority::always) {
     return decide(record, Standing::authority, "core.authority is \"always\"" + no_member);
   }

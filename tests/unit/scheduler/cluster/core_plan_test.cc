@@ -253,6 +253,16 @@ TEST_F(CorePlanTest, ACoreThatIsNotAmongTheMembersSaysSoWhateverItsAuthority) {
   }
 }
 
+TEST_F(CorePlanTest, ACoreWithoutASourceOfListsSaysWhatItLeavesUndone) {
+  config_.discovery.source = Source::none;
+  list_ = CoreList{};
+  list_.unusable = "no list of members yet";
+  config_.core.authority = Authority::never;
+  EXPECT_THAT(std::string(text(made().record.reason)), HasSubstr("it has no list of the cores"));
+  config_.discovery.source = Source::fixed;
+  EXPECT_EQ("core.authority is \"never\"", text(made().record.reason));
+}
+
 TEST_F(CorePlanTest, WhileDiscoveryFailsNobodyIsTheNewest) {
   list_.age = std::chrono::nanoseconds(kNowNs - kBoot - kSecond + 1);
   EXPECT_EQ(Standing::undecided, standing());
