@@ -219,7 +219,7 @@ Result<void> Beat::act() {
 // When all else is done, for it is only told. The daemon's beats in a container of their own can't read it, and leave
 // it to the scheduler's.
 void Beat::look_at_memory(ProcessMemory& memory) {
-  constexpr nanoseconds kEach = std::chrono::minutes(1);
+  constexpr nanoseconds kEach = std::chrono::minutes(5);
   constexpr milliseconds kWithin{20};
   const int64_t now_ns = system_.now().ns;
   const auto is_old = [&](int64_t instant_ns) { return instant_ns == 0 || now_ns - instant_ns >= kEach.count(); };

@@ -16,6 +16,7 @@
 #include <memory>
 #include <utility>
 
+#include "shm/record/fork_cost.h"
 #include "src/base/file.h"
 #include "src/base/number.h"
 
@@ -99,23 +100,14 @@ std::optional<uint64_t> number_in_status(std::string_view status, std::string_vi
 
 }  // namespace
 
-std::optional<ProcessMemory> parse_process_memory(std::string_view status, std::string_view environment,
-                                                  std::string_view kernels_choice) {
+std::optional<ProcessMemory> parse_process_memory(std::string_view status, std::string_view rollup) {
   const auto resident = number_in_status(status, "VmRSS");
   const auto tables = number_in_status(status, "VmPTE");
   if (!resident || !tables) return std::nullopt;
   ProcessMemory memory{};
   memory.resident_kb = *resident;
   memory.page_table_kb = *tables;
-  // jemalloc reads the last setting of a name.
-  size_t at = environment.rfind("MALLOC_CONF=", 0) == 0 ? 0 : environment.find(std::string_view("\0MALLOC_CONF=", 13));
-  if (at != std::string_view::npos) {
-    const std::string_view setting = environment.substr(at, environment.find('\0', at + 1) - at);
-    const size_t thp = setting.rfind("thp:");
-    const bool is_own = thp != std::string_view::npos && setting.substr(thp).rfind("thp:always", 0) == 0;
-    memory.huge_pages = is_own && kernels_choice.find("[never]") == std::string_view::npos ? 1 : 0;
-  }
-  if (kernels_choice.find("[always]") != std::string_view::npos) memory.huge_pages = 1;
+  memory.huge_kb = number_in_status(rollup, "AnonHugePages").value_or(0);
   return memory;
 }
 
@@ -124,10 +116,10 @@ std::optional<ProcessMemory> read_process_memory(pid_t pid) {
   const std::string process = "/proc/" + std::to_string(pid);
   const auto status = read_text(process + "/status", kMost);
   if (!status) return std::nullopt;
-  // Of another user's, or of one that has given up its rights, the sizes alone are told.
-  const auto environment = read_text(process + "/environ", kMost);
-  const auto choice = read_text("/sys/kernel/mm/transparent_hugepage/enabled", kMost);
-  return parse_process_memory(*status, environment ? *environment : "", choice ? *choice : "");
+  auto memory = parse_process_memory(*status, "");
+  if (!memory || fork_cost_ms(*memory) < kDearForkMs) return memory;
+  const auto rollup = read_text(process + "/smaps_rollup", kMost);
+  return parse_process_memory(*status, rollup ? *rollup : "");
 }
 
 uint64_t pid_namespace() {

@@ -32,14 +32,13 @@ Result<ProcessStat> read_process_stat(pid_t pid);
 // Parses the text of /proc/PID/stat; the name may hold any character, also ')'.
 Result<ProcessStat> parse_process_stat(const std::string& text);
 
-// The memory of a process, without the time: VmRSS, VmPTE, and whether it lies in huge pages. About 50 us. Nothing if
-// the process may not be looked into.
+// The memory of a process, without the times: VmRSS, VmPTE and, where its page tables are large, AnonHugePages. About
+// 50 us, and milliseconds for gigabytes in small pages: the kernel walks through them for the last one. Nothing if the
+// process may not be looked into.
 std::optional<ProcessMemory> read_process_memory(pid_t pid);
 
-// The same from the texts of /proc/PID/status and of /proc/PID/environ, and of
-// /sys/kernel/mm/transparent_hugepage/enabled. Pure.
-std::optional<ProcessMemory> parse_process_memory(std::string_view status, std::string_view environment,
-                                                  std::string_view kernels_choice);
+// The same from the texts of /proc/PID/status and /proc/PID/smaps_rollup. Pure.
+std::optional<ProcessMemory> parse_process_memory(std::string_view status, std::string_view rollup);
 
 // A number for this process's pid namespace, never one of another that lives: a pid means something there alone. 0: it
 // can't be read, so no pid from elsewhere can be trusted. One system call.

@@ -115,10 +115,10 @@ class Blocks {
                                             (seen_.configured != 0 ? ", configured" : ", not configured yet")});
     const double stall_ms = fork_cost_ms(seen_.memory);
     if (stall_ms < kDearForkMs) return;
+    const uint64_t small_kb = seen_.memory.resident_kb - std::min(seen_.memory.huge_kb, seen_.memory.resident_kb);
     add("scheduler", {"EACH RUN STALLS CLIENTS for some " + number(static_cast<uint64_t>(stall_ms)) +
-                      " ms: ProxySQL has " + number(seen_.memory.resident_kb >> 10) +
-                      " MB in small pages. Start it with MALLOC_CONF=thp:always, and let the daemon start the beats "
-                      "(daemon.beats, docs/costs.md)"});
+                      " ms: ProxySQL has " + number(small_kb >> 10) +
+                      " MB in small pages. Let the daemon start the beats (daemon.beats), see docs/costs.md"});
   }
 
   void cores() {

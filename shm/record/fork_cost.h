@@ -6,8 +6,8 @@
 namespace pulse {
 
 // For how long a fork() of this process keeps all its threads waiting for memory, in milliseconds: the kernel copies
-// its page tables meanwhile. Reckoned from their size and from huge pages, of which one entry stands for 512. 0 if it
-// isn't known. An estimate: see "What a scheduler run costs the traffic" in docs/costs.md. Pure.
+// its page tables meanwhile. Reckoned from their size, without what is in reserve for huge pages. 0 if it isn't known.
+// An estimate: see "What a scheduler run costs the traffic" in docs/costs.md. Pure.
 double fork_cost_ms(const ProcessMemory& memory);
 
 // A stall that clients feel, in milliseconds: status and an alert speak of it.

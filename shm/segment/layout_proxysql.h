@@ -43,8 +43,7 @@ struct ProcessMemory {
   uint64_t failed_in;      // the pid namespace of that beat
   uint64_t resident_kb;    // VmRSS
   uint64_t page_table_kb;  // VmPTE
-  uint8_t huge_pages;      // its allocator asks for huge pages, or the kernel gives them to all
-  std::array<uint8_t, 7> unused;
+  uint64_t huge_kb;        // AnonHugePages: of the resident memory
 };
 
 struct Observation {
@@ -66,7 +65,7 @@ struct Observation {
   std::array<char, 64> version;
   std::array<Module, kModules> modules;
   uint64_t connection_id;  // of the beat that saw this; ProxySQL counts them from its start
-  ProcessMemory memory;    // looked at once a minute
+  ProcessMemory memory;    // looked at every five minutes
   std::array<Peer, kPeers> peers;
 };
 

@@ -101,7 +101,7 @@ Json memory(const ProcessMemory& memory) {
   if (memory.resident_kb == 0) return nullptr;
   return Json{{"resident_bytes", memory.resident_kb << 10},
               {"page_table_bytes", memory.page_table_kb << 10},
-              {"huge_pages", memory.huge_pages != 0},
+              {"huge_page_bytes", memory.huge_kb << 10},
               {"scheduler_run_stall_ms", fork_cost_ms(memory)}};
 }
 

@@ -94,7 +94,7 @@ class MetricsTest : public ::testing::Test {
     for (int i = 1; i <= 3; ++i) add_member("10.0.0." + std::to_string(i), true, i != 2);
     for (int i = 1; i <= 2; ++i) add_member("10.0.1." + std::to_string(i), false, i != 2);
     view_.members = members_;
-    view_.observation.memory = {kNow, 0, 0, 2048, 1024, 0, {}};
+    view_.observation.memory = {kNow, 0, 0, 2048, 1024, 0};
     view_.leader.mode = static_cast<uint8_t>(LeaderMode::lease);
     view_.leader.boot_id = 1;
     view_.leader.valid_until_ns = kNow + kS;
@@ -271,7 +271,7 @@ TEST_F(MetricsTest, ProxySQLAsLastSeen) {
   EXPECT_EQ("0", value("listener_paused"));
   EXPECT_EQ("2097152", value("proxysql_resident_bytes"));
   EXPECT_EQ("1048576", value("proxysql_page_table_bytes"));
-  EXPECT_EQ("0.011", value("scheduler_run_stall_seconds"));
+  EXPECT_EQ("0.01", value("scheduler_run_stall_seconds"));
   EXPECT_EQ("0", value("module_differing_cores{module=\"mysql_users\"}"));
   EXPECT_EQ("0", value("module_differs_seconds{module=\"mysql_users\"}"));
   EXPECT_EQ("2", value("module_differing_cores{module=\"mysql_servers_v2\"}"));

@@ -172,30 +172,17 @@ TEST_F(WithSockets, NothingBehindTheDeadline) {
 }
 
 constexpr const char* kStatus = "Name:\tproxysql\nVmRSS:\t 4194304 kB\nRssAnon:\t 1 kB\nVmPTE:\t    8400 kB\n";
-constexpr const char* kAsked = "always [madvise] never\n";
 
 TEST(ProcessMemoryTest, IsReadFromTheTextsOfTheKernel) {
-  const auto memory = parse_process_memory(kStatus, std::string_view("HOME=/\0TERM=x\0", 14), kAsked);
+  const auto memory =
+      parse_process_memory(kStatus, "7f-80 ---p 0 00:00 0 [rollup]\nRss: 9 kB\nAnonHugePages:   2097152 kB\n");
   ASSERT_TRUE(memory);
   EXPECT_EQ(4194304u, memory->resident_kb);
   EXPECT_EQ(8400u, memory->page_table_kb);
-  EXPECT_EQ(0, memory->huge_pages);
-  EXPECT_FALSE(parse_process_memory("Name:\tkthreadd\n", "", kAsked)) << "a thread of the kernel has none";
-  EXPECT_FALSE(parse_process_memory("", "", ""));
-}
-
-TEST(ProcessMemoryTest, HugePagesAreAskedForByTheAllocatorOrGivenToAll) {
-  const auto huge = [](std::string_view environment, const char* choice) {
-    const auto memory = parse_process_memory(kStatus, environment, choice);
-    return memory && memory->huge_pages != 0;
-  };
-  EXPECT_TRUE(huge("MALLOC_CONF=thp:always", kAsked));
-  EXPECT_TRUE(huge(std::string_view("A=1\0MALLOC_CONF=dirty_decay_ms:0,thp:always\0B=2", 49), kAsked));
-  EXPECT_FALSE(huge("MALLOC_CONF=thp:never", kAsked));
-  EXPECT_FALSE(huge("MALLOC_CONF=thp:always,thp:never", kAsked)) << "the last one counts";
-  EXPECT_FALSE(huge("XMALLOC_CONF=thp:always", kAsked)) << "another variable";
-  EXPECT_FALSE(huge("MALLOC_CONF=thp:always", "always madvise [never]\n"));
-  EXPECT_TRUE(huge("", "[always] madvise never\n"));
+  EXPECT_EQ(2097152u, memory->huge_kb);
+  EXPECT_EQ(0u, parse_process_memory(kStatus, "")->huge_kb);
+  EXPECT_FALSE(parse_process_memory("Name:\tkthreadd\n", "")) << "a thread of the kernel has none";
+  EXPECT_FALSE(parse_process_memory("", ""));
 }
 
 TEST(ProcessMemoryTest, OfThisProcess) {
