@@ -53,6 +53,12 @@ struct ServerOptions {
   std::string entries = "";           // more elements of proxysql_servers
   int backends = 1;                   // rows of mysql_servers
   std::string pulse = "";             // more lines of the group pulse
+  int interval_ms = 500;              // of the group pulse
+  std::string daemon = "";            // more lines of its group daemon
+  uint16_t backend_port = 0;          // the only backend of hostgroup 0, the others are in hostgroup 1; 0: none
+  std::string mysql_variables = "";   // more of them
+  std::string query_rules = "";       // elements of mysql_query_rules
+  Argv environment = {};              // NAME=VALUE, added to this program's
 };
 
 // One line to a double's control socket and its answer; "" if there is none.
@@ -99,7 +105,7 @@ class Server {
   Child wedger_;
 };
 
-// proxysql-pulsed for a server.
+// proxysql-pulsed for a server. Ended when it goes, with the beats that it has started.
 class Daemon {
  public:
   Daemon(const Programs& programs, const Server& server, const std::string& log);
