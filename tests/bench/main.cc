@@ -83,7 +83,7 @@ class Run {
   // each start of a large program more.
   void install_programs() {
     for (std::string* program :
-         {&programs_.pulse, &programs_.pulsed, &programs_.raw_beat, &programs_.noop}) {
+         {&programs_.pulse, &programs_.pulsed, &programs_.raw_beat, &programs_.noop, &programs_.floor}) {
       const std::string to = dir_ / std::filesystem::path(*program).filename();
       std::filesystem::copy_file(*program, to);
       *program = to;
@@ -141,6 +141,7 @@ int run(const Options& options) {
   programs.server = programs.real ? real : options.release_bin + "/proxysql-double";
   programs.raw_beat = options.bench_bin + "/raw-beat";
   programs.noop = options.bench_bin + "/noop";
+  programs.floor = options.bench_bin + "/probe-floor";
   programs.statement = output_of({options.bench_bin + "/print-statement"});
 
   // Taken by a thread of their own, so that an interrupted run leaves nothing behind.

@@ -22,6 +22,7 @@ struct Programs {
   bool real = false;       // is it ProxySQL?
   std::string raw_beat;    // of this benchmark
   std::string noop;        // of this benchmark
+  std::string floor;       // probe-floor, of this benchmark
   std::string statement;   // what a beat asks
   std::string state_dir;   // for state segments: in memory, where they are by default
 };
