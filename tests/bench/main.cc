@@ -143,6 +143,7 @@ int run(const Options& options) {
   programs.noop = options.bench_bin + "/noop";
   programs.floor = options.bench_bin + "/probe-floor";
   programs.statement = output_of({options.bench_bin + "/print-statement"});
+  programs.everything = output_of({options.bench_bin + "/print-statement", "everything"});
 
   // Taken by a thread of their own, so that an interrupted run leaves nothing behind.
   sigset_t signals;

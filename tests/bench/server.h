@@ -24,6 +24,7 @@ struct Programs {
   std::string noop;        // of this benchmark
   std::string floor;       // probe-floor, of this benchmark
   std::string statement;   // what a beat asks
+  std::string everything;  // what it asks now and then
   std::string state_dir;   // for state segments: in memory, where they are by default
 };
 
