@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <random>
@@ -106,9 +107,8 @@ Result<void> TrafficProxy::start() {
   if (!admin) return admin.error();
   admin_ = std::make_unique<SqlClient>(std::move(*admin));
   if (auto made = this->admin("PROXYSQLTEST 1 " + std::to_string(kThousandDigests)); !made) return made;
-  if (auto in = connect_many(clients_, kBusyConnections, server_.mysql_port(), kAppUser, kAppUser); !in) return in;
+  if (auto in = reconnect(); !in) return in;
   if (auto in = connect_many(idle_, kIdleConnections, server_.mysql_port(), kAppUser, kAppUser); !in) return in;
-  if (auto in = connect_many(admin_clients_, 2, server_.admin_port(), kUser, kPassword); !in) return in;
   std::ofstream(base_ + ".sh") << "#!/bin/bash\n/usr/bin/mysql --no-defaults -h127.0.0.1 -P" << server_.admin_port()
                                << " -u" << kUser << " -p" << kPassword
                                << " -NBe 'SELECT COUNT(*) FROM runtime_proxysql_servers' > /dev/null\n";
@@ -121,6 +121,13 @@ Result<void> TrafficProxy::start() {
     pause_for(milliseconds(500));
   }
   return {};
+}
+
+Result<void> TrafficProxy::reconnect() {
+  clients_.clear();
+  admin_clients_.clear();
+  if (auto in = connect_many(clients_, kBusyConnections, server_.mysql_port(), kAppUser, kAppUser); !in) return in;
+  return connect_many(admin_clients_, 2, server_.admin_port(), kUser, kPassword);
 }
 
 Result<void> TrafficProxy::fill(double resident_mb) {
@@ -198,24 +205,47 @@ Result<TrafficRound> traffic_round(TrafficProxy& proxy, const TrafficCase& besid
   round.traffic = sql_load(proxy.clients(), kStatement, kStatementsPerSecond, span);
   admin.join();
   if (auto ended = proxy.end(); !ended) return ended.error();
+  if (round.traffic.failed + round.admin.failed > 0) {
+    if (auto again = proxy.reconnect(); !again) return again.error();
+  }
   pause_for(milliseconds(100));
   return round;
 }
 
-Result<MixedLoad> mixed_load(const Programs& programs, const std::string& dir, uint16_t backend_port,
-                             std::chrono::milliseconds span) {
-  Server plain(programs, dir, options_of("mixed", false, backend_port));
-  Server thp(programs, dir, options_of("mixed-thp", true, backend_port));
-  if (auto up = plain.wait_until_up(); !up) return up.error();
-  if (auto up = thp.wait_until_up(); !up) return up.error();
+Result<std::vector<MixedLoad>> mixed_load(const Programs& programs, const std::string& dir, uint16_t backend_port,
+                                          std::chrono::milliseconds span) {
+  struct Side {
+    std::unique_ptr<Server> server;
+    Result<size_t> statements = size_t{0};
+    std::thread thread;
+  };
+  const std::string environments[] = {"", kThpAlways, std::string(kThpAlways) + ",dirty_decay_ms:-1"};
+  std::vector<MixedLoad> loads;
+  std::vector<Side> sides;
+  for (const std::string& environment : environments) {
+    ServerOptions options = options_of("mixed-" + std::to_string(sides.size()), false, backend_port);
+    if (!environment.empty()) options.environment = {environment};
+    sides.emplace_back().server = std::make_unique<Server>(programs, dir, options);
+    loads.push_back({environment, {}, 0, 0});
+    if (auto up = sides.back().server->wait_until_up(); !up) return up.error();
+  }
   const Deadline end = Deadline::after(span);
-  Result<size_t> of_plain = size_t{0}, of_thp = size_t{0};
-  std::thread other([&] { of_plain = run_mixed(plain.mysql_port(), end); });
-  of_thp = run_mixed(thp.mysql_port(), end);
-  other.join();
-  if (!of_plain) return of_plain.error();
-  if (!of_thp) return of_thp.error();
-  return MixedLoad{resident_memory(plain.pid()), resident_memory(thp.pid()), *of_plain, *of_thp};
+  for (Side& side : sides) {
+    side.thread = std::thread([&side, end] { side.statements = run_mixed(side.server->mysql_port(), end); });
+  }
+  while (!end.passed()) {
+    pause_for(milliseconds(500));
+    for (size_t i = 0; i < sides.size(); ++i) {
+      loads[i].memory = resident_memory(sides[i].server->pid());
+      loads[i].most_huge_mb = std::max(loads[i].most_huge_mb, loads[i].memory.huge_mb);
+    }
+  }
+  for (Side& side : sides) side.thread.join();
+  for (size_t i = 0; i < sides.size(); ++i) {
+    if (!sides[i].statements) return sides[i].statements.error();
+    loads[i].statements = *sides[i].statements;
+  }
+  return loads;
 }
 
 }  // namespace pulse::bench

@@ -61,6 +61,9 @@ class TrafficProxy {
   // Caches results until so much is resident. It never shrinks again. Fails if the cache doesn't grow.
   Result<void> fill(double resident_mb);
 
+  // The clients that work connect anew: after a round in which a statement got no answer, it would come in the next.
+  Result<void> reconnect();
+
   // Starts what goes on beside the traffic, and ends it.
   Result<void> begin(const TrafficCase& beside);
   Result<void> end();
@@ -94,13 +97,18 @@ struct TrafficRound {
 };
 Result<TrafficRound> traffic_round(TrafficProxy& proxy, const TrafficCase& beside, std::chrono::milliseconds span);
 
-// What two ProxySQLs hold after the same mixed load for `span`, one as it is and one with kThpAlways: results of all
-// sizes, some of them cached for two seconds, connections that come and go.
+// What a ProxySQL holds after a mixed load: results of all sizes, some of them cached for two seconds, connections that
+// come and go.
 struct MixedLoad {
-  ResidentMemory plain, thp;
-  size_t plain_statements = 0, thp_statements = 0;
+  std::string malloc_conf;  // in its environment; "" for none
+  ResidentMemory memory;
+  double most_huge_mb = 0;  // on the way
+  size_t statements = 0;
 };
-Result<MixedLoad> mixed_load(const Programs& programs, const std::string& dir, uint16_t backend_port,
-                             std::chrono::milliseconds span);
+
+// The same load for `span` on three at once: as it is, with kThpAlways, and with an allocator that gives nothing back
+// too.
+Result<std::vector<MixedLoad>> mixed_load(const Programs& programs, const std::string& dir, uint16_t backend_port,
+                                          std::chrono::milliseconds span);
 
 }  // namespace pulse::bench
