@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "src/base/clock.h"
+#include "tests/bench/report.h"
 
 namespace pulse::bench {
 
@@ -200,17 +201,11 @@ class Load {
   }
 
   LoadResult finish() {
-    const auto at = [](std::vector<float>& sample, double share) {
-      if (sample.empty()) return 0.0;
-      const auto place = std::min(sample.size() - 1, static_cast<size_t>(share * static_cast<double>(sample.size())));
-      std::nth_element(sample.begin(), sample.begin() + static_cast<ptrdiff_t>(place), sample.end());
-      return static_cast<double>(sample[place]);
-    };
-    result_.p50_us = at(latencies_us_, 0.5);
-    result_.p99_us = at(latencies_us_, 0.99);
-    result_.p999_us = at(latencies_us_, 0.999);
-    result_.most_us = at(latencies_us_, 1);
-    result_.late_p99_us = at(late_us_, 0.99);
+    result_.p50_us = percentile(latencies_us_, 0.5);
+    result_.p99_us = percentile(latencies_us_, 0.99);
+    result_.p999_us = percentile(latencies_us_, 0.999);
+    result_.most_us = percentile(latencies_us_, 1);
+    result_.late_p99_us = percentile(late_us_, 0.99);
     // The last request is due one interval before the span's end.
     const double span_ns =
         std::max(static_cast<double>(last_ns_ - began_ns_), 1e9 / options_.rate) + 1e9 / options_.rate;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -22,11 +23,13 @@ namespace pulse::bench {
 namespace {
 
 constexpr Effort kQuick{
-    100, 20, 200, 1, std::chrono::milliseconds{3'000}, std::chrono::milliseconds{10'000}, std::chrono::seconds{10}};
+    100, 20, 200, 1, std::chrono::milliseconds{3'000}, std::chrono::milliseconds{10'000}, std::chrono::seconds{10},
+    true};
 
 using Measurement = Result<void> (*)(Bench&);
 constexpr Measurement kMeasurements[] = {measure_beats,  measure_busy_beats, measure_members, measure_dump,
                                          measure_daemon, measure_peer,       measure_pile_up};
+constexpr Measurement kOfTraffic[] = {measure_traffic};
 
 // A directory in memory, gone with its owner.
 class MemoryDir {
@@ -53,19 +56,19 @@ class Run {
     programs_.state_dir = in_memory_.path();
   }
 
-  Result<void> measure() {
+  Result<void> measure(std::span<const Measurement> measurements) {
     if (programs_.state_dir.empty()) return Error{"no directory can be made in /dev/shm"};
     install_programs();
     Bench bench{dir_, programs_, effort_, report_, plot_};
     describe_machine(bench);
-    for (const Measurement measurement : kMeasurements) {
+    for (const Measurement measurement : measurements) {
       if (auto done = measurement(bench); !done) return done;
     }
     return {};
   }
 
   const Report& report() const { return report_; }
-  // Of the pile-up, as SVG.
+  // Of the pile-up or of the traffic, as SVG.
   const std::string& plot() const { return plot_; }
 
   // Ends everything that was started and removes all files, for whoever interrupts a run.
@@ -79,7 +82,8 @@ class Run {
   // Copied, as an installation does it: what a linker has just written lies in memory in smaller pieces, which costs
   // each start of a large program more.
   void install_programs() {
-    for (std::string* program : {&programs_.pulse, &programs_.pulsed, &programs_.raw_beat, &programs_.noop}) {
+    for (std::string* program :
+         {&programs_.pulse, &programs_.pulsed, &programs_.raw_beat, &programs_.noop, &programs_.floor}) {
       const std::string to = dir_ / std::filesystem::path(*program).filename();
       std::filesystem::copy_file(*program, to);
       *program = to;
@@ -96,6 +100,7 @@ class Run {
 
 struct Options {
   Effort effort;
+  bool traffic = false;
   std::string markdown;
   std::string svg;
   std::string release_bin, bench_bin;
@@ -108,6 +113,8 @@ std::optional<Options> parse(int argc, char** argv) {
     const bool has_value = i + 1 < argc;
     if (argument == "--quick") {
       options.effort = kQuick;
+    } else if (argument == "--traffic") {
+      options.traffic = true;
     } else if (argument == "--markdown" && has_value) {
       options.markdown = argv[++i];
     } else if (argument == "--svg" && has_value) {
@@ -134,7 +141,9 @@ int run(const Options& options) {
   programs.server = programs.real ? real : options.release_bin + "/proxysql-double";
   programs.raw_beat = options.bench_bin + "/raw-beat";
   programs.noop = options.bench_bin + "/noop";
+  programs.floor = options.bench_bin + "/probe-floor";
   programs.statement = output_of({options.bench_bin + "/print-statement"});
+  programs.everything = output_of({options.bench_bin + "/print-statement", "everything"});
 
   // Taken by a thread of their own, so that an interrupted run leaves nothing behind.
   sigset_t signals;
@@ -148,7 +157,7 @@ int run(const Options& options) {
     measured.abandon();
     ::_exit(128 + number);
   }).detach();
-  const Result<void> done = measured.measure();
+  const Result<void> done = options.traffic ? measured.measure(kOfTraffic) : measured.measure(kMeasurements);
   const Report& report = measured.report();
   std::fputs(report.text().c_str(), stdout);
   if (!done) {
@@ -174,8 +183,10 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   const auto options = pulse::bench::parse(argc, argv);
   if (!options) {
-    std::fputs("usage: bench --release DIR --bench DIR [--quick] [--markdown FILE] [--svg FILE]; see tests/bench/run\n",
-               stderr);
+    std::fputs(
+        "usage: bench --release DIR --bench DIR [--quick] [--traffic] [--markdown FILE] [--svg FILE]; see "
+        "tests/bench/run\n",
+        stderr);
     return 64;
   }
   ::signal(SIGPIPE, SIG_IGN);

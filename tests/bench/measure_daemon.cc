@@ -7,6 +7,7 @@
 
 #include "tests/bench/http_load.h"
 #include "tests/bench/measurements.h"
+#include "tests/loopback.h"
 
 namespace pulse::bench {
 namespace {
@@ -61,6 +62,40 @@ double add_many(Bench& bench, std::vector<std::vector<std::string>>& rows, const
   return static_cast<double>(result.planned);
 }
 
+// The daemon and a hand-written poll() server in turns, so that whatever the machine does meanwhile happens to both.
+Result<void> add_beside_floor(Bench& bench, std::vector<std::vector<std::string>>& rows, const Daemon& daemon,
+                              const LoadCase& load) {
+  constexpr int kRounds = 5;
+  constexpr double kMostRatio = 1.3;
+  const uint16_t port = test::free_port();
+  const Child floor({bench.programs.floor, std::to_string(port)}, bench.dir / "floor.log");
+  if (!eventually([port] { return bool(test::connect_loopback(port)); }, milliseconds(5'000))) {
+    return Error{"probe-floor doesn't listen"};
+  }
+  struct Side {
+    uint16_t port;
+    std::vector<double> p50_us, p99_us;
+  };
+  Side sides[] = {{daemon.port(), {}, {}}, {port, {}, {}}};
+  const auto span = bench.effort.load_span / 5;
+  for (int i = 0; i < kRounds; ++i) {
+    for (Side& side : sides) {
+      const LoadResult result = probe_load({side.port, load.rate, span, load.kept});
+      if (result.failed > 0) return Error{load.what + ": a probe failed: " + result.reason};
+      side.p50_us.push_back(result.p50_us);
+      side.p99_us.push_back(result.p99_us);
+    }
+  }
+  const auto add = [&](const std::string& what, const std::vector<double>& ours, const std::vector<double>& theirs) {
+    const double ratio = spread_of(ours).median / spread_of(theirs).median;
+    rows.push_back({what, show_ms(spread_of(ours)), show_ms(spread_of(theirs)), number(ratio, 2), "<= 1.3",
+                    bench.report.verdict(ratio <= kMostRatio, what + " / probe-floor: " + number(ratio, 2))});
+  };
+  add(load.what + ", p50", sides[0].p50_us, sides[1].p50_us);
+  add(load.what + ", p99", sides[0].p99_us, sides[1].p99_us);
+  return {};
+}
+
 // What a pair costs that nobody asks anything: a beat every 500 ms, and the daemon's own looks.
 Result<void> measure_hour(Bench& bench, const Server& server, const Daemon& daemon) {
   constexpr double kBeatsPerHour = 7200;
@@ -101,7 +136,9 @@ Result<void> measure_daemon(Bench& bench) {
 
   std::vector<std::vector<std::string>> rows = {
       {"GET /healthz/ready", "answered", "p50", "p99", "p99.9", "most", "late p99", "failed", "bar", "result"}};
-  const LoadCase fresh{"1,000/s, new connections", 1'000, 0, 1, false};
+  std::vector<std::vector<std::string>> beside = {
+      {"GET /healthz/ready", "proxysql-pulsed", "probe-floor", "ratio", "bar", "result"}};
+  const LoadCase fresh{"1,000/s, new connections", 1'000, 0, 0, false};
   const LoadCase kept{"20,000/s, 32 kept connections", 20'000, 32, 0, true};
   const auto wedged = [](LoadCase load) {
     load.what += ", wedged";
@@ -120,14 +157,20 @@ Result<void> measure_daemon(Bench& bench) {
     ::nanosleep(&settle, nullptr);
     add_load(bench, rows, daemon, {"100/s, new connections, hostile crowd", 100, 0, 20, false});
   }
+  for (const LoadCase& load : {fresh, kept}) {
+    if (auto added = add_beside_floor(bench, beside, daemon, load); !added) return added;
+  }
   const auto span =
-      std::chrono::duration_cast<std::chrono::seconds>(2 * bench.effort.load_span) + std::chrono::seconds(8);
+      std::chrono::duration_cast<std::chrono::seconds>(6 * bench.effort.load_span) + std::chrono::seconds(10);
   if (auto hangs = server.wedge(span); !hangs) return hangs;
   if (!eventually([&] { return daemon.state() == "admin_unresponsive"; }, milliseconds(5'000))) {
     return Error{"the daemon's state is " + daemon.state() + " under a wedge instead of admin_unresponsive"};
   }
   add_load(bench, rows, daemon, wedged(fresh));
   add_load(bench, rows, daemon, wedged(kept));
+  for (const LoadCase& load : {fresh, kept}) {
+    if (auto added = add_beside_floor(bench, beside, daemon, wedged(load)); !added) return added;
+  }
   const std::string state = daemon.state();
   server.unwedge();
   if (state != "admin_unresponsive") return Error{"the wedge ended early: the daemon's state is " + state};
@@ -142,6 +185,10 @@ Result<void> measure_daemon(Bench& bench) {
       "interface hangs "
       "meanwhile. Hostile crowd: 512 half-open connections and 64 senders of one byte per second, each opened again "
       "as soon as it is closed.");
+  bench.report.table(beside);
+  bench.report.paragraph(
+      "probe-floor is a server written by hand that answers every request with the same 200, by one thread and poll(): "
+      "the least that a probe can cost here. In turns, five rounds of each.");
   const auto rss = static_cast<double>(status_value(daemon.pid(), "VmRSS"));
   const auto anonymous = static_cast<double>(status_value(daemon.pid(), "RssAnon"));
   bench.report.table(

@@ -22,6 +22,7 @@ struct Effort {
   std::chrono::milliseconds load_span{10'000};
   std::chrono::milliseconds many_span{50'000};
   std::chrono::seconds pile_span{60};
+  bool quick = false;
 };
 
 // What a measurement works with, and the report that it adds to. Whoever makes it owns what it names.
@@ -30,7 +31,7 @@ struct Bench {
   const Programs& programs;
   const Effort& effort;
   Report& report;
-  std::string& plot;  // of the pile-up, as SVG
+  std::string& plot;  // of the pile-up or of the traffic, as SVG
 };
 
 // The machine, the server and the programs; no measurement.
@@ -44,5 +45,8 @@ Result<void> measure_dump(Bench& bench);
 Result<void> measure_daemon(Bench& bench);
 Result<void> measure_peer(Bench& bench);
 Result<void> measure_pile_up(Bench& bench);
+
+// What beats cost the traffic. A report of its own: it needs a real ProxySQL, MariaDB, memory and up to 25 minutes.
+Result<void> measure_traffic(Bench& bench);
 
 }  // namespace pulse::bench

@@ -8,7 +8,8 @@ namespace pulse::bench {
 
 namespace {
 
-constexpr double kWidth = 720, kPanel = 200, kLeft = 60, kRight = 20, kTop = 60, kGap = 56, kBottom = 40;
+constexpr double kLegendRow = 20, kWidth = 720, kPanel = 200, kLeft = 60, kRight = 20, kTop = 60, kGap = 56,
+                 kBottom = 40;
 
 std::string fixed(double value) {
   char text[32];
@@ -32,7 +33,22 @@ std::string line_at(double x1, double y1, double x2, double y2, const std::strin
          style + "/>\n";
 }
 
-std::string draw(const Panel& panel, double top, double longest) {
+double legend_width(const Line& line) { return 60 + 7.5 * static_cast<double>(line.name.size()); }
+
+int legend_rows(const Panel& panel) {
+  int rows = 1;
+  double left = kLeft;
+  for (const Line& line : panel.lines) {
+    if (left > kLeft && left + legend_width(line) > kWidth) {
+      left = kLeft;
+      ++rows;
+    }
+    left += legend_width(line);
+  }
+  return rows;
+}
+
+std::string draw(const Panel& panel, double top, double longest, const std::string& unit) {
   double most = 1;
   for (const Line& line : panel.lines) {
     for (const auto& [time, value] : line.points) most = std::max(most, value);
@@ -48,7 +64,7 @@ std::string draw(const Panel& panel, double top, double longest) {
   }
   const double time_step = step_for(longest);
   for (double time = 0; time <= longest; time += time_step) {
-    out += text_at(x(time), top + kPanel + 18, "middle", std::to_string(std::lround(time)) + " s");
+    out += text_at(x(time), top + kPanel + 18, "middle", std::to_string(std::lround(time)) + " " + unit);
   }
   for (const Line& line : panel.lines) {
     out += "<polyline fill=\"none\" stroke=\"" + line.colour + "\" stroke-width=\"2\" points=\"";
@@ -60,25 +76,30 @@ std::string draw(const Panel& panel, double top, double longest) {
 
 }  // namespace
 
-std::string plot_svg(const std::string& title, const std::vector<Panel>& panels) {
+std::string plot_svg(const std::string& title, const std::vector<Panel>& panels, const std::string& unit) {
   double longest = 1;
   for (const Panel& panel : panels) {
     for (const Line& line : panel.lines) {
       if (!line.points.empty()) longest = std::max(longest, line.points.back().first);
     }
   }
-  const double height = kTop + static_cast<double>(panels.size()) * (kPanel + kGap) - kGap + kBottom;
+  const double legend = kLegendRow * static_cast<double>(legend_rows(panels.front()) - 1);
+  const double height = legend + kTop + static_cast<double>(panels.size()) * (kPanel + kGap) - kGap + kBottom;
   std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + fixed(kWidth) + " " + fixed(height) +
                     "\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#777\">\n<title>" + title + "</title>\n";
-  double left = kLeft;
+  double left = kLeft, row = 20;
   for (const Line& line : panels.front().lines) {
-    out += line_at(left, 20, left + 24, 20, "stroke=\"" + line.colour + "\" stroke-width=\"3\"");
-    out += text_at(left + 30, 24, "start", line.name);
-    left += 60 + 7.5 * static_cast<double>(line.name.size());
+    if (left > kLeft && left + legend_width(line) > kWidth) {
+      left = kLeft;
+      row += kLegendRow;
+    }
+    out += line_at(left, row, left + 24, row, "stroke=\"" + line.colour + "\" stroke-width=\"3\"");
+    out += text_at(left + 30, row + 4, "start", line.name);
+    left += legend_width(line);
   }
-  double top = kTop;
+  double top = legend + kTop;
   for (const Panel& panel : panels) {
-    out += draw(panel, top, longest);
+    out += draw(panel, top, longest, unit);
     top += kPanel + kGap;
   }
   return out + "</svg>\n";

@@ -1,6 +1,10 @@
-// Prints what a beat asks ProxySQL, so that raw-beat sends the very same text.
+// Prints what a beat asks ProxySQL, so that raw-beat sends the very same text. With an argument: what it asks now and
+// then.
 #include <cstdio>
 
 #include "scheduler/cluster/cluster_query.h"
 
-int main() { return std::fputs(pulse::observe_statement(pulse::Look::cluster).c_str(), stdout) < 0 ? 1 : 0; }
+int main(int argc, char**) {
+  const pulse::Look look = argc > 1 ? pulse::Look::everything : pulse::Look::cluster;
+  return std::fputs(pulse::observe_statement(look).c_str(), stdout) < 0 ? 1 : 0;
+}

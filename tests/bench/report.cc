@@ -33,6 +33,13 @@ std::string number(double value, int decimals, const std::string& unit) {
   return text + (unit.empty() ? "" : " " + unit);
 }
 
+double percentile(std::vector<float>& sample, double share) {
+  if (sample.empty()) return 0;
+  const auto place = std::min(sample.size() - 1, static_cast<size_t>(share * static_cast<double>(sample.size())));
+  std::nth_element(sample.begin(), sample.begin() + static_cast<ptrdiff_t>(place), sample.end());
+  return static_cast<double>(sample[place]);
+}
+
 Spread spread_of(std::vector<double> sample) {
   if (sample.empty()) return {};
   std::sort(sample.begin(), sample.end());

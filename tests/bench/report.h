@@ -9,6 +9,9 @@ namespace pulse::bench {
 // printf("%.*f"), with a unit.
 std::string number(double value, int decimals, const std::string& unit = "");
 
+// The value below which that share of a sample lies; 0 of an empty one. The sample is reordered.
+double percentile(std::vector<float>& sample, double share);
+
 // Median and range of a sample.
 struct Spread {
   double median = 0, least = 0, most = 0;

@@ -55,25 +55,31 @@ Server::Server(const Programs& programs, const std::string& dir, const ServerOpt
   entries += options.entries;
   std::string backends;
   for (int i = 0; i < options.backends; ++i) {
-    backends += (i == 0 ? "" : ", ") + std::string("{ address=\"127.0.0.1\", port=") + std::to_string(3306 + i) +
-                ", hostgroup=0 }";
+    const bool real = i == 0 && options.backend_port != 0;
+    backends += (i == 0 ? "" : ", ") + std::string("{ address=\"127.0.0.1\", port=") +
+                std::to_string(real ? options.backend_port : 3306 + i) +
+                ", hostgroup=" + (options.backend_port == 0 || real ? "0" : "1") + " }";
   }
   std::ofstream(config()) << "datadir=\"" << base_ << ".data\"\n"
                           << "admin_variables={ admin_credentials=\"" << kUser << ":" << kPassword
                           << "\", mysql_ifaces=\"" << address_ << ":" << admin_port_ << "\", cluster_username=\""
                           << kUser << "\", cluster_password=\"" << kPassword << "\", cluster_check_interval_ms=200 }\n"
                           << "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"" << address_ << ":"
-                          << mysql_port_ << "\" }\n"
+                          << mysql_port_ << "\"" << options.mysql_variables << " }\n"
                           << "mysql_servers=( " << backends << " )\n"
                           << "mysql_users=( { username=\"app\", password=\"app\", default_hostgroup=0 } )\n"
+                          << (options.query_rules.empty() ? "" : "mysql_query_rules=( " + options.query_rules + " )\n")
                           << "proxysql_servers=( " << entries << " )\n"
                           << "scheduler=( " << options.scheduler << " )\n"
-                          << "pulse={ role=\"" << options.role << "\", state=\"" << state() << "\", interval_ms=500, "
-                          << options.pulse
+                          << "pulse={ role=\"" << options.role << "\", state=\"" << state()
+                          << "\", interval_ms=" << options.interval_ms << ", " << options.pulse
                           << (options.timeout_ms > 0 ? "timeout_ms=" + std::to_string(options.timeout_ms) + ", " : "")
-                          << "daemon={ listen_address=\"127.0.0.1\" } }\n";
+                          << "daemon={ listen_address=\"127.0.0.1\"" << options.daemon << " } }\n";
   std::filesystem::create_directories(base_ + ".data");
-  Argv argv = {programs.server, "--no-version-check", "-f", "-c", config(), "-D", base_ + ".data"};
+  Argv argv;
+  if (!options.environment.empty()) argv.emplace_back("env");
+  argv.insert(argv.end(), options.environment.begin(), options.environment.end());
+  argv.insert(argv.end(), {programs.server, "--no-version-check", "-f", "-c", config(), "-D", base_ + ".data"});
   if (!programs.real) argv.insert(argv.end(), {"--control", base_ + ".control"});
   process_ = Child(argv, log());
 }

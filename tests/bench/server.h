@@ -22,7 +22,9 @@ struct Programs {
   bool real = false;       // is it ProxySQL?
   std::string raw_beat;    // of this benchmark
   std::string noop;        // of this benchmark
+  std::string floor;       // probe-floor, of this benchmark
   std::string statement;   // what a beat asks
+  std::string everything;  // what it asks now and then
   std::string state_dir;   // for state segments: in memory, where they are by default
 };
 
@@ -53,6 +55,12 @@ struct ServerOptions {
   std::string entries = "";           // more elements of proxysql_servers
   int backends = 1;                   // rows of mysql_servers
   std::string pulse = "";             // more lines of the group pulse
+  int interval_ms = 500;              // of the group pulse
+  std::string daemon = "";            // more lines of its group daemon
+  uint16_t backend_port = 0;          // the only backend of hostgroup 0, the others are in hostgroup 1; 0: none
+  std::string mysql_variables = "";   // more of them
+  std::string query_rules = "";       // elements of mysql_query_rules
+  Argv environment = {};              // NAME=VALUE, added to this program's
 };
 
 // One line to a double's control socket and its answer; "" if there is none.
@@ -99,7 +107,7 @@ class Server {
   Child wedger_;
 };
 
-// proxysql-pulsed for a server.
+// proxysql-pulsed for a server. Ended when it goes, with the beats that it has started.
 class Daemon {
  public:
   Daemon(const Programs& programs, const Server& server, const std::string& log);
