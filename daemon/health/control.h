@@ -44,8 +44,8 @@ class Control {
   Control(const Config& config, NodeState& state, std::function<void(uint64_t, HttpResponse)> complete,
           FindCaller find_caller = pulse::find_caller);
 
-  // Reads the token file again: it may be replaced at any time. To be called twice a second by the thread of
-  // NodeState::tick().
+  // Reads the token file again: it may be replaced at any time. To be called by the thread of NodeState::tick(), with
+  // each of its looks.
   void tick();
 
   static bool is_control(const std::string& path);

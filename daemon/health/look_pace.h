@@ -17,7 +17,7 @@ milliseconds pause_between_looks(bool calm, int64_t asked_ns, int64_t now_ns);
 
 class LookPace {
  public:
-  // `looker` is the thread that looks; it waits for kWake in sigtimedwait(), where that signal is blocked.
+  // `looker` is the thread that looks; it waits for wake_signal() in sigtimedwait(), and that signal is blocked.
   explicit LookPace(pthread_t looker) : looker_(looker) {}
 
   // Somebody asks. Where the last look is older than those of a busy time, one is made at once: this answer is of the

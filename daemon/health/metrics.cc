@@ -150,7 +150,8 @@ void proxysql(Exposition& out, const MetricsInput& input) {
   out.gauge("proxysql_pulse_proxysql_servers", "Rows of proxysql_servers, in memory or at runtime.", seen.peers_count);
   if (seen.memory.resident_kb != 0) {
     out.gauge("proxysql_pulse_proxysql_resident_bytes", "ProxySQL's resident memory.", seen.memory.resident_kb << 10);
-    out.gauge("proxysql_pulse_proxysql_page_table_bytes", "The page tables that each run of its scheduler copies.",
+    out.gauge("proxysql_pulse_proxysql_page_table_bytes",
+              "ProxySQL's page tables; what is in reserve for huge pages isn't copied by a fork.",
               seen.memory.page_table_kb << 10);
     out.gauge("proxysql_pulse_scheduler_run_stall_seconds",
               "For how long one run of ProxySQL's scheduler stalls its clients, reckoned from its page tables.",

@@ -37,7 +37,7 @@ class Adviser {
     return setting == nullptr ? "" : variable_text(*setting).value_or("");
   }
 
-  // A row of a wrapper's name may well run the beat: only its own name is looked at more closely.
+  // A row is the beat's by its argument: a wrapper that runs the beat without one isn't seen through.
   void beats() {
     if (config_.daemon.beats == BeatsMode::always) return;
     const CnfSetting* list = root_.find("scheduler");

@@ -67,7 +67,7 @@ void take_credentials(Draft& draft, const Variable& credentials, bool is_local) 
                         [](const Credentials& one) { return !one.user.empty() && one.user != "admin"; });
     const std::string why = credentials.setting->at() +
                             ": ProxySQL lets the user admin in from 127.0.0.1, ::1 and unix sockets alone, and "
-                            "mysql_ifaces has another interface first: ";
+                            "mysql_ifaces has another interface first: unless pulse.admin.user says otherwise, ";
     if (pair == pairs.end()) {
       pair = pairs.begin();
       draft.loaded.warnings.push_back(why + "beats will be refused; add a second pair to admin_credentials");
