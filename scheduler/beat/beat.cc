@@ -207,9 +207,11 @@ Result<void> Beat::act() {
   if (!plan_.steps.empty()) {  // what is reported is what is there now
     auto after = reconciliation_->observe(Look::everything);
     if (!after) return after.error();
-    settle_core(reconciliation_->core(), reconciliation_->applied(), plan_, acted_.outcomes, seen_, *after,
-                system_.now().ns);
-    note_membership_load(reconciliation_->core().dispute, acted_.outcomes.loaded, system_.now().ns);
+    if (config_->is_core()) {
+      settle_core(reconciliation_->core(), reconciliation_->applied(), plan_, acted_.outcomes, seen_, *after,
+                  system_.now().ns);
+      note_membership_load(reconciliation_->core().dispute, acted_.outcomes.loaded, system_.now().ns);
+    }
     seen_ = std::move(*after);
   }
   session_->say_goodbye(deadline_);
@@ -238,7 +240,7 @@ void Beat::look_at_memory(ProcessMemory& memory) {
 
 void Beat::publish() {
   log_.enter(Phase::publish);
-  log_dispute(known_.core.dispute, reconciliation_->core().dispute, system_.now().ns);
+  if (config_->is_core()) log_dispute(known_.core.dispute, reconciliation_->core().dispute, system_.now().ns);
   Observation observation =
       to_observation(seen_, known_.last, system_.now().ns, config_->satellite.peer_timeout, config_->is_core());
   look_at_memory(observation.memory);

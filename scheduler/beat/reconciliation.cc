@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <map>
 #include <span>
 
@@ -36,9 +35,7 @@ bool read_applied(const Layout& layout, uint64_t boot_id, Known& known) {
   }
   if (reports.boot_id != boot_id) return true;
   known.reports = {true, reports.round_ns, reports.list_ns, reports.failing_ns, std::string(text(reports.error))};
-  const Applied before = known.applied;
-  merge_applied(known.applied, reports.applied);
-  known.applied_is_news = std::memcmp(&before, &known.applied, sizeof before) != 0;
+  known.applied_is_news = merge_applied(known.applied, reports.applied);
   return true;
 }
 
@@ -103,14 +100,13 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   }
   const Config& config = known_.may_load_file ? config_ : without_file;
   if (known_.may_load_file) read_contents();
-  CorePlan made = plan_core({seen, known_.list, config, known_.core, started_ns, began_.ns, known_.applied,
-                             known_.reports, contents_ ? &*contents_ : nullptr, known_.resync});
-  core_ = made.record;
-  applied_ = made.applied;
-  if (!known_.may_load_file && core_.standing == static_cast<uint8_t>(Standing::aside)) {
-    set_text(core_.reason, "what was loaded from it isn't known to this user's beats");
+  made_.reset(
+      new CorePlan(plan_core({seen, known_.list, config, known_.core, started_ns, began_.ns, known_.applied,
+                              known_.reports, contents_ ? &*contents_ : nullptr, known_.resync})));  // made in place
+  if (!known_.may_load_file && made_->record.standing == static_cast<uint8_t>(Standing::aside)) {
+    set_text(made_->record.reason, "what was loaded from it isn't known to this user's beats");
   }
-  return std::move(made.plan);
+  return std::move(made_->plan);
 }
 
 // The whole file is read only when it isn't the one whose contents the record has: a quiet beat doesn't.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,7 +53,7 @@ class Reconciliation {
   // Reads ProxySQL: with `look`, or as much as is due.
   Result<Seen> observe(std::optional<Look> look = std::nullopt);
 
-  // Sets core(), for a core. A plan that changes something is made of a second look, which replaces `seen`: ProxySQL
+  // A plan that changes something is made of a second look, which replaces `seen`: ProxySQL
   // refills runtime_proxysql_servers, and memory during a pull, without its statements' mutex, so that a look beside
   // somebody else's may find them empty. `enter` is told each phase as it begins.
   Result<Plan> plan(Seen& seen, const std::function<void(Phase)>& enter);
@@ -60,9 +61,9 @@ class Reconciliation {
   // Runs the plan, logs each step. An error is the conversation's own end; a refusal isn't one, see Acted.
   Result<Acted> act(const Plan& plan);
 
-  // The record of a core after plan(), and what it knows as applied: for settle_core() and the segment.
-  CoreRecord& core() { return core_; }
-  Applied& applied() { return applied_; }
+  // Of a core, after plan(): its record, and what it knows as applied, for settle_core() and the segment.
+  CoreRecord& core() { return made_->record; }
+  Applied& applied() { return made_->applied; }
 
  private:
   Plan plan_of(const Seen& seen);
@@ -77,8 +78,7 @@ class Reconciliation {
   const Known& known_;
   const Deadline deadline_;
   const BootTime began_;
-  CoreRecord core_{};
-  Applied applied_{};
+  std::unique_ptr<CorePlan> made_;        // a core's
   std::optional<FileContents> contents_;  // where the file has changed
   std::optional<Result<FileRows>> rows_;  // of the file, once they were needed
 };

@@ -30,6 +30,8 @@ struct FileContents {
   std::vector<std::pair<std::string, Content>> modules;
 };
 
+inline constexpr Applied kNothingApplied{};
+
 struct CoreInput {
   const Seen& seen;
   const CoreList& list;
@@ -37,9 +39,9 @@ struct CoreInput {
   const CoreRecord& record;     // as the last beat left it
   int64_t proxysql_started_ns;  // boottime, of the ProxySQL that was seen
   int64_t now_ns;
-  Applied applied = {};                // what this core knows, with what the reports say
-  Reports reports = {};                // of the other cores
-  const FileContents* file = nullptr;  // null: the file is as it was when the record's contents were read
+  const Applied& applied = kNothingApplied;  // what this core knows, with what the reports say
+  Reports reports = {};                      // of the other cores
+  const FileContents* file = nullptr;        // null: the file is as it was when the record's contents were read
   bool resync_requested = false;
 };
 

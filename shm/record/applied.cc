@@ -39,22 +39,27 @@ int64_t greater_revision(int64_t a, int64_t b) {
   return rank_of(a) < rank_of(b) ? b : a;
 }
 
-void add(AppliedModule& module, const AppliedFile& file) {
-  if (file.content == Content{}) return;
+// Returns whether it was new.
+bool add(AppliedModule& module, const AppliedFile& file) {
+  if (file.content == Content{}) return false;
   module.count = std::min<uint32_t>(module.count, kAppliedFiles);
   auto begin = module.files.begin();
   auto end = begin + module.count;
   const auto same = std::find_if(begin, end, [&](const AppliedFile& one) { return one.content == file.content; });
   if (same != end) {
-    same->revision = greater_revision(same->revision, file.revision);
-    same->at = std::max(same->at, file.at);
+    const AppliedFile both{file.content, greater_revision(same->revision, file.revision), std::max(same->at, file.at)};
+    if (same->revision == both.revision && same->at == both.at) return false;
+    *same = both;
   } else if (module.count < kAppliedFiles) {
     *end++ = file;
     ++module.count;
   } else if (is_less(*begin, file)) {
     *begin = file;
+  } else {
+    return false;
   }
   std::stable_sort(begin, end, is_less);
+  return true;
 }
 
 }  // namespace
@@ -106,13 +111,15 @@ void note_revision(Applied& applied, std::string_view module, const Content& con
   if (to != nullptr) add(*to, {content, revision, 0});
 }
 
-void merge_applied(Applied& into, const Applied& from) {
+bool merge_applied(Applied& into, const Applied& from) {
+  bool is_news = false;
   for (size_t i = 0; i < std::min<size_t>(from.count, kModules); ++i) {
     const AppliedModule& module = from.modules[i];
     AppliedModule* to = module_of(into, text(module.name));
     if (to == nullptr) continue;
-    for (const AppliedFile& file : files_of(module)) add(*to, file);
+    for (const AppliedFile& file : files_of(module)) is_news |= add(*to, file);
   }
+  return is_news;
 }
 
 }  // namespace pulse

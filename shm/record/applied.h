@@ -35,7 +35,7 @@ void enter_load(Applied& applied, std::string_view module, const Content& conten
 void note_revision(Applied& applied, std::string_view module, const Content& content, int64_t revision);
 
 // Adds what `from` knows: of each content the greatest revision and the last load. When there is no room, the entry of
-// the least revision gives way, of several the one that was loaded first.
-void merge_applied(Applied& into, const Applied& from);
+// the least revision gives way, of several the one that was loaded first. Returns whether anything was new.
+bool merge_applied(Applied& into, const Applied& from);
 
 }  // namespace pulse

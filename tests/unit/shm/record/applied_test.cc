@@ -53,8 +53,8 @@ TEST(Applied, AMergeKnowsWhatBothKnowInWhateverOrder) {
   enter_load(other, "mysql_users", kNew, 8, kNow + 50);
   enter_load(other, "mysql_servers", kOther, 8, kNow);
   Applied merged = one, reversed = other;
-  merge_applied(merged, other);
-  merge_applied(reversed, one);
+  EXPECT_TRUE(merge_applied(merged, other));
+  EXPECT_TRUE(merge_applied(reversed, one));
   for (const Applied* both : {&merged, &reversed}) {
     EXPECT_EQ(kOld, latest_of(users(*both), RevisionKind::revision)->content);
     EXPECT_EQ(9, find_content(users(*both), kOld)->revision);
@@ -62,8 +62,14 @@ TEST(Applied, AMergeKnowsWhatBothKnowInWhateverOrder) {
     EXPECT_EQ(2U, both->count);
   }
   const Applied once = merged;
-  merge_applied(merged, other);
+  EXPECT_FALSE(merge_applied(merged, other));
   EXPECT_EQ(0, std::memcmp(&once, &merged, sizeof once)) << "again adds nothing";
+  Applied later{}, revised{};
+  enter_load(later, "mysql_users", kOld, 9, kNow + 100);
+  EXPECT_TRUE(merge_applied(merged, later)) << "loaded again";
+  note_revision(revised, "mysql_users", kOld, 10);
+  EXPECT_TRUE(merge_applied(merged, revised));
+  EXPECT_FALSE(merge_applied(merged, revised));
 }
 
 TEST(Applied, WithoutRoomTheLeastRevisionGivesWay) {
@@ -75,6 +81,11 @@ TEST(Applied, WithoutRoomTheLeastRevisionGivesWay) {
   EXPECT_NE(nullptr, find_content(users(applied), {3, 3}));
   enter_load(applied, "mysql_users", {1, 1}, 1, kNow);
   EXPECT_EQ(nullptr, find_content(users(applied), {1, 1}));
+  Applied least{}, greatest{};
+  note_revision(least, "mysql_users", {1, 1}, 1);
+  EXPECT_FALSE(merge_applied(applied, least)) << "there is no room for it";
+  note_revision(greatest, "mysql_users", {99, 99}, 99);
+  EXPECT_TRUE(merge_applied(applied, greatest));
 }
 
 TEST(Applied, GarbageIsBounded) {
