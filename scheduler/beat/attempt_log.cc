@@ -82,7 +82,6 @@ bool AttemptLog::admitted() {
 }
 
 void AttemptLog::begin(BootTime deadline) {
-  pid_namespace_ = system_.pid_namespace();
   attempt_ = {std::max(record_.attempt, attempt_.id) + 1, began_.ns, deadline.ns};
   announce();
   enter(Phase::config);
@@ -96,7 +95,7 @@ void AttemptLog::move_deadline(BootTime deadline) {
 
 void AttemptLog::announce() {
   layout_.with([&](Layout& layout) {
-    layout.holder.publish({system_.pid(), began_.ns, attempt_.deadline_ns, pid_namespace_});
+    layout.holder.publish({system_.pid(), began_.ns, attempt_.deadline_ns});
     layout.attempt.publish(attempt_);
   });
 }

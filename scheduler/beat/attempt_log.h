@@ -79,7 +79,6 @@ class AttemptLog {
   BeatRecord record_{};
   Attempt attempt_{};
   uint64_t boot_id_ = 0;
-  uint64_t pid_namespace_ = 0;
   Phase phase_ = Phase::lock;
 };
 

@@ -245,7 +245,7 @@ void Beat::publish() {
       to_observation(seen_, known_.last, system_.now().ns, config_->satellite.peer_timeout, config_->is_core());
   look_at_memory(observation.memory);
   layout_.with([&](Layout& layout) {
-    layout.observation.publish(observation);
+    layout.observation.publish_part(observation, used_bytes(observation));
     if (seen_.has_globals) layout.hostgroups.publish(to_hostgroups(seen_, observation.at_ns));
     if (config_->is_core()) publish_core(layout, known_, *reconciliation_, !plan_.steps.empty());
     if (known_.resync && !plan_.deferred && !acted_.refused) {

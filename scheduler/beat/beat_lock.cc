@@ -74,12 +74,13 @@ bool BeatLock::end_overdue_holder() {
   bool read = false;
   layout_.with([&](Layout& layout) { read = layout.holder.read(holder); });
   if (!read || !is_overdue(holder, system_.now())) return false;
-  if (holder.pid_namespace == 0 || holder.pid_namespace != system_.pid_namespace()) {
+  if (system_.process_of_holder() != holder.pid) {
     uint64_t in_row = 0;
     layout_.with([&](Layout& layout) { in_row = layout.busy_in_row.load(std::memory_order_relaxed) + 1; });
     if (is_worth_logging(in_row)) {
       log_error("the lock's holder is past its deadline, and its process " + std::to_string(holder.pid) +
-                " is one of another pid namespace (another container): it isn't killed from here, end it there");
+                " can't be found by that number here, it is one of another pid namespace (another container): it isn't "
+                "killed from here, end it there");
     }
     return false;
   }

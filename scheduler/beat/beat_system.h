@@ -33,6 +33,8 @@ class BeatSystem {
 
   // The lock of beats, kept until the process ends. False: somebody else holds it.
   virtual Result<bool> try_lock() = 0;
+  // The process that holds the lock, see InstanceLock.
+  virtual std::optional<pid_t> process_of_holder() = 0;
   // Who holds the lock, if that is known and another user; see InstanceLock.
   virtual std::optional<uid_t> other_holder() = 0;
   // What is wrong with the lock file; "" if nothing is.

@@ -70,7 +70,7 @@ int run_dry_beat(const Options& options) {
     static_cast<void>(guarded([&] {
       if (!read_known(*layout, machine_boot_id(), now, config.discovery.max_age, known)) known = Known{};
       known.may_load_file = true;
-      layout->holder.publish({::getpid(), now.ns, (now + deadline.left()).ns, pid_namespace()});
+      layout->holder.publish({::getpid(), now.ns, (now + deadline.left()).ns});
     }));
   }
 

@@ -36,6 +36,8 @@ Result<bool> RealBeatSystem::try_lock() {
   return lock_->taken();
 }
 
+std::optional<pid_t> RealBeatSystem::process_of_holder() { return InstanceLock::process_of_holder(state_.lock_path()); }
+
 std::optional<uid_t> RealBeatSystem::other_holder() { return lock_ ? lock_->other_holder() : std::nullopt; }
 
 std::string RealBeatSystem::lock_problem() { return lock_ ? lock_->problem() : ""; }

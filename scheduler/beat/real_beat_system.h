@@ -24,6 +24,7 @@ class RealBeatSystem final : public BeatSystem {
   void arm_hard_timer(MonotonicTime instant) override;
   void mark_hard_timer(Layout& layout, uint64_t attempt) override;
   Result<bool> try_lock() override;
+  std::optional<pid_t> process_of_holder() override;
   std::optional<uid_t> other_holder() override;
   std::string lock_problem() override;
   bool is_second_user() override { return state_.is_second_user(); }

@@ -26,7 +26,7 @@ size_t applied_bytes(const T& head, const Applied& applied) {
 }
 
 bool read_applied(const Layout& layout, uint64_t boot_id, Known& known) {
-  PeerReports reports{};
+  static PeerReports reports;  // of which few pages are touched
   if (!layout.applied.read_part(known.applied, offsetof(Applied, modules),
                                 [](const Applied& head) { return applied_bytes(head, head); }) ||
       !layout.peer_reports.read_part(reports, offsetof(PeerReports, applied) + offsetof(Applied, modules),
@@ -44,8 +44,8 @@ bool read_applied(const Layout& layout, uint64_t boot_id, Known& known) {
 bool read_known(const Layout& layout, uint64_t boot_id, BootTime now, std::chrono::milliseconds max_age, Known& known) {
   static Members members;  // 200 KB of which the pages of the first few cores are touched
   Discovery discovery{};
-  const bool read = layout.observation.read(known.last) && layout.core.read(known.core) &&
-                    layout.discovery.read(discovery) &&
+  const bool read = layout.observation.read_part(known.last, offsetof(Observation, peers), used_bytes) &&
+                    layout.core.read(known.core) && layout.discovery.read(discovery) &&
                     layout.members.read_part(members, offsetof(Members, members), [](const Members& head) {
                       return offsetof(Members, members) + std::min<size_t>(head.cores, kMembers) * sizeof(Member);
                     });

@@ -97,9 +97,7 @@ void Announcement::hold_beats(Deadline by, int64_t until_boot_ns) {
     auto lock = InstanceLock::try_take(state_.lock_path(), state_.group(), state_.layout() != nullptr);
     if (lock && lock->taken()) {
       beats_lock_ = std::move(*lock);
-      with_layout([&](Layout& layout) {
-        layout.holder.publish({::getpid(), began_boot_ns_, until_boot_ns, pid_namespace()});
-      });
+      with_layout([&](Layout& layout) { layout.holder.publish({::getpid(), began_boot_ns_, until_boot_ns}); });
       return;
     }
     if (!lock || clock_.now() >= by.instant()) {

@@ -19,10 +19,9 @@ enum class Outcome : uint8_t {
 // The process that holds the lock: a beat, or a command that excludes beats. A holder that is stuck past its deadline
 // can be told from any other process by this, and killed.
 struct Holder {
-  int64_t pid;
+  int64_t pid;       // in its own pid namespace
   int64_t began_ns;  // a process of this pid that started later is another one
   int64_t deadline_ns;
-  uint64_t pid_namespace;  // in which the pid means that process; 0: not known
 };
 
 // One beat that got past the lock and the back-off. Attempts are numbered from 1: the number is the count of attempts.

@@ -1,6 +1,7 @@
 // What beats saw of their ProxySQL, and what a core's beats remember of one boot of it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -68,6 +69,11 @@ struct Observation {
   ProcessMemory memory;    // looked at every five minutes
   std::array<Peer, kPeers> peers;
 };
+
+// How much of it, from the beginning, says something.
+inline size_t used_bytes(const Observation& seen) {
+  return offsetof(Observation, peers) + std::min<size_t>(seen.peers_count, kPeers) * sizeof(Peer);
+}
 
 // One start of ProxySQL, as the daemon tells it by the sockets that listen on ProxySQL's ports. What was seen of an
 // earlier one counts for nothing: see shm/record/starts.h.

@@ -70,16 +70,32 @@ std::string socket_name(const std::string& lock_path) {
   return name;
 }
 
-// The user who listens on the socket; nothing if nobody does any more, or if the queue is full. Never waits.
-std::optional<uid_t> listener(const sockaddr_un& address, socklen_t size) {
+struct SocketAddress {
+  sockaddr_un address{};
+  socklen_t size = 0;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
+};
+
+SocketAddress socket_address(const std::string& lock_path) {
+  const std::string name = socket_name(lock_path);
+  SocketAddress at;
+  at.address.sun_family = AF_UNIX;
+  name.copy(at.address.sun_path + 1, sizeof at.address.sun_path - 1);
+  at.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  return at;
+}
+
+// Who listens on the socket, by the numbers of this process's namespaces; nothing if nobody does any more, or if the
+// queue is full. Never waits.
+std::optional<ucred> listener(const SocketAddress& at) {
   const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   ucred who{};
   socklen_t length = sizeof who;
-  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+  if (!fd || ::connect(fd.get(), at.get(), at.size) != 0 ||
       ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &length) != 0) {
     return std::nullopt;
   }
-  return who.uid;
+  return who;
 }
 
 }  // namespace
@@ -113,14 +129,10 @@ Result<InstanceLock> InstanceLock::try_take(const std::string& state_path, std::
 // False: somebody else has it.
 Result<bool> InstanceLock::take_socket(const std::string& lock_path) {
   const std::string what = "lock " + lock_path + ", or a socket in its place";
-  const std::string name = socket_name(lock_path);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  const SocketAddress at = socket_address(lock_path);
   socket_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket_) return system_error(what, errno);
-  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) {
+  if (::bind(socket_.get(), at.get(), at.size) == 0) {
     // Nothing is ever accepted: who connects learns from the kernel whose it is. Without a queue it locks all the same.
     if (::listen(socket_.get(), 64) != 0) errno = 0;
     return true;
@@ -128,9 +140,15 @@ Result<bool> InstanceLock::take_socket(const std::string& lock_path) {
   const int error = errno;
   socket_.reset();
   if (error != EADDRINUSE) return system_error(what, error);
-  const auto holder = listener(address, size);
-  if (holder && *holder != ::geteuid() && *holder != 0) other_holder_ = holder;
+  const auto holder = listener(at);
+  if (holder && holder->uid != ::geteuid() && holder->uid != 0) other_holder_ = holder->uid;
   return false;
+}
+
+std::optional<pid_t> InstanceLock::process_of_holder(const std::string& state_path, const char* suffix) {
+  const auto holder = listener(socket_address(state_path + suffix));
+  if (!holder || holder->pid == 0) return std::nullopt;
+  return holder->pid;
 }
 
 std::string other_holder_text(uid_t uid) {

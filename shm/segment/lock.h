@@ -30,6 +30,11 @@ class InstanceLock {
   static Result<InstanceLock> try_take(const std::string& state_path, std::optional<gid_t> group, bool create = true,
                                        const char* suffix = ".lock");
 
+  // The process that holds the lock of the segment at `state_path`, by its number in this process's pid namespace.
+  // Nothing if nobody does, if that process isn't one of this namespace (another container's), or if it can't be told:
+  // the socket's queue is full, or the holder is of another network namespace. Never waits.
+  static std::optional<pid_t> process_of_holder(const std::string& state_path, const char* suffix = ".lock");
+
   bool taken() const { return taken_; }
   // The user who holds it, if it isn't taken and that is another user than this one and root; only the socket says so.
   std::optional<uid_t> other_holder() const { return other_holder_; }

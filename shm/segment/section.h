@@ -32,13 +32,18 @@ class Section {
   static constexpr int kTries = 1000;
 
   // Makes `value` the current one. Only the section's one writer may call this (the lock's holder, or the daemon).
-  void publish(const T& value) {
+  void publish(const T& value) { publish_part(value, sizeof(T)); }
+
+  // The same for the first `bytes` of a value that says itself, in them, that nothing else of it counts: what readers
+  // find beyond them is of an earlier one.
+  void publish_part(const T& value, size_t bytes) {
+    const size_t words = (std::min(bytes, sizeof(T)) + sizeof(uint64_t) - 1) / sizeof(uint64_t);
     const uint64_t generation = generation_.load(std::memory_order_relaxed);
     // The words below must not become visible before the generation that made their copy the inactive one.
     Memory::fence(std::memory_order_release);
     auto& copy = copies_[(generation + 1) & 1];
     uint64_t word;
-    for (size_t i = 0; i < kWords; ++i) {
+    for (size_t i = 0; i < words; ++i) {
       std::memcpy(&word, reinterpret_cast<const char*>(&value) + i * sizeof word, sizeof word);
       copy[i].store(word, std::memory_order_relaxed);
     }

@@ -36,7 +36,7 @@ void fill(Layout& layout) {
   layout.phase_mark.store(make_mark(uint64_t{9}, Phase::act));
   layout.ended_ns.store(kNow - 900'000'000);
   layout.end_mark.store(make_mark(uint64_t{9}, Outcome::timed_out));
-  layout.holder.publish({4711, kNow - 1'000'000'000, kNow - 800'000'000, 1});
+  layout.holder.publish({4711, kNow - 1'000'000'000, kNow - 800'000'000});
   layout.attempt.publish({9, kNow - 1'000'000'000, kNow - 800'000'000});
   BeatRecord record{};
   record.attempt = 8;

@@ -67,7 +67,6 @@ TEST_F(AttemptLogTest, AnnouncesItselfBeforeItsFirstPhase) {
   EXPECT_EQ(4711, holder.pid);
   EXPECT_EQ(kEnded.ns, holder.began_ns);
   EXPECT_EQ((kEnded + milliseconds(2000)).ns, holder.deadline_ns);
-  EXPECT_EQ(5u, holder.pid_namespace);
   EXPECT_EQ(1u, read(memory_->attempt).id);
   EXPECT_EQ(make_mark(1, Phase::config), memory_->phase_mark.load());
   EXPECT_EQ(std::vector<std::string>{"mark 1"}, system_.events);

@@ -13,7 +13,7 @@ using Events = std::vector<std::string>;
 class BeatLockTest : public BeatParts {
  protected:
   BeatLockTest() {
-    memory_->holder.publish({77, 900, system_.clock.ns - 300'000'000, 5});
+    memory_->holder.publish({77, 900, system_.clock.ns - 300'000'000});
     memory_->attempt.publish({3, 900, system_.clock.ns - 300'000'000});
     memory_->phase_mark = make_mark(3, Phase::connect);
   }
@@ -30,10 +30,10 @@ class BeatLockTest : public BeatParts {
 
 TEST(IsOverdue, AfterAGrace) {
   const BootTime deadline{1'000'000'000};
-  const Holder holder{7, 0, deadline.ns, 5};
+  const Holder holder{7, 0, deadline.ns};
   EXPECT_FALSE(is_overdue(holder, deadline + milliseconds(50)));
   EXPECT_TRUE(is_overdue(holder, deadline + milliseconds(51)));
-  EXPECT_FALSE(is_overdue({0, 0, deadline.ns, 5}, deadline + milliseconds(51))) << "nobody has ever held it";
+  EXPECT_FALSE(is_overdue({0, 0, deadline.ns}, deadline + milliseconds(51))) << "nobody has ever held it";
 }
 
 TEST_F(BeatLockTest, AFreeOneIsTakenAndNobodyIsKilled) {
@@ -44,7 +44,7 @@ TEST_F(BeatLockTest, AFreeOneIsTakenAndNobodyIsKilled) {
 
 TEST_F(BeatLockTest, AHolderWithinItsDeadlineIsLeftAloneAndCounted) {
   system_.locks = {false};
-  memory_->holder.publish({77, 900, system_.clock.ns, 5});
+  memory_->holder.publish({77, 900, system_.clock.ns});
   EXPECT_FALSE(*take());
   EXPECT_EQ(Events{"lock"}, system_.events);
   EXPECT_EQ(1u, memory_->skipped_busy.load());
@@ -91,22 +91,19 @@ TEST_F(BeatLockTest, AnotherProcessOfThatPidIsLeftAlone) {
 // The pid is that of a process in another container; here it may be anybody's.
 TEST_F(BeatLockTest, NobodyIsKilledAcrossPidNamespaces) {
   system_.locks = {false};
-  for (const uint64_t other : {uint64_t{6}, uint64_t{0}}) {
+  for (const std::optional<pid_t> other : {std::optional<pid_t>(6), std::optional<pid_t>()}) {
     system_.events.clear();
     memory_->busy_in_row = 0;
-    memory_->holder.publish({77, 900, system_.clock.ns - 300'000'000, other});
+    system_.holder_process = other;
     EXPECT_FALSE(*take());
     EXPECT_EQ(Events{"lock"}, system_.events);
-    EXPECT_NE(std::string::npos, log_.find("process 77 is one of another pid namespace")) << log_;
+    EXPECT_NE(std::string::npos, log_.find("process 77 can't be found by that number here")) << log_;
     EXPECT_EQ(0u, memory_->end_mark.load());
   }
   EXPECT_FALSE(*take());
   EXPECT_NE("", log_) << "the 2nd";
   EXPECT_FALSE(*take());
   EXPECT_EQ("", log_) << "the 3rd in a row is no news";
-  system_.own_namespace = 0;
-  memory_->holder.publish({77, 900, system_.clock.ns - 300'000'000, 5});
-  EXPECT_FALSE(*take());
   EXPECT_EQ(0, std::count(system_.events.begin(), system_.events.end(), "kill 77 of 900"));
 }
 

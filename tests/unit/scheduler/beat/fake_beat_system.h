@@ -29,6 +29,7 @@ struct FakeBeatSystem : BeatSystem {
   std::optional<uid_t> holder_user;
   std::string odd_lock;
   bool second_user = false;
+  std::optional<pid_t> holder_process = 77;
   uint64_t own_namespace = 5;
   ProxySQLProcess proxysql{100, 7, 5, 11};  // what find_proxysql() finds, and what there is of it
   ProcessNow found = ProcessNow::same;
@@ -71,6 +72,7 @@ struct FakeBeatSystem : BeatSystem {
     return drain_lock_free;
   }
   uint64_t boot_id() override { return 9; }
+  std::optional<pid_t> process_of_holder() override { return holder_process; }
   std::optional<uid_t> other_holder() override { return holder_user; }
   std::string lock_problem() override { return odd_lock; }
   bool is_second_user() override { return second_user; }

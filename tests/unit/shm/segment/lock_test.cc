@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -63,8 +64,10 @@ TEST_P(LockTest, GoesWithAKilledProcess) {
     ASSERT_TRUE(busy);
     EXPECT_FALSE(busy->taken());
   }
+  EXPECT_EQ(child, InstanceLock::process_of_holder(state()));
   ::kill(child, SIGKILL);
   ASSERT_EQ(child, ::waitpid(child, nullptr, 0));
+  EXPECT_EQ(std::nullopt, InstanceLock::process_of_holder(state()));
   const auto free = InstanceLock::try_take(state(), std::nullopt);
   ASSERT_TRUE(free);
   EXPECT_TRUE(free->taken());
@@ -97,6 +100,30 @@ TEST(Lock, ThatRootCreatesIsTheSegmentOwners) {
 
 INSTANTIATE_TEST_SUITE_P(FileAndSocket, LockTest, ::testing::Values(false, true),
                          [](const auto& each) { return each.param ? "Socket" : "File"; });
+
+// A container's processes have numbers of their own: there the holder's would be somebody else's.
+TEST(Lock, ItsHolderHasNoNumberInAnotherPidNamespace) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make a pid namespace";
+  const test::TempDir dir;
+  const std::string state = dir / "state";
+  const auto lock = InstanceLock::try_take(state, std::nullopt);
+  ASSERT_TRUE(lock && lock->taken());
+  EXPECT_EQ(::getpid(), InstanceLock::process_of_holder(state));
+  constexpr int kUnknown = 10, kKnown = 11, kNoNamespace = 12;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::unshare(CLONE_NEWPID) != 0) ::_exit(kNoNamespace);
+    const pid_t inside = ::fork();  // the first process of the new namespace
+    if (inside == 0) ::_exit(InstanceLock::process_of_holder(state) ? kKnown : kUnknown);
+    int ended = 0;
+    ::_exit(::waitpid(inside, &ended, 0) == inside && WIFEXITED(ended) ? WEXITSTATUS(ended) : 1);
+  }
+  int ended = 0;
+  ASSERT_EQ(child, ::waitpid(child, &ended, 0));
+  ASSERT_TRUE(WIFEXITED(ended));
+  if (WEXITSTATUS(ended) == kNoNamespace) GTEST_SKIP() << "no pid namespace may be made here";
+  EXPECT_EQ(kUnknown, WEXITSTATUS(ended));
+}
 
 TEST(Lock, DoesNotFollowASymbolicLink) {
   const test::TempDir dir;

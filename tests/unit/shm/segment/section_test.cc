@@ -51,6 +51,21 @@ TEST(Section, ReadsNoMoreThanIsWanted) {
   EXPECT_EQ(9u, out.words[63]);
 }
 
+TEST(Section, PublishesNoMoreThanCounts) {
+  auto section = std::make_unique<Section<Payload>>();
+  section->publish(filled(7));
+  section->publish(filled(8));
+  section->publish_part(filled(9), 4 * 8);
+  Payload out{};
+  ASSERT_TRUE(section->read(out));
+  EXPECT_EQ(9u, out.words[0]);
+  EXPECT_EQ(9u, out.words[3]);
+  EXPECT_EQ(7u, out.words[4]) << "of the copy's last use";
+  section->publish_part(filled(10), size_t{1} << 40);
+  ASSERT_TRUE(section->read(out));
+  EXPECT_EQ(10u, out.words[63]) << "bounded";
+}
+
 // Every value is uniform, so a mixture of two is seen at once.
 TEST(Section, ReadersNeverSeeATornValue) {
   auto section = std::make_unique<Section<Payload>>();
