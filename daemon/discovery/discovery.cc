@@ -21,6 +21,7 @@ namespace pulse {
 namespace {
 
 constexpr milliseconds kTurn{500};
+constexpr milliseconds kLongestTurn{5000};
 constexpr milliseconds kGather{10};
 constexpr milliseconds kStopWithin{250};
 // So long a list with new cores waits for their revisions: a core whose revision isn't known is taken for one whose
@@ -60,6 +61,13 @@ std::vector<Found> fixed_members(const Config& config) {
     found.push_back(std::move(member));
   }
   return found;
+}
+
+// A list that nobody asks anybody for can't fail, change or hang: it is only to be said often enough that no beat takes
+// it for old.
+milliseconds turn_of(const Config& config) {
+  const bool asks = config.discovery.source == Source::kubernetes || config.discovery.source == Source::dns;
+  return asks ? kTurn : std::clamp(config.discovery.max_age / 4, kTurn, kLongestTurn);
 }
 
 }  // namespace
@@ -179,7 +187,8 @@ void Discoverer::publish_until_stopped() {
       log_error(std::string("discovery: ") + failure.what());
     }
     // What comes together is published together: a list of a thousand pods that all start would be written as often.
-    if (wakeup_->wait(kTurn) && !stopping_) std::this_thread::sleep_for(kGather);
+    const milliseconds turn = segment_source_() ? turn_of(*config_) : kTurn;  // one that appears is filled at once
+    if (wakeup_->wait(turn) && !stopping_) std::this_thread::sleep_for(kGather);
   }
 }
 

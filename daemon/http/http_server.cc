@@ -18,10 +18,10 @@
 namespace pulse {
 namespace {
 
-constexpr size_t kEventsPerTurn = 256;   // a turn is one epoll_wait and what it reported
-constexpr size_t kAcceptsPerTurn = 128;  // so that a storm of connects can't starve those that are in
-constexpr int64_t kLongestWaitNs = 1'000'000'000;
-constexpr int64_t kAcceptPauseNs = 10'000'000;  // after an accept error that would repeat at once
+constexpr size_t kEventsPerTurn = 256;              // a turn is one epoll_wait and what it reported
+constexpr size_t kAcceptsPerTurn = 128;             // so that a storm of connects can't starve those that are in
+constexpr int64_t kLongestWaitNs = 60'000'000'000;  // with no connection there is nothing to watch
+constexpr int64_t kAcceptPauseNs = 10'000'000;      // after an accept error that would repeat at once
 
 Result<void> watch_input(int epoll, int fd) {
   epoll_event event{EPOLLIN, {.u64 = static_cast<uint64_t>(fd)}};

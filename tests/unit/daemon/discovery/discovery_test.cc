@@ -54,6 +54,7 @@ class PublishedTest : public ::testing::Test {
     install_bus_guard();
     config_.discovery.source = Source::fixed;
     config_.discovery.members = {"10.0.0.2", "10.0.0.1:6042"};
+    config_.discovery.max_age = milliseconds(1000);
     config_.address = "10.0.0.2";
     set(open("state"));
   }
