@@ -12,6 +12,21 @@ namespace pulse {
 
 namespace {
 
+// A row is the beat's by its argument: a wrapper that runs the beat without one isn't seen through.
+bool is_of_beat(const CnfSetting& row) {
+  const CnfSetting* const filename = row.find("filename");
+  if (filename == nullptr || !filename->is(CnfType::text)) return false;
+  for (const CnfSetting& column : CnfChildren(&row)) {
+    if (column.name.starts_with("arg") && column.is(CnfType::text) && column.text == "beat") return true;
+  }
+  return false;
+}
+
+bool is_inactive(const CnfSetting& row) {
+  const CnfSetting* const active = row.find("active");
+  return active != nullptr && active->is_number() && active->number == 0;
+}
+
 class Adviser {
  public:
   Adviser(const LoadedConfig& loaded, const Cnf& file) : config_(loaded.config), root_(file.root()) {}
@@ -37,26 +52,19 @@ class Adviser {
     return setting == nullptr ? "" : variable_text(*setting).value_or("");
   }
 
-  // A row is the beat's by its argument: a wrapper that runs the beat without one isn't seen through.
   void beats() {
     if (config_.daemon.beats == BeatsMode::always) return;
     const CnfSetting* list = root_.find("scheduler");
     bool runs = false;
     for (const CnfSetting& row : CnfChildren(list)) {
-      const CnfSetting* const filename = row.find("filename");
-      bool is_beat = false;
-      for (const CnfSetting& column : CnfChildren(&row)) {
-        is_beat = is_beat || (column.name.starts_with("arg") && column.is(CnfType::text) && column.text == "beat");
-      }
-      if (!is_beat || filename == nullptr || !filename->is(CnfType::text)) continue;
-      const CnfSetting* const active = row.find("active");
+      if (!is_of_beat(row)) continue;
       if (row.find("id") == nullptr) {
         say(row.at(), "the scheduler's row has no id: ProxySQL never starts it; give it one");
-      } else if (active != nullptr && active->is_number() && active->number == 0) {
+      } else if (is_inactive(row)) {
         say(row.at(), "the scheduler's row is inactive: active = 1 starts it");
       } else {
         runs = true;
-        const std::string program(filename->text);
+        const std::string program(row.find("filename")->text);
         if (::access(program.c_str(), X_OK) != 0) {
           say(row.at(), "the scheduler's row can't start its program: " + system_error(program, errno).text +
                             "; ProxySQL has no PATH, so the whole path of an executable file is needed");
@@ -121,6 +129,13 @@ class Adviser {
 };
 
 }  // namespace
+
+bool has_beat_row(const Cnf& file) {
+  for (const CnfSetting& row : CnfChildren(file.root().find("scheduler"))) {
+    if (is_of_beat(row) && row.find("id") != nullptr && !is_inactive(row)) return true;
+  }
+  return false;
+}
 
 std::vector<std::string> advise(const LoadedConfig& loaded, const Cnf& file) { return Adviser(loaded, file).run(); }
 
