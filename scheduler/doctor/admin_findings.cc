@@ -47,13 +47,6 @@ Finding unresponsive(const Examined& all, const std::string& what) {
           "needs no admin interface, and start ProxySQL anew. See docs/unresponsive-admin.md"};
 }
 
-// The statements that make a running ProxySQL have the file's pair.
-std::string bring_credentials_together() {
-  return "ProxySQL runs on its proxysql.db once it has one, and reads the file only without it: log in as a user that "
-         "it knows and run LOAD ADMIN VARIABLES FROM CONFIG, LOAD ADMIN VARIABLES TO RUNTIME, SAVE ADMIN VARIABLES TO "
-         "DISK; or give the file the pair that it has, in admin_credentials or as pulse.admin.user and .password";
-}
-
 std::string row_text(const ScheduledRow& row) {
   return "id " + row.id + ", every " + std::to_string(row.interval_ms) + " ms, " + row.filename;
 }
@@ -133,16 +126,12 @@ Findings admin_findings(const Examined& all) {
       }
       return list;
     case AdminSeen::Login::unreachable:
-      list.push_back({Severity::critical, kSubject, admin.why,
-                      "ProxySQL isn't running, or its admin interface is elsewhere: once it has a proxysql.db, "
-                      "admin-mysql_ifaces of that counts, and not the file's",
-                      "if it runs, find the port that it listens on (ss -ltnp), and give the file the same; or log in "
-                      "there and run LOAD ADMIN VARIABLES FROM CONFIG, LOAD ADMIN VARIABLES TO RUNTIME, SAVE ADMIN "
-                      "VARIABLES TO DISK"});
+      list.push_back(
+          {Severity::critical, kSubject, admin.why, "no beat gets in either: nothing is healed", admin.hint});
       return list;
     case AdminSeen::Login::refused:
-      list.push_back({Severity::critical, kSubject, admin.why, "no beat gets in either: nothing is healed",
-                      bring_credentials_together()});
+      list.push_back(
+          {Severity::critical, kSubject, admin.why, "no beat gets in either: nothing is healed", admin.hint});
       return list;
     case AdminSeen::Login::silent:
       list.push_back(unresponsive(all, where + " accepts connections and doesn't greet: " + admin.why));

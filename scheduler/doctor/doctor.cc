@@ -118,6 +118,7 @@ class Doctor {
     if (!client) {
       admin.login = login_of(client.error());
       admin.why = client.error().text;
+      admin.hint = contradiction_with_file(client.error());
       return;
     }
     admin.login = AdminSeen::Login::works;

@@ -48,7 +48,8 @@ struct AdminSeen {
   enum class Answers { not_asked, yes, failed, never };
   Login login = Login::not_tried;
   Answers answers = Answers::not_asked;
-  std::string why;  // not asked, or the error
+  std::string why;   // not asked, or the error
+  std::string hint;  // what may be behind a login that has failed, and what to do
   // Of the answers:
   std::optional<Seen> cluster = std::nullopt;
   std::vector<ScheduledRow> scheduler = {};

@@ -122,7 +122,7 @@ TEST(Doctor, WhoIsNotLetInLearnsWhatProxySQLRunsOn) {
   wait_for_beats(server);
   const Ran ran = server.run({"doctor", "--json"}, {"PULSE_DAEMON_PORT=0", "PULSE_ADMIN_USER=nobody"});
   EXPECT_EQ(kExitCritical, ran.exit_code);
-  EXPECT_THAT(ran.output, HasSubstr("ProxySQL runs on its proxysql.db once it has one"));
+  EXPECT_THAT(ran.output, HasSubstr("once it has a proxysql.db, ProxySQL runs on the admin_credentials there"));
   EXPECT_THAT(diagnose(server).ills(), Not(HasSubstr("admin interface")));
 }
 
@@ -132,7 +132,7 @@ TEST(Doctor, WhereNobodyListensItSaysSo) {
   server.kill();
   const Diagnosis ill = diagnose(server);
   EXPECT_EQ(kExitCritical, ill.ran.exit_code);
-  EXPECT_THAT(ill.ills(), HasSubstr("ProxySQL isn't running, or its admin interface is elsewhere"));
+  EXPECT_THAT(ill.ills(), HasSubstr("it isn't running, or it runs on the mysql_ifaces of its proxysql.db"));
   EXPECT_THAT(ill.ills(), HasSubstr("critical mysql port"));
 }
 

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "scheduler/admin/admin_errors.h"
+
 namespace pulse {
 namespace {
 
@@ -96,6 +98,7 @@ TEST_F(FindingsTest, ARefusedLoginNamesBothPlacesAndTheStatements) {
   all_.admin = {};
   all_.admin.login = AdminSeen::Login::refused;
   all_.admin.why = "connect: Access denied (1045)";
+  all_.admin.hint = contradiction_with_file(Error{all_.admin.why, 1045});
   all_.peers.clear();
   EXPECT_THAT(found(), ElementsAre(AllOf(HasSubstr("critical admin interface: connect: Access denied"),
                                          HasSubstr("proxysql.db"), HasSubstr("SAVE ADMIN VARIABLES TO DISK"))));
@@ -105,8 +108,10 @@ TEST_F(FindingsTest, WhereNobodyListensTheDatabasesPortMayBeAnother) {
   all_.admin = {};
   all_.admin.login = AdminSeen::Login::unreachable;
   all_.admin.why = "connect: refused";
+  all_.admin.hint = contradiction_with_file(Error{all_.admin.why, 2003});
   all_.peers.clear();
-  EXPECT_THAT(found(), ElementsAre(AllOf(HasSubstr("admin-mysql_ifaces"), HasSubstr("LOAD ADMIN VARIABLES FROM"))));
+  EXPECT_THAT(found(),
+              ElementsAre(AllOf(HasSubstr("mysql_ifaces of its proxysql.db"), HasSubstr("LOAD ADMIN VARIABLES FROM"))));
 }
 
 TEST_F(FindingsTest, AHangIsToldFromTheSegmentAndTheProcessWithoutAsking) {
