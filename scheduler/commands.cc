@@ -4,6 +4,7 @@
 
 #include "scheduler/beat/beat.h"
 #include "scheduler/cli/completion.h"
+#include "scheduler/doctor/doctor.h"
 #include "scheduler/drain/drain.h"
 #include "scheduler/drain/undrain.h"
 #include "scheduler/dump/dump.h"
@@ -16,9 +17,9 @@ namespace pulse {
 
 namespace {
 
-constexpr std::array<const Command*, 11> kCommands = {
-    &kStatusCommand,  &kCheckConfigCommand, &kBeatCommand, &kMaintenanceCommand, &kResyncCommand,     &kDrainCommand,
-    &kUndrainCommand, &kDumpCommand,        &kJobCommand,  &kGuardCommand,       &kCompletionCommand,
+constexpr std::array<const Command*, 12> kCommands = {
+    &kDoctorCommand, &kStatusCommand,  &kCheckConfigCommand, &kBeatCommand, &kMaintenanceCommand, &kResyncCommand,
+    &kDrainCommand,  &kUndrainCommand, &kDumpCommand,        &kJobCommand,  &kGuardCommand,       &kCompletionCommand,
 };
 
 constexpr Program kProgram = {
@@ -27,7 +28,7 @@ runs "proxysql-pulse beat"; the other commands are for people, hooks and
 scheduler rows.
 )",
     .more = R"(proxysql-pulse COMMAND --help says all about one. Something is wrong? Begin
-with "proxysql-pulse status", then "proxysql-pulse check-config".
+with "proxysql-pulse doctor".
 )",
     .exits = "job and guard: the command's own; 126, 127 it can't be run; 128+N it was ended by signal N.",
     .commands = kCommands,

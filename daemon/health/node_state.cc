@@ -138,7 +138,10 @@ bool NodeState::tick() {
   if (now.verdict.state != logged_state_) {
     const std::string text =
         std::string(name(logged_state_)) + " -> " + name(now.verdict.state) + ": " + now.verdict.message;
-    if (now.verdict.state == State::beating || now.verdict.state == State::maintenance) {
+    // A drain that goes well is somebody's wish.
+    const bool drains = now.verdict.state == State::draining &&
+                        static_cast<DrainOutcome>(now.view.drain.outcome) != DrainOutcome::failed;
+    if (now.verdict.state == State::beating || now.verdict.state == State::maintenance || drains) {
       log_info(text);
     } else {
       log_warning(text);

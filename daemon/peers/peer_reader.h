@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/peers/http_round.h"
+#include "src/base/http_round.h"
 #include "daemon/worker/wakeup.h"
 #include "shm/segment/segment.h"
 #include "src/base/unique_fd.h"

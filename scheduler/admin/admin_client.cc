@@ -122,9 +122,15 @@ void AdminClient::Closer::operator()(st_mysql* connection) const {
   const UniqueFd socket(static_cast<int>(mysql_get_socket(connection)));
 }
 
-Error AdminClient::failure(const std::string& what) const {
-  return Error{what + ": " + mysql_error(handle_.get()) + " (" + std::to_string(mysql_errno(handle_.get())) + ")",
-               static_cast<int>(mysql_errno(handle_.get()))};
+std::string AdminClient::reason() const {
+  return std::string(mysql_error(handle_.get())) + " (" + std::to_string(mysql_errno(handle_.get())) + ")";
+}
+
+// The point comes before the statement, which may be long.
+Error AdminClient::error_of(const std::string& statement, const std::string& why, int code) const {
+  constexpr size_t kMost = 80;
+  const std::string shown = statement.size() > kMost ? statement.substr(0, kMost - 3) + "..." : statement;
+  return Error{where_ + ": " + why + ", asked \"" + shown + "\"", code};
 }
 
 Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline deadline) {
@@ -168,16 +174,12 @@ Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline dea
       if (mysql->server_version != no_version) std::free(no_version);
       return client;
     }
-    last = client.failure(what);
+    last = Error{what + ": " + client.reason(), static_cast<int>(mysql_errno(mysql))};
   }
   return last;
 }
 
 uint64_t AdminClient::connection_id() const { return ::mysql_thread_id(handle_.get()); }
-
-std::string AdminClient::describe(const std::string& statement) const {
-  return "\"" + (statement.size() > 200 ? statement.substr(0, 197) + "..." : statement) + "\" at " + where_;
-}
 
 Result<AdminResult> AdminClient::query(const std::string& statement, Deadline deadline) {
   AdminResult result;
@@ -185,7 +187,7 @@ Result<AdminResult> AdminClient::query(const std::string& statement, Deadline de
   auto affected = read(statement, collector, deadline);
   if (!affected) {
     const Error& error = affected.error();
-    return collector.is_full() ? Error{describe(statement) + ": " + error.text, error.code} : error;
+    return collector.is_full() ? error_of(statement, error.text, error.code) : error;
   }
   result.affected = *affected;
   result.rows = collector.take_rows();
@@ -198,13 +200,13 @@ Result<uint64_t> AdminClient::read(const std::string& statement, RowSink& sink, 
   if (!drive(
           mysql, deadline, [&] { return mysql_real_query_start(&failed, mysql, statement.c_str(), statement.size()); },
           [&](int events) { return mysql_real_query_cont(&failed, mysql, events); })) {
-    return timed_out(describe(statement));
+    return error_of(statement, "no answer in time", ETIMEDOUT);
   }
-  if (failed != 0) return failure(describe(statement));
+  if (failed != 0) return error_of(statement, reason(), static_cast<int>(mysql_errno(mysql)));
 
   MYSQL_RES* answer = mysql_use_result(mysql);
   if (answer == nullptr) {
-    if (mysql_errno(mysql) != 0) return failure(describe(statement));
+    if (mysql_errno(mysql) != 0) return error_of(statement, reason(), static_cast<int>(mysql_errno(mysql)));
     return uint64_t{mysql_affected_rows(mysql)};
   }
   const unsigned columns = mysql_num_fields(answer);
@@ -221,7 +223,7 @@ Result<uint64_t> AdminClient::read(const std::string& statement, RowSink& sink, 
     if (!drive(
             mysql, deadline, [&] { return mysql_fetch_row_start(&row, answer); },
             [&](int events) { return mysql_fetch_row_cont(&row, answer, events); })) {
-      return timed_out(describe(statement));
+      return error_of(statement, "no answer in time", ETIMEDOUT);
     }
     if (row == nullptr) break;
     const unsigned long* lengths = mysql_fetch_lengths(answer);
@@ -231,9 +233,9 @@ Result<uint64_t> AdminClient::read(const std::string& statement, RowSink& sink, 
     }
     if (auto taken = sink.row(cells); !taken) return taken.error();
     // A peer that always has the next row ready never makes the library wait.
-    if (deadline.passed()) return timed_out(describe(statement));
+    if (deadline.passed()) return error_of(statement, "no answer in time", ETIMEDOUT);
   }
-  if (mysql_errno(mysql) != 0) return failure(describe(statement));
+  if (mysql_errno(mysql) != 0) return error_of(statement, reason(), static_cast<int>(mysql_errno(mysql)));
   mysql_free_result(answer);
   return uint64_t{0};
 }

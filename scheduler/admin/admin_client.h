@@ -58,8 +58,8 @@ class AdminClient final : public AdminSession {
   using Handle = std::unique_ptr<st_mysql, Closer>;
   explicit AdminClient(Handle handle, std::string where) : handle_(std::move(handle)), where_(std::move(where)) {}
 
-  std::string describe(const std::string& statement) const;
-  Error failure(const std::string& what) const;
+  std::string reason() const;  // the library's last error
+  Error error_of(const std::string& statement, const std::string& why, int code) const;
 
   Handle handle_;
   std::string where_;

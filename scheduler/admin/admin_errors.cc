@@ -18,6 +18,23 @@ bool is_unreachable(const Error& error) {
   return error.code == kConnectionError || error.code == kConnHostError;
 }
 
+std::string contradiction_with_file(const Error& error) {
+  const std::string bring =
+      "LOAD ADMIN VARIABLES FROM CONFIG, LOAD ADMIN VARIABLES TO RUNTIME, SAVE ADMIN VARIABLES TO DISK; or write into "
+      "the file what it has";
+  if (is_refusal(error)) {
+    return "once it has a proxysql.db, ProxySQL runs on the admin_credentials there, not on the file's: log in with "
+           "those and run " +
+           bring;
+  }
+  if (is_unreachable(error)) {
+    return "it isn't running, or it runs on the mysql_ifaces of its proxysql.db, not on the file's: if it listens "
+           "elsewhere (ss -ltnp), log in there and run " +
+           bring;
+  }
+  return "";
+}
+
 int exit_code_of(const Error& error, Phase phase) {
   if (error.code == ETIMEDOUT) return kExitTimeout;
   return phase == Phase::connect || !is_refusal(error) ? kExitUnavailable : kExitStatement;

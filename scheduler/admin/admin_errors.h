@@ -15,6 +15,10 @@ bool is_refusal(const Error& error);
 // Whether nobody listens there.
 bool is_unreachable(const Error& error);
 
+// What may be behind a connection that was refused: ProxySQL runs on its database, which wins over the file, and the
+// statements bring the two together. "" for any other error.
+std::string contradiction_with_file(const Error& error);
+
 // The exit code of a conversation that failed in `phase`.
 int exit_code_of(const Error& error, Phase phase);
 

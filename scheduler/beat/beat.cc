@@ -260,7 +260,10 @@ int Beat::fail(const Error& error) {
   end_.exit_code = exit_code_of(error, log_.phase());
   const bool timed_out = end_.exit_code == kExitTimeout;
   end_.outcome = timed_out ? Outcome::timed_out : Outcome::failed;
-  end_.message = timed_out ? error.text + " in phase " + name(log_.phase()) : error.text;
+  const std::string hint = log_.phase() == Phase::connect ? contradiction_with_file(error) : "";
+  end_.message = timed_out      ? error.text + " in phase " + name(log_.phase())
+                 : hint.empty() ? error.text
+                                : error.text + ": " + hint;
   const int code = log_.finish(end_);
   // The hard timer would cut it just as well, but with a mark of its own.
   if (timed_out)

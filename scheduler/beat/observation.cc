@@ -69,6 +69,7 @@ void compare_with_peers(Module& to, const ModuleRow& own, const Seen& seen, cons
     ++to.differing_peers;
     if (theirs->epoch == own.epoch) ++to.equal_epochs;
     if (theirs->epoch < own.epoch && own.version > 1) ++to.older_peers;
+    if (theirs->version <= 1) ++to.unloaded_peers;
   }
   if (to.differing_peers == 0) return;
   to.differs_since_ns = now_ns;
@@ -87,6 +88,7 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
   out.connection_id = seen.connection_id;
   out.is_core = is_core ? 1 : 0;
   out.memory = last.memory;
+  out.no_cluster_user = seen.no_cluster_user ? 1 : 0;
   if (seen.has_globals) {
     out.globals_ns = now_ns;
     out.proxysql_started_ns = now_ns - seen.uptime_s * 1'000'000'000;

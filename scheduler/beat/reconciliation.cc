@@ -69,6 +69,7 @@ Result<Seen> Reconciliation::observe(std::optional<Look> wanted) {
       continue;
     }
     seen->connection_id = id;
+    if (!seen->has_globals) seen->no_cluster_user = known_.last.no_cluster_user != 0;
     watch_peers(*seen, known_.last, began_.ns, {config_.beat.interval, config_.satellite.peer_timeout});
     return seen;
   }

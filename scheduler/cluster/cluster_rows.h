@@ -49,6 +49,8 @@ struct Seen {
   int64_t uptime_s = 0;
   bool listener_paused = false;
   std::string version;
+
+  bool no_cluster_user = false;  // without it ProxySQL checks nobody; of the last look at everything
 };
 
 // Whether ProxySQL has reached this server within `timeout`, and whether it is known to be gone: at runtime, and not

@@ -69,7 +69,8 @@ Plan plan_satellite(const SatelliteInput& input) {
     return plan;
   }
   if (any_pending && !runtime.empty() && !replaced && !input.resync_requested) {
-    plan.situation = "waiting for ProxySQL's first check of a core";
+    plan.situation = seen.no_cluster_user ? "admin-cluster_username isn't set, so ProxySQL never checks a core"
+                                          : "waiting for ProxySQL's first check of a core";
     if (memory.empty()) {
       for (const ServerKey& server : runtime) plan.steps.push_back(insert_known(server));
     }

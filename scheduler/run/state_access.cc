@@ -182,6 +182,15 @@ OpenedSegment open_segment(const Options& options, bool writable) {
   segment.create = false;  // a file of this person's user would shut the beats' user out
   segment.root_may = true;
   Result<Segment> opened = Segment::open(segment);
+  // Whose a segment at the default path is, a file that can't be read doesn't say.
+  if (!loaded && opened && !options.state) {
+    uint64_t made_under = 0;
+    static_cast<void>(guarded([&] { made_under = opened->layout().config_path.load(std::memory_order_relaxed); }));
+    if (made_under != config_path_hash(options.config)) {
+      opened = Error{"the configuration file can't be read, so where this node's state is isn't known; " +
+                     config.state + " was made under another file"};
+    }
+  }
   if (loaded && opened) {
     if (auto owned = check_owner(*opened, config.state, owner_of(config)); !owned) opened = owned.error();
   }

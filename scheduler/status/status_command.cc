@@ -4,7 +4,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <functional>
@@ -12,27 +11,14 @@
 #include "scheduler/cli/command.h"
 #include "scheduler/run/hard_timer.h"
 #include "scheduler/run/state_access.h"
+#include "scheduler/status/node_status.h"
 #include "scheduler/status/status_text.h"
-#include "shm/segment/boot.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
-#include "src/linux/socket_table.h"
 
 namespace pulse {
 
 namespace {
-
-PortView look_at_port(const Config& config, Deadline deadline) {
-  PortView port;
-  port.how = "socket table";
-  const auto listening = read_listen_state(static_cast<uint16_t>(config.daemon.mysql_port), deadline,
-                                           SocketSource::automatic, config.daemon.mysql_host);
-  port.known = static_cast<bool>(listening);
-  port.answers = port.ever_answered = port.known && listening->listening;
-  port.looked_at_ns = port.since_ns = boottime_ns();
-  if (!port.answers) port.reason = port.known ? "nothing listens there" : listening.error().text;
-  return port;
-}
 
 // What to make of the status.
 using Show = std::function<std::string(const StatusInput&)>;
@@ -43,32 +29,10 @@ struct StatusShown {
 };
 
 StatusShown show_status(const Options& options, const Show& show) {
-  arm_hard_timer(Deadline::after(options.timeout.value_or(kCommandTimeout)));
-  OpenedSegment opened = open_segment(options, false);
-  const Config& config = opened.config;
-  char host[256] = {};
-  ::gethostname(host, sizeof host - 1);
-  const Policy policy = make_policy(config, host);
-  StateView view;
-  if (opened.segment) {
-    view = read_state(*opened.segment, machine_boot_id(), policy.backoff(), boottime_ns());
-    read_members(*opened.segment, machine_boot_id(), view);
-    read_applied(*opened.segment, view);
-    view.lock_problem = lock_file_problem(config.state, opened.segment->user(), config.group);
-    read_jobs(*opened.segment, machine_boot_id(), boottime_ns(), view);
-  } else {
-    view.problem = opened.segment.error().text;
-  }
-  const PortView port = look_at_port(config, Deadline::after(milliseconds(500)));
-  const auto clients =
-      count_established(static_cast<uint16_t>(config.daemon.mysql_port), Deadline::after(milliseconds(1000)));
-  Memory memory;
-  const int64_t now = boottime_ns();
-  // How long nobody has seen a beat is reckoned from the segment's creation; the clock may have been set since.
-  const int64_t age = std::max<int64_t>(0, clock_ns(CLOCK_REALTIME) - view.created_realtime_ns);
-  const Verdict verdict = decide(view, port, policy, memory, now - age, now);
-  const StatusInput input{view, verdict, port, config, clients ? static_cast<int64_t>(*clients) : -1, now, now};
-  return {show(input), view.problem.empty()};
+  const Deadline deadline = Deadline::after(options.timeout.value_or(kCommandTimeout));
+  arm_hard_timer(deadline);
+  const NodeStatus node = read_node_status(options, deadline);
+  return {show(node.input()), node.view.problem.empty()};
 }
 
 // The terminal's size; 80x24 where it doesn't say.

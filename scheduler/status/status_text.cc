@@ -127,9 +127,10 @@ class Blocks {
       const Peer& peer = seen_.peers[i];
       const bool both = peer.in_runtime != 0 && peer.in_memory != 0;
       block.list.push_back({std::string(text(peer.hostname)) + ":" + std::to_string(peer.port) +
-                                (peer.live != 0      ? " live"
-                                 : peer.checked != 0 ? " DEAD"
-                                                     : " not reached yet") +
+                                (peer.live != 0               ? " live"
+                                 : peer.checked != 0          ? " DEAD"
+                                 : seen_.no_cluster_user != 0 ? " never checked: admin-cluster_username isn't set"
+                                                              : " not reached yet") +
                                 (both                   ? ""
                                  : peer.in_runtime == 0 ? ", not at runtime"
                                                         : ", at runtime only"),
@@ -149,13 +150,25 @@ class Blocks {
                       (core.waiting != 0 ? "; still to be loaded" : "")});
   }
 
-  // A satellite pulls nothing that is older than its own last load.
-  std::string never_arrives(const Module& module) const {
-    if (input_.config.is_core() || module.older_peers == 0 || module.older_peers != module.differing_peers) return "";
+  // Why ProxySQL doesn't bring the nodes together, and what does.
+  std::string cause(const Module& module) const {
     const FileModule* known = find_file_module(text(module.name));
-    const std::string command = known != nullptr ? known->command : "PROXYSQL SERVERS";
-    return ", because this node's own load is newer, as after a drain: it pulls again once a core runs LOAD " +
-           command + " TO RUNTIME";
+    const std::string load =
+        std::string("LOAD ") + (known != nullptr ? known->command : "PROXYSQL SERVERS") + " TO RUNTIME";
+    const bool unloaded = module.unloaded_peers == module.differing_peers;
+    if (unloaded && module.version <= 1) {
+      return ", because all are at version 1, which nobody pulls: " + load + " on the core whose content is right";
+    }
+    if (unloaded) return ", because they are at version 1, and pull this node's themselves if they check it";
+    if (module.equal_epochs > 0) {
+      return ", at equal epochs: ProxySQL doesn't sync over that; " + load + " on the core whose content is right";
+    }
+    if (module.older_peers != module.differing_peers) {
+      return ", because theirs is newer: ProxySQL pulls it within some checks, or its log says why it can't";
+    }
+    return input_.config.is_core()
+               ? ", because this node's is newer and they haven't pulled it: see status there"
+               : ", because this node's own load is newer, as after a drain: it pulls again once a core runs " + load;
   }
 
   void membership() {
@@ -189,9 +202,7 @@ class Blocks {
       const Module& module = seen_.modules[i];
       if (module.differs_since_ns == 0) continue;
       add("differs", {std::string(text(module.name)) + " from " + std::to_string(module.differing_peers) +
-                      " cores for " + show_span(input_.now_ns - module.differs_since_ns) +
-                      (module.equal_epochs > 0 ? ", at equal epochs: ProxySQL doesn't sync over that" : "") +
-                      never_arrives(module)});
+                      " cores for " + show_span(input_.now_ns - module.differs_since_ns) + cause(module)});
     }
   }
 

@@ -20,7 +20,7 @@ struct Module {  // a row of runtime_checksums_values
   uint32_t differing_peers;
   uint32_t equal_epochs;  // of those, with the same epoch: ProxySQL doesn't sync over that
   uint32_t older_peers;   // of those, with an older epoch: a satellite never pulls from them, for its own load is newer
-  uint32_t unused;
+  uint32_t unloaded_peers;  // of those, at version 1: nobody pulls from them
 };
 
 struct Peer {  // a row of proxysql_servers, in memory or at runtime
@@ -59,7 +59,7 @@ struct Observation {
   uint8_t listener_paused;
   uint8_t configured;  // a configuration has been received from a core, or came with the file
   uint8_t is_core;
-  uint8_t unused;
+  uint8_t no_cluster_user;  // admin-cluster_username isn't set: ProxySQL checks no peer
   uint32_t modules_count;
   uint32_t peers_count;  // of all rows; peers[] holds the first kPeers, those at runtime before others
   uint32_t live_peers;

@@ -126,7 +126,9 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
     case State::scheduler_silent:
       return view.last_beat_ns == 0
                  ? "no beat has ever come: is there an active scheduler row that runs proxysql-pulse beat, and can it "
-                   "create the state segment (see ProxySQL's log)?"
+                   "create the state segment (see ProxySQL's log)? A ProxySQL that has a proxysql.db runs on its rows, "
+                   "and not on the file's: LOAD SCHEDULER FROM CONFIG, LOAD SCHEDULER TO RUNTIME, SAVE SCHEDULER TO "
+                   "DISK bring those in"
                  : "no beat for " + show_span(now_ns - view.last_beat_ns) +
                        ": ProxySQL is stopped or wedged, its scheduler row was switched off, or its configuration "
                        "can't be read (see ProxySQL's log)";
@@ -138,7 +140,10 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
       break;
   }
   const Observation& seen = view.observation;
-  if (seen.is_core == 0 && seen.at_ns != 0 && seen.live_peers == 0) return "beating; no core is alive";
+  if (seen.is_core == 0 && seen.at_ns != 0 && seen.live_peers == 0) {
+    return seen.no_cluster_user == 0 ? "beating; no core is alive"
+                                     : "beating; admin-cluster_username isn't set, so ProxySQL never checks a core";
+  }
   if (seen.backends_total == 0) return "beating; no backends";
   if (seen.backends_online == 0) return "all backends offline";
   return seen.backends_online < seen.backends_total ? "some backends offline" : "all backends online";
@@ -200,7 +205,8 @@ void remember(const StateView& view, const Policy& policy, Memory& memory) {
   if (last_ok_ns != 0) memory.ever_started = true;
   if (last_ok_ns != 0 && (seen_now || is_of(view.start, last_ok_ns))) memory.started = true;
   if (seen_now) memory.configured = seen.configured != 0;
-  if (view.start.served_ns != 0) memory.served = true;
+  // Some daemon has found this ProxySQL started: so has everybody else then.
+  if (view.start.served_ns != 0) memory.served = memory.started = memory.ever_started = true;
   memory.loaded = memory.loaded || !policy.is_core || has_loaded_its_file(view);
 }
 
@@ -229,11 +235,13 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
   const bool without_beats = memory.ever_started && now_ns - since_ns > first_beat_ns(policy.interval_ns) &&
                              verdict.state != State::admin_unresponsive && port.answers;
   const bool beaten = memory.started || without_beats;
-  verdict.started.passes = ((beaten && (memory.loaded || waited)) || !state_is_known) && port.ever_answered;
-  verdict.started.message = !port.ever_answered        ? port_message
-                            : beaten && !memory.loaded ? why_not_loaded(view)
-                            : verdict.started.passes   ? "started"
-                                                       : verdict.message;
+  const bool loaded = memory.loaded || memory.served;
+  const bool has_answered = port.ever_answered || memory.served;
+  verdict.started.passes = ((beaten && (loaded || waited)) || !state_is_known) && has_answered;
+  verdict.started.message = !has_answered            ? port_message
+                            : beaten && !loaded      ? why_not_loaded(view)
+                            : verdict.started.passes ? "started"
+                                                     : verdict.message;
 
   // Ready: a fault of the control plane must not take a working data plane out of service.
   if (verdict.state == State::maintenance || verdict.state == State::draining) {

@@ -117,6 +117,7 @@ Json proxysql(const StatusInput& input) {
                        {"differing_cores", module.differing_peers},
                        {"differing_at_equal_epochs", module.equal_epochs},
                        {"differing_and_older", module.older_peers},
+                       {"differing_at_version_1", module.unloaded_peers},
                        {"differs_for_ms", age_ms(module.differs_since_ns, input.now_ns)}});
   }
   Json servers = Json::array();
@@ -135,6 +136,7 @@ Json proxysql(const StatusInput& input) {
               {"configured", seen.configured != 0},
               {"listener_paused", seen.listener_paused != 0},
               {"memory", memory(seen.memory)},
+              {"cluster_user_set", seen.no_cluster_user == 0},
               {"live_cores", seen.live_peers},
               {"proxysql_servers_total", seen.peers_count},
               {"proxysql_servers", servers},

@@ -5,9 +5,12 @@
 
 namespace pulse {
 
-// Exit codes of proxysql-pulse; those below 100 follow sysexits.h, 124 follows timeout(1).
+// Exit codes of proxysql-pulse; 1 and 2 are doctor's, as monitoring has them; the others below 100 follow sysexits.h,
+// 124 follows timeout(1).
 enum ExitCode : int {
   kExitOk = 0,
+  kExitWarning = 1,
+  kExitCritical = 2,
   kExitUsage = 64,
   kExitUnavailable = 69,
   kExitStatement = 70,
@@ -23,8 +26,10 @@ struct ExitCodeRow {
   const char* meaning;  // for all commands together; some of them say it more closely
 };
 
-inline constexpr std::array<ExitCodeRow, 8> kExitCodes = {{
+inline constexpr std::array<ExitCodeRow, 10> kExitCodes = {{
     {kExitOk, "ok", "done"},
+    {kExitWarning, "warning", "doctor: a warning"},
+    {kExitCritical, "critical", "doctor: something doesn't work"},
     {kExitUsage, "usage", "usage"},
     {kExitUnavailable, "unavailable",
      "admin interface unreachable or login refused, or the state segment can't be used"},

@@ -13,4 +13,7 @@ namespace pulse {
 // whether the scheduler's programs are there, and at nothing else outside of the file.
 std::vector<std::string> advise(const LoadedConfig& loaded, const Cnf& file);
 
+// Whether a row of the file's scheduler is active, has an id and runs the beat.
+bool has_beat_row(const Cnf& file);
+
 }  // namespace pulse

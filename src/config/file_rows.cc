@@ -29,12 +29,6 @@ bool same_text(std::string_view a, std::string_view b) {
          });
 }
 
-bool same_value(const std::string& column, const std::string& file, const std::string& memory) {
-  if (file == memory) return true;
-  if (column == "status") return same_text(file, memory);
-  return column != "password" && canonical(file) == canonical(memory);
-}
-
 // A variable is stored under its name with the module's prefix before it, also where the file gives one already: then
 // ProxySQL knows none of that name.
 FileTable take_variables(const char* name, const CnfSetting& group) {
@@ -154,6 +148,12 @@ ContentHash content_hash(const FileRows& rows, const FileModule& module, const s
   ContentHash hash{};
   std::memcpy(hash.data(), digest.data(), sizeof hash);
   return hash;
+}
+
+bool same_value(const std::string& column, const std::string& one, const std::string& other) {
+  if (one == other) return true;
+  if (column == "status") return same_text(one, other);
+  return column != "password" && canonical(one) == canonical(other);
 }
 
 std::string difference(const FileTable& file, const std::vector<std::string>& columns,

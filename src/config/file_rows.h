@@ -39,4 +39,8 @@ ContentHash content_hash(const FileRows& rows, const FileModule& module, const s
 std::string difference(const FileTable& file, const std::vector<std::string>& columns,
                        const std::vector<std::vector<std::string>>& memory);
 
+// Whether two texts are one value of a column: numbers and booleans are the same in quotes or not, passwords only
+// letter by letter.
+bool same_value(const std::string& column, const std::string& one, const std::string& other);
+
 }  // namespace pulse

@@ -204,6 +204,43 @@ std::vector<ListedRow> listed_rows(std::string_view table, const CnfSetting* lis
   return rows;
 }
 
+std::vector<LostRow> lost_rows(std::string_view table, const CnfSetting* list) {
+  std::vector<LostRow> lost;
+  const TableRules* rules = find_table_rules(table);
+  if (rules == nullptr) return lost;
+  std::vector<ListedRow> rows;
+  for (const CnfSetting& setting : CnfChildren(list)) {
+    if (!setting.is(CnfType::group)) continue;
+    ListedRow row{&setting, {}};
+    const Fate fate = take_row(setting, *rules, row);
+    if (fate == Fate::stored) rows.push_back(std::move(row));
+    if (fate == Fate::refused) lost.push_back({&setting, LostRow::Reason::refused});
+    if (fate != Fate::skipped) continue;
+    const auto missing = std::find_if(rules->columns.begin(), rules->columns.end(), [&](const ColumnRule& column) {
+      return column.otherwise == nullptr && find_value(setting, column) == nullptr;
+    });
+    lost.push_back({&setting, LostRow::Reason::incomplete, missing->name});
+  }
+  // The one that replaces a row is the next one that can't stand beside it.
+  std::vector<ListedRow> kept = rows;
+  Replacement(kept, *rules).run();
+  std::set<const CnfSetting*> stands;
+  for (const ListedRow& row : kept) stands.insert(row.setting);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (stands.count(rows[i].setting) != 0) continue;
+    for (size_t j = i + 1; j < rows.size(); ++j) {
+      std::vector<ListedRow> pair = {rows[i], rows[j]};
+      Replacement(pair, *rules).run();
+      if (pair.size() == 2) continue;
+      lost.push_back({rows[i].setting, LostRow::Reason::replaced, "", rows[j].setting});
+      break;
+    }
+  }
+  std::stable_sort(lost.begin(), lost.end(),
+                   [](const LostRow& a, const LostRow& b) { return a.setting->line < b.setting->line; });
+  return lost;
+}
+
 FileTable read_table(std::string_view name, const CnfSetting* list) {
   FileTable table{std::string(name), {}, {}};
   if (const TableRules* rules = find_table_rules(name)) {

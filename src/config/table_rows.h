@@ -48,6 +48,22 @@ enum class Refused { left_out, kept };
 // `list` may be null. Of a table that is not known here each group is a row.
 std::vector<ListedRow> listed_rows(std::string_view table, const CnfSetting* list, Refused refused = Refused::left_out);
 
+// A row of the file that never comes into the table as it stands there.
+struct LostRow {
+  enum class Reason {
+    incomplete,  // `column` is missing, or of another type
+    refused,     // a value that the table doesn't take
+    replaced,    // `by` has the same key, or a value that must be the only one
+  };
+  const CnfSetting* setting;
+  Reason reason;
+  std::string column = {};
+  const CnfSetting* by = nullptr;
+};
+
+// In the order of the file. None of a table that is not known here.
+std::vector<LostRow> lost_rows(std::string_view table, const CnfSetting* list);
+
 // The rows that the file means, sorted: with those that the table refuses, for what is loaded without them takes them
 // away from those who are served.
 FileTable read_table(std::string_view name, const CnfSetting* list);

@@ -52,6 +52,22 @@ TEST(DaemonTest, ProbesFollowTheLifeOfASatellite) {
   EXPECT_THAT(daemon.get("/healthz/live").body["message"], HasSubstr("the MySQL port doesn't answer"));
 }
 
+TEST(DaemonTest, ADrainThatIsAskedForLeavesNeitherWarningsNorErrors) {
+  Server::Options options;
+  options.role = "core";
+  options.pulse = "drain={ settle_ms=200, timeout_ms=5000 }, ";
+  Server server(options);
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  Daemon daemon(server);
+  ASSERT_TRUE(eventually([&] { return daemon.get("/healthz/ready").status == 200; }));
+  const std::string before = daemon.process().output();
+  EXPECT_EQ(200, daemon.ask({"/shutdown", "POST", "", "", "", seconds(20)}).status);
+  ASSERT_TRUE(eventually([&] { return daemon.process().output().find("-> draining") != std::string::npos; }));
+  const std::string log = daemon.process().output().substr(before.size());
+  EXPECT_EQ(std::string::npos, log.find("[warning]")) << log;
+  EXPECT_EQ(std::string::npos, log.find("[error]")) << log;
+}
+
 TEST(DaemonTest, MaintenanceSurvivesARestartOfTheDaemon) {
   Server server({});
   ASSERT_EQ(kExitOk, server.beat().exit_code);

@@ -97,11 +97,11 @@ TEST(Terminal, HelpIsReadableOnIt) {
     EXPECT_THAT(terminal.text(), HasSubstr(first));
     EXPECT_EQ(terminal.lines().size(), terminal.lines(true).size()) << "no line is longer: " << terminal.text();
   };
-  for (const char* command : {"beat", "status", "maintenance", "resync", "drain", "undrain", "dump", "job", "guard",
-                              "check-config", "completion"}) {
+  for (const char* command : {"doctor", "beat", "status", "maintenance", "resync", "drain", "undrain", "dump", "job",
+                              "guard", "check-config", "completion"}) {
     reads({binary("proxysql-pulse"), command, "--help"}, std::string("Usage: proxysql-pulse ") + command, "this text");
   }
-  reads({binary("proxysql-pulse"), "--help"}, "Usage: proxysql-pulse [OPTION...] COMMAND", "ended by signal N.");
+  reads({binary("proxysql-pulse"), "--help"}, "Usage: proxysql-pulse [OPTION...] COMMAND", "signal N.");
   reads({binary("proxysql-pulsed"), "--help"}, "Usage: proxysql-pulsed [OPTION...]", "78 bad\nconfiguration.");
 }
 

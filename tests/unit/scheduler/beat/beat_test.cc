@@ -226,7 +226,9 @@ TEST_F(BeatTest, AProxySQLThatADrainHasStoppedIsNotMissed) {
   memory_->record.publish({});
   memory_->attempt.publish({});
   EXPECT_EQ(kExitUnavailable, run());
-  EXPECT_EQ("[error] connect: refused", log_) << "without a drain it is";
+  EXPECT_EQ(0U, log_.find("[error] connect: refused: it isn't running, or it runs on the mysql_ifaces of its "
+                          "proxysql.db"))
+      << "without a drain it is: " << log_;
 }
 
 TEST_F(BeatTest, ABadConfigurationIsReportedAndNobodyIsAsked) {

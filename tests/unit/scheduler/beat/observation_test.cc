@@ -216,9 +216,18 @@ TEST_F(ToObservation, SaysWhichModulesDifferAndSinceWhen) {
   EXPECT_EQ(77, now().modules[0].differs_since_ns);
   seen_.servers[0].modules[0].epoch = 899;
   EXPECT_EQ(1u, now().modules[0].older_peers) << "ProxySQL never pulls from that one";
+  EXPECT_EQ(0u, now().modules[0].unloaded_peers);
+  seen_.servers[0].modules[0].version = 1;
+  EXPECT_EQ(1u, now().modules[0].unloaded_peers) << "nobody pulls from that one";
   // Each module has a time of its own.
   seen_.servers[0].modules[1].checksum = "0xD";
   EXPECT_EQ(1'000'000'000'000, now().modules[1].differs_since_ns);
+}
+
+TEST_F(ToObservation, SaysWhetherProxySQLChecksAnybody) {
+  EXPECT_EQ(0, now().no_cluster_user);
+  seen_.no_cluster_user = true;
+  EXPECT_EQ(1, now().no_cluster_user);
 }
 
 TEST_F(ToObservation, ConfiguredByAPullByBackendsOrFromBefore) {

@@ -104,7 +104,7 @@ TEST(Options, SayWhatIsWrong) {
 }
 
 TEST(Options, SayWhichCommandTakesThem) {
-  EXPECT_EQ("--json goes with status; see proxysql-pulse --help", parse({"dump", "--json"}).error().text);
+  EXPECT_EQ("--json goes with doctor and status; see proxysql-pulse --help", parse({"dump", "--json"}).error().text);
   EXPECT_EQ("--leader-only goes with guard; a job has leader_only in the file; see proxysql-pulse --help",
             parse({"job", "a", "--leader-only"}).error().text);
   EXPECT_EQ("completion takes no --timeout-ms; see proxysql-pulse --help",

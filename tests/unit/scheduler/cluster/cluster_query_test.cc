@@ -36,6 +36,7 @@ TEST(ParseSeen, TakesAllParts) {
                                              {"backends", "OFFLINE_HARD", "3", "10", ""},
                                              {"global", "Client_Connections_connected", "17", "", ""},
                                              {"global", "mysql_listener_paused", "true", "", ""},
+                                             {"global", "admin-cluster_username", "", "", ""},
                                              {"global", "admin-version", "2.7.1-x", "", ""}}));
   ASSERT_TRUE(seen) << seen.error().text;
   ASSERT_EQ(2u, seen->servers.size()) << "a server that has left both tables is none";
@@ -58,6 +59,7 @@ TEST(ParseSeen, TakesAllParts) {
   EXPECT_EQ((std::array{2u, 0u, 1u, 2u}), shown(2));
   EXPECT_EQ((std::array{10u, 4u, 1u, 3u}), shown(10));
   EXPECT_EQ(17, seen->clients);
+  EXPECT_TRUE(seen->no_cluster_user);
   EXPECT_TRUE(seen->listener_paused);
   EXPECT_EQ("2.7.1-x", seen->version);
   ASSERT_EQ(1u, seen->modules.size());

@@ -89,6 +89,13 @@ TEST_F(SatellitePlan, AfterwardsItWaits) {
   EXPECT_THAT(plan({dead("core.example")}).situation, HasSubstr("no core is alive"));
 }
 
+TEST_F(SatellitePlan, WithoutAClusterUserItSaysThatNobodyIsEverChecked) {
+  EXPECT_EQ("waiting for ProxySQL's first check of a core", plan({unchecked("core.example")}).situation);
+  seen_.no_cluster_user = true;
+  EXPECT_EQ("admin-cluster_username isn't set, so ProxySQL never checks a core",
+            plan({unchecked("core.example")}).situation);
+}
+
 TEST_F(SatellitePlan, TheFilesEntriesStayAlsoWhenTheyAreDead) {
   EXPECT_THAT(statements({dead("core.example"), dead("10.0.0.1")}),
               ElementsAre("DELETE FROM proxysql_servers WHERE hostname = '10.0.0.1' AND port = 6032", kToRuntime));

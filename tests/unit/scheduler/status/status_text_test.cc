@@ -68,6 +68,38 @@ TEST_F(StatusTextTest, FilesThatWaitAndModulesThatStayAtVersionOne) {
   EXPECT_THAT(status_text(input_), HasSubstr("NOT UNLOCKED: mysql_users is empty"));
 }
 
+TEST_F(StatusTextTest, WhatDiffersHasACauseAndWhatEndsIt) {
+  Module& users = view_.observation.modules[0];
+  view_.observation.modules_count = 1;
+  set_text(users.name, "mysql_users");
+  users.differs_since_ns = kNow - 2'000'000'000;
+  users.differing_peers = 2;
+  users.version = 2;
+  const auto says = [this](const std::string& cause) {
+    EXPECT_THAT(status_text(input_), HasSubstr("differs       mysql_users from 2 cores for 2.0 s, " + cause));
+  };
+  says("because theirs is newer: ProxySQL pulls it within some checks, or its log says why it can't\n");
+  users.equal_epochs = 1;
+  says("at equal epochs: ProxySQL doesn't sync over that; LOAD MYSQL USERS TO RUNTIME on the core whose");
+  users.equal_epochs = 0;
+  users.older_peers = 2;
+  says("because this node's own load is newer, as after a drain: it pulls again once a core runs LOAD MYSQL USERS TO");
+  config_.role = Role::core;
+  says("because this node's is newer and they haven't pulled it: see status there\n");
+  users.unloaded_peers = 2;
+  says("because they are at version 1, and pull this node's themselves if they check it\n");
+  users.version = 1;
+  says("because all are at version 1, which nobody pulls: LOAD MYSQL USERS TO RUNTIME on the core whose content is");
+}
+
+TEST_F(StatusTextTest, ACoreThatIsNeverCheckedSaysWhy) {
+  add_core("10.0.0.1", false);
+  view_.observation.peers[0].checked = 0;
+  EXPECT_THAT(status_text(input_), HasSubstr("10.0.0.1:6032 not reached yet\n"));
+  view_.observation.no_cluster_user = 1;
+  EXPECT_THAT(status_text(input_), HasSubstr("10.0.0.1:6032 never checked: admin-cluster_username isn't set\n"));
+}
+
 TEST_F(StatusTextTest, Members) {
   add_ready("10.0.0.1", true, "core-0");
   add_member("10.0.0.2", true, "");

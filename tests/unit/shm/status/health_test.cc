@@ -262,6 +262,16 @@ TEST_F(RestartedTest, ACoreIsReadyByItsPortAndStartsWithoutItsFile) {
   EXPECT_TRUE(now().started.passes) << "a restart loads nothing anew";
 }
 
+TEST_F(RestartedTest, WhatADaemonHasFoundStartedIsStartedForWhoeverReadsTheSegment) {
+  policy_.is_core = true;
+  restart(1);
+  port_.ever_answered = port_.answers = false;
+  memory_ = Memory{};
+  EXPECT_FALSE(now().started.passes);
+  view_.start.served_ns = kNow - kS / 2;
+  EXPECT_TRUE(now().started.passes) << "status remembers nothing itself, and the port may be paused just now";
+}
+
 TEST_F(RestartedTest, ALostSegmentAloneIsNoRestart) {
   EXPECT_TRUE(now().ready.passes);
   view_ = StateView{};

@@ -68,6 +68,70 @@ TEST(AdviceTest, ACoreNeedsAList) {
               IsEmpty());
 }
 
+TEST(AdviceTest, RowsThatProxySQLDoesNotStoreAreNamed) {
+  const auto users = [](const std::string& rows) {
+    return advice(text(kPulse, kAdmin, kRow) + "mysql_users = (\n" + rows + " )\n");
+  };
+  EXPECT_THAT(users("{ username = \"a\" },\n{ username = \"b\" }"), IsEmpty());
+  EXPECT_THAT(users("{ username = \"a\" },\n{ password = \"b\" }"),
+              ElementsAre(AllOf(HasSubstr("/p.cnf:7: a row of mysql_users has no username"),
+                                HasSubstr("newer 3.x refuse all of the group"))));
+  EXPECT_THAT(users("{ username = \"a\" },\n{ username = \"b\" },\n{ username = \"a\" }"),
+              ElementsAre(HasSubstr("/p.cnf:6: a row of mysql_users has the same key as that of line 8")));
+  EXPECT_THAT(advice(text(kPulse, kAdmin, kRow) +
+                     "mysql_servers = ( { address = \"10.0.0.1\" port = 70000 hostgroup = 0 } )\n"),
+              ElementsAre(HasSubstr("holds a value that the table doesn't take")));
+  std::string many;
+  for (int i = 0; i < 9; ++i) many += "{ password = \"b\" },\n";
+  EXPECT_THAT(users(many).size(), 6U);
+  EXPECT_THAT(users(many).back(), HasSubstr("4 more rows of mysql_users"));
+}
+
+TEST(AdviceTest, TimesFitTogether) {
+  const auto checks = [](const std::string& interval, const std::string& pulse) {
+    return advice(text("pulse = { role = \"satellite\" " + pulse + " }\n",
+                       "admin_variables = { admin_credentials = \"u:p;c:d\" cluster_username = \"c\" "
+                       "cluster_password = \"d\" cluster_check_interval_ms = " +
+                           interval + " }\n",
+                       kRow));
+  };
+  EXPECT_THAT(checks("8000", ""), IsEmpty());
+  EXPECT_THAT(checks("8000", "satellite = { peer_timeout_ms = 10000 }"),
+              ElementsAre(HasSubstr("between two checks live cores count as dead")));
+  EXPECT_THAT(checks("5000", "satellite = { peer_timeout_ms = 10000 }"), IsEmpty());
+  EXPECT_THAT(checks("1000", "interval_ms = 9000"),
+              ElementsAre(AllOf(HasSubstr("every 2000 ms, and pulse.interval_ms is 9000"), HasSubstr("leave it out"))));
+  EXPECT_THAT(checks("1000", "interval_ms = 9000 daemon = { beats = \"always\" }"), IsEmpty());
+}
+
+TEST(AdviceTest, APodGetsTheTimeThatItsDrainTakes) {
+  const auto drain = [](const std::string& source, const std::string& settings) {
+    return advice(text(
+        "pulse = { role = \"satellite\" discovery = { source = \"" + source + "\" } drain = { " + settings + " } }\n",
+        kAdmin, kRow));
+  };
+  EXPECT_THAT(drain("kubernetes", ""), IsEmpty());
+  EXPECT_THAT(drain("kubernetes", "timeout_ms = 60000"),
+              ElementsAre(AllOf(HasSubstr("up to 62 s"), HasSubstr("terminationGracePeriodSeconds"))));
+  EXPECT_THAT(drain("kubernetes", "timeout_ms = 60000 grace_ms = 70000"), IsEmpty());
+  EXPECT_THAT(drain("none", "timeout_ms = 60000"), IsEmpty());
+}
+
+TEST(AdviceTest, ASyncThatIsOffIsNamed) {
+  const auto off = [](const std::string& role, const std::string& module) {
+    return advice(text("pulse = { role = \"" + role + "\" discovery = { members = [\"10.0.0.1\"] } }\n",
+                       "admin_variables = { admin_credentials = \"u:p;c:d\" cluster_username = \"c\" "
+                       "cluster_password = \"d\"\n cluster_" +
+                           module + "_diffs_before_sync = 0 }\n",
+                       kRow));
+  };
+  EXPECT_THAT(off("satellite", "mysql_users"),
+              ElementsAre(HasSubstr("/p.cnf:3: cluster_mysql_users_diffs_before_sync is 0: this node never pulls")));
+  EXPECT_THAT(off("satellite", "mysql_variables"), ElementsAre(HasSubstr("never pulls mysql_variables")));
+  EXPECT_THAT(off("core", "mysql_variables"), IsEmpty()) << "so that what a drain lowers doesn't spread";
+  EXPECT_THAT(off("core", "proxysql_servers"), ElementsAre(HasSubstr("never pulls proxysql_servers")));
+}
+
 TEST(AdviceTest, WhatNobodyHasReplacedIsNamed) {
   EXPECT_THAT(advice(text(kPulse, kAdmin, kRow) + "mysql_variables = {\n monitor_password = \"${MONITOR}\" }\n"),
               ElementsAre("/p.cnf:6: monitor_password holds ${...}, which nobody has replaced: ProxySQL takes it as it "

@@ -1,4 +1,4 @@
-#include "daemon/peers/http_round.h"
+#include "src/base/http_round.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "daemon/peers/http_round.h"
+#include "src/base/http_round.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -30,7 +30,7 @@ class Exchange {
         limits_(limits),
         deadline_(Deadline::after(limits.within)),
         out_("GET " + path + " HTTP/1.1\r\nHost: " + name_ +
-             "\r\nUser-Agent: proxysql-pulsed\r\nAccept: application/json\r\nConnection: close\r\n\r\n") {
+             "\r\nUser-Agent: proxysql-pulse\r\nAccept: application/json\r\nConnection: close\r\n\r\n") {
     connect(peer);
   }
 

@@ -1,0 +1,190 @@
+// Of this node without its admin interface: configuration, segment, health, daemon, drain.
+#include <algorithm>
+
+#include "scheduler/doctor/findings.h"
+#include "shm/record/fork_cost.h"
+#include "shm/segment/names.h"
+#include "src/base/number.h"
+#include "src/base/show.h"
+#include "src/config/drain_steps.h"
+
+namespace pulse {
+
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+// With --idle-threads ProxySQL closes so many idle clients per thread at most, every two seconds.
+constexpr int64_t kIdleClosedAtOnce = 128;
+constexpr milliseconds kIdleCloseEvery{2000};
+// Without it, all that are idle go within this time.
+constexpr milliseconds kCloseWithin{2000};
+
+int64_t mysql_threads(const Examined& all) {
+  const auto threads = all.admin.variables.find("mysql-threads");
+  return threads == all.admin.variables.end() ? 0 : to_number<int64_t>(threads->second).value_or(0);
+}
+
+}  // namespace
+
+Findings configuration_findings(const Examined& all) {
+  Findings list;
+  const std::string subject = "configuration";
+  if (!all.file_error.empty()) {
+    list.push_back({Severity::critical, subject, all.file_error,
+                    "beats and daemon can't read it either: a daemon that runs goes on with what it has read, nothing "
+                    "new starts",
+                    "mend the file, then see proxysql-pulse check-config"});
+    return list;
+  }
+  if (!all.grace_problem.empty()) {
+    list.push_back({Severity::critical, "grace", all.grace_problem, "", ""});
+  }
+  for (const std::string& advice : all.advice) list.push_back({Severity::warning, subject, advice, "", ""});
+  if (list.empty()) list.push_back({Severity::ok, subject, all.node.config.file});
+  return list;
+}
+
+Findings segment_findings(const Examined& all) {
+  Findings list;
+  const StateView& view = all.node.view;
+  const std::string subject = "state segment";
+  if (!view.problem.empty()) {
+    // A beat makes the segment: the first one may be still to come.
+    list.push_back({Severity::critical, subject, view.problem,
+                    "status and the probes know nothing of this node's beats, and beats can't back off", ""});
+    return list;
+  }
+  if (!view.absent.empty()) {
+    list.push_back({Severity::warning, subject, view.absent, "no beat has come yet", ""});
+    return list;
+  }
+  if (!view.lock_problem.empty()) {
+    list.push_back({Severity::warning, "lock", view.lock_problem, "", ""});
+  }
+  if (list.empty()) list.push_back({Severity::ok, subject, all.node.config.state});
+  return list;
+}
+
+Findings health_findings(const Examined& all) {
+  Findings list;
+  const NodeStatus& node = all.node;
+  const Verdict& verdict = node.verdict;
+  const std::string state = std::string(name(verdict.state)) + ": " + verdict.message;
+  const std::string subject = "beats";
+  switch (verdict.state) {
+    case State::beating:
+      list.push_back({Severity::ok, subject, state});
+      break;
+    case State::starting:
+      list.push_back({Severity::notice, subject, state, "", "wait for the next beat"});
+      break;
+    case State::failing:
+      // A segment that can't be used has its own finding.
+      if (node.view.problem.empty()) {
+        list.push_back({Severity::critical, subject, state, "nothing is healed and no change of the file is loaded",
+                        "mend what the message says; the next beat tries again by itself"});
+      }
+      break;
+    case State::admin_unresponsive:
+      break;  // the admin interface's own finding says all
+    case State::scheduler_silent:
+      list.push_back({Severity::critical, subject, state, "nothing is healed, and nobody knows how this node is",
+                      "see what is said of the scheduler, and ProxySQL's log"});
+      break;
+    case State::draining:
+      list.push_back({Severity::notice, subject, state, "", ""});
+      break;
+    case State::maintenance:
+      list.push_back({Severity::notice, subject, state, "the readiness probe says 503", "maintenance off ends it"});
+      break;
+  }
+  const std::string port = node.config.daemon.mysql_host + ":" + std::to_string(node.config.daemon.mysql_port);
+  if (!node.port.answers) {
+    list.push_back({Severity::critical, "mysql port", port + " doesn't answer: " + node.port.reason,
+                    "clients can't connect, or ProxySQL's mysql-interfaces names another port",
+                    "see whether ProxySQL runs, and which of its ports is meant: daemon.mysql_port in the file"});
+  } else {
+    list.push_back({Severity::ok, "mysql port",
+                    port + (node.clients < 0 ? "" : ", " + counted(static_cast<uint64_t>(node.clients), "client"))});
+  }
+  const Observation& seen = node.view.observation;
+  if (seen.backends_total != 0 && seen.backends_online == 0) {
+    list.push_back({Severity::critical, "backends", "none of " + counted(seen.backends_total, "backend") + " is online",
+                    "every statement fails", "see runtime_mysql_servers and the monitor's tables"});
+  } else if (seen.backends_online < seen.backends_total) {
+    list.push_back({Severity::notice, "backends",
+                    std::to_string(seen.backends_online) + " of " + counted(seen.backends_total, "backend") + " online",
+                    "", "see runtime_mysql_servers"});
+  }
+  const double stall_ms = fork_cost_ms(seen.memory);
+  if (stall_ms >= kDearForkMs && node.config.daemon.beats != BeatsMode::always) {
+    list.push_back({Severity::warning, "scheduler",
+                    "each run stalls clients for some " + std::to_string(static_cast<int64_t>(stall_ms)) + " ms",
+                    "ProxySQL copies its page tables for each program that it starts",
+                    "let the daemon start the beats (daemon.beats = \"always\"), see docs/costs.md"});
+  }
+  return list;
+}
+
+Findings daemon_findings(const Examined& all) {
+  Findings list;
+  const DaemonSeen& daemon = all.daemon;
+  const std::string subject = "daemon";
+  if (!daemon.asked) return list;
+  if (!daemon.answers) {
+    const bool was_there = all.node.view.start.looked_ns != 0 || all.node.view.discovery.looked_ns != 0;
+    list.push_back({was_there ? Severity::warning : Severity::notice, subject,
+                    "none answers at " + daemon.where + ": " + daemon.why,
+                    "probes get no answer there, nobody looks for members, and no drain comes with a pod's end",
+                    was_there ? "start proxysql-pulsed again, see its log"
+                              : "start proxysql-pulsed, if this node is to have one"});
+    return list;
+  }
+  const std::string own_version = PULSE_VERSION;
+  if (daemon.version != own_version) {
+    list.push_back(
+        {Severity::warning, subject,
+         "is version " + (daemon.version.empty() ? "unknown" : daemon.version) + ", this program " + own_version,
+         "they may not read each other's state segment", "bring both to the same version"});
+  }
+  if (!daemon.state_path.empty() && daemon.state_path != all.node.config.state) {
+    list.push_back({Severity::critical, subject,
+                    "reads the state segment " + daemon.state_path + ", the beats' is " + all.node.config.state,
+                    "its probes answer for another ProxySQL, or for none",
+                    "give both the same file with --config, or the same --state"});
+  }
+  if (list.empty()) list.push_back({Severity::ok, subject, daemon.where + ", version " + daemon.version});
+  return list;
+}
+
+Findings drain_findings(const Examined& all) {
+  const NodeStatus& node = all.node;
+  if (!all.file_error.empty() || node.clients < 0) return {};
+  const milliseconds has = node.config.drain.timeout - kDrainStopReserve;
+  milliseconds needs = node.config.drain.settle + kDrainQuiet;
+  std::string how = counted(static_cast<uint64_t>(node.clients), "client");
+  const int64_t threads = std::max<int64_t>(1, mysql_threads(all));
+  if (all.process.idle_threads && node.clients > 0) {
+    const int64_t rounds = (node.clients + kIdleClosedAtOnce * threads - 1) / (kIdleClosedAtOnce * threads);
+    needs += kIdleCloseEvery * rounds;
+    how += ", --idle-threads";
+  } else if (node.clients > 0) {
+    needs += kCloseWithin;
+  }
+  const std::string what = "would need some " + show_span(nanoseconds(needs).count()) + " of its " +
+                           show_span(nanoseconds(node.config.drain.timeout).count()) + " now (" + how + ")";
+  if (needs <= has) return {{Severity::ok, "drain", what}};
+  const auto enough = std::chrono::ceil<std::chrono::seconds>(needs + kDrainStopReserve);
+  return {
+      {Severity::warning, "drain", what,
+       all.process.idle_threads
+           ? "with --idle-threads ProxySQL closes 128 idle clients per thread every 2 s: those that are left are cut"
+           : "clients that are left then are cut",
+       "set drain.timeout_ms to " + std::to_string(milliseconds(enough).count()) +
+           " or more, and terminationGracePeriodSeconds to " +
+           std::to_string((enough + std::chrono::ceil<std::chrono::seconds>(kAroundDrain)).count()) +
+           (all.process.idle_threads ? ", or start ProxySQL without --idle-threads" : "")}};
+}
+
+}  // namespace pulse
