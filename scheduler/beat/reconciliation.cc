@@ -90,7 +90,8 @@ Result<Plan> Reconciliation::plan(Seen& seen, const std::function<void(Phase)>& 
 }
 
 Plan Reconciliation::plan_of(const Seen& seen) {
-  if (!config_.is_core()) {
+  if (config_.role == Role::standalone) return {};
+  if (config_.is_satellite()) {
     return plan_satellite(
         {seen, config_.bootstrap, config_.satellite.peer_timeout, known_.list, known_.resync, known_.has_segment});
   }
@@ -103,8 +104,10 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   }
   const Config& config = known_.may_load_file ? config_ : without_file;
   if (known_.may_load_file) read_contents();
-  CorePlan made = plan_core({seen, known_.list, config, known_.core, started_ns, began_.ns, known_.applied,
-                             known_.reports, contents_ ? &*contents_ : nullptr, known_.resync});
+  CoreList list = known_.list;
+  list.keeps_others = config_.discovery.members_of_file;
+  CorePlan made = plan_core({seen, list, config, known_.core, started_ns, began_.ns, known_.applied, known_.reports,
+                             contents_ ? &*contents_ : nullptr, known_.resync});
   core_ = made.record;
   applied_ = made.applied;
   if (!known_.may_load_file && core_.standing == static_cast<uint8_t>(Standing::aside)) {
