@@ -1,6 +1,7 @@
 // Members from DNS: all addresses of some names, looked up again and again.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -8,7 +9,6 @@
 #include <vector>
 
 #include "daemon/discovery/source_status.h"
-#include "src/base/result.h"
 #include "src/config/settings.h"
 
 namespace pulse {
@@ -23,11 +23,42 @@ using KnownAddresses = std::map<std::string, int>;
 // Takes in a good look. True if an address came or went.
 bool take_in(KnownAddresses& known, const std::set<std::string>& seen);
 
-// All addresses of a host, numeric. None at all is an error, as is what the resolver can't answer. May take as long as
-// the resolver likes.
-Result<std::set<std::string>> look_up(const std::string& host);
+// What the resolver said of one name.
+struct NameAnswer {
+  enum class Kind {
+    addresses,
+    no_such_name,  // by an answer that is certain: there is none
+    failed,        // it couldn't be answered, which says nothing of the name
+  };
+  Kind kind = Kind::failed;
+  std::set<std::string> addresses = {};
+  std::string error = {};  // of the other two
+};
 
-// Looks up all names of `config` every discovery_interval until the daemon stops. To be a thread of its own.
-void follow_names(const Config& config, const SourceLink& link);
+struct KnownName {
+  KnownAddresses addresses;
+  bool answered = false;  // it had addresses once
+  int absent = 0;         // so many good looks in a row there was no such name
+};
+using KnownNames = std::map<std::string, KnownName>;
+
+struct Round {
+  bool changed = false;   // an address came or went, or the list became complete
+  bool complete = false;  // of each name it is known who has it: until then a member may be missing
+  std::string error;      // why the round isn't a good one; "" if it is
+};
+
+// Takes in the answers for all names. With a name for each node (pod-0.headless), one that doesn't exist while others
+// answer is a node that isn't there, after kGoneLooks such rounds. If none answers, something else is wrong: nobody
+// goes then. An answer that fails never means that a node isn't there.
+Round take_in(KnownNames& known, const std::map<std::string, NameAnswer>& answers);
+
+// All addresses of a host, numeric. May take as long as the resolver likes.
+NameAnswer look_up(const std::string& host);
+
+// Looks up all names of `config` every discovery_interval until the daemon stops. To be a thread of its own. `resolve`
+// is look_up(), or a test's.
+void follow_names(const Config& config, const SourceLink& link,
+                  const std::function<NameAnswer(const std::string&)>& resolve = look_up);
 
 }  // namespace pulse

@@ -254,7 +254,10 @@ std::string Control::drain_answer(bool good, const std::string& otherwise) {
 }
 
 HttpResponse Control::ask_for_resync() {
-  if (config_.is_core()) return json_response(409, error_json("resync is for satellites, and this is a core"));
+  if (!config_.is_satellite()) {
+    return json_response(409,
+                         error_json(std::string("resync is for satellites, and this is a ") + config_.role_name()));
+  }
   const bool done =
       state_.with_layout([](Layout& layout) { layout.resync_requested.fetch_add(1, std::memory_order_relaxed); });
   if (!done) return json_response(503, error_json("there is no usable state segment to ask the beats by"));

@@ -22,7 +22,7 @@ void about_daemon(Exposition& out, const MetricsInput& input) {
   out.gauge("proxysql_pulse_process_start_time_seconds", "When proxysql-pulsed started, in seconds since 1970.",
             Seconds(input.started_realtime_ns));
   out.family("proxysql_pulse_role", "gauge", "1 for the role that this node has.");
-  for (const Role role : {Role::core, Role::satellite}) {
+  for (const Role role : {Role::core, Role::satellite, Role::standalone}) {
     out.sample({{"role", name(role)}}, input.status.config.role == role);
   }
 }

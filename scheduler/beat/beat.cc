@@ -242,7 +242,7 @@ void Beat::publish() {
   log_.enter(Phase::publish);
   if (config_->is_core()) log_dispute(known_.core.dispute, reconciliation_->core().dispute, system_.now().ns);
   Observation observation =
-      to_observation(seen_, known_.last, system_.now().ns, config_->satellite.peer_timeout, config_->is_core());
+      to_observation(seen_, known_.last, system_.now().ns, config_->satellite.peer_timeout, !config_->is_satellite());
   look_at_memory(observation.memory);
   layout_.with([&](Layout& layout) {
     layout.observation.publish_part(observation, used_bytes(observation));

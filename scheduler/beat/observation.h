@@ -37,7 +37,7 @@ void watch_peers(Seen& seen, const Observation& last, int64_t now_ns, const Peer
 // As published to the segment. `last` is the observation before it: of the same ProxySQL boot, once configured is
 // configured.
 Observation to_observation(const Seen& seen, const Observation& last, int64_t now_ns,
-                           std::chrono::milliseconds peer_timeout, bool is_core);
+                           std::chrono::milliseconds peer_timeout, bool is_core);  // or standalone
 
 // The hostgroups of a look at everything, as published. With more than kHostgroups, those with the lowest numbers; the
 // counts are of all.

@@ -88,7 +88,8 @@ Result<Plan> Reconciliation::plan(Seen& seen, const std::function<void(Phase)>& 
 }
 
 Plan Reconciliation::plan_of(const Seen& seen) {
-  if (!config_.is_core()) {
+  if (config_.role == Role::standalone) return {};
+  if (config_.is_satellite()) {
     return plan_satellite(
         {seen, config_.bootstrap, config_.satellite.peer_timeout, known_.list, known_.resync, known_.has_segment});
   }
@@ -101,9 +102,11 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   }
   const Config& config = known_.may_load_file ? config_ : without_file;
   if (known_.may_load_file) read_contents();
+  CoreList list = known_.list;
+  list.keeps_others = config_.discovery.members_of_file;
   made_.reset(
-      new CorePlan(plan_core({seen, known_.list, config, known_.core, started_ns, began_.ns, known_.applied,
-                              known_.reports, contents_ ? &*contents_ : nullptr, known_.resync})));  // made in place
+      new CorePlan(plan_core({seen, list, config, known_.core, started_ns, began_.ns, known_.applied, known_.reports,
+                              contents_ ? &*contents_ : nullptr, known_.resync})));  // made in place
   if (!known_.may_load_file && made_->record.standing == static_cast<uint8_t>(Standing::aside)) {
     set_text(made_->record.reason, "what was loaded from it isn't known to this user's beats");
   }

@@ -113,20 +113,20 @@ void watch_dispute(Dispute& dispute, const CoreList& list, const Seen& seen, int
     dispute.loaded_ns = loaded_ns;  // the next load waits for its second to be over, whatever the list
     dispute.list = hash;
   }
-  const bool exact = runtime == wanted;
-  if (!exact) {
+  const bool has_all = std::includes(runtime.begin(), runtime.end(), wanted.begin(), wanted.end());
+  const bool agrees = runtime == wanted || (list.keeps_others && has_all);
+  if (!agrees) {
     dispute.agrees_ns = 0;
     set_text(dispute.difference, difference(runtime, wanted));
   } else if (dispute.agrees_ns == 0) {
     dispute.agrees_ns = now_ns;
   }
   const bool stopped = dispute.stopped_ns != 0;
-  const bool as_loaded =
-      exact || (stopped && std::includes(runtime.begin(), runtime.end(), wanted.begin(), wanted.end()));
+  const bool as_loaded = agrees || (stopped && has_all);
   if (as_loaded) {
     if (dispute.stands == 0) dispute.loaded_ns = now_ns;  // by another node
     dispute.stands = 1;
-    if (exact && has_lasted(dispute.agrees_ns, now_ns)) {
+    if (agrees && has_lasted(dispute.agrees_ns, now_ns)) {
       dispute.undone = 0;
       dispute.stopped_ns = 0;
     }
@@ -179,7 +179,8 @@ void plan_membership(const CoreList& list, const Seen& seen, Pulled pulled, Plan
   }
   if (changes == Changes::nothing) wanted.clear();
   for (const ServerKey& server : runtime) {
-    const bool stays = changes == Changes::nothing || (changes == Changes::additions && is_address(server.first));
+    const bool stays =
+        changes == Changes::nothing || list.keeps_others || (changes == Changes::additions && is_address(server.first));
     if (stays) wanted.insert(server);
   }
   for (const Core& core : list.cores) {
@@ -193,7 +194,7 @@ void plan_membership(const CoreList& list, const Seen& seen, Pulled pulled, Plan
     plan.steps.push_back({insert_server(server, 0, ""), shown(server) + " is at runtime, put there by other nodes"});
   }
   for (const ServerKey& server : memory) {
-    if (wanted.count(server) == 0) {
+    if (wanted.count(server) == 0 && !list.keeps_others) {
       // Could destroy: the way to a live core that the list lacks. Lists that are old, incomplete, empty or lack this
       // core never get here, and the list's cores are in the table already: it isn't empty on the way.
       plan.steps.push_back({delete_server(server), shown(server) + " is not among the cores"});

@@ -32,6 +32,8 @@ struct CoreList {
   std::chrono::nanoseconds age{0};  // since it was last known to be right
   int64_t changed_ns = 0;           // Members::changed_ns
   std::string no_revisions = {};    // why the cores' revisions aren't known; "" if they are
+  // Others may know more cores than the list: what they have put into the table stays there.
+  bool keeps_others = false;
 
   bool usable() const { return unusable.empty(); }
   const Core* self() const;
@@ -76,9 +78,9 @@ void note_membership_load(Dispute& dispute, const std::vector<std::string>& load
 // Sets said_ns.
 std::string dispute_line(const Dispute& before, Dispute& now, int64_t now_ns);
 
-// Appends to `plan` what makes proxysql_servers hold exactly the list's cores, in memory and at runtime, or as much of
-// that as `changes` allows: first what is missing, then what is to go, then one load, so that the table is never empty
-// on the way. `list` must be usable.
+// Appends to `plan` what makes proxysql_servers hold exactly the list's cores, in memory and at runtime (of a list that
+// keeps others: all of them, and nothing is taken away), or as much of that as `changes` allows: first what is missing,
+// then what is to go, then one load, so that the table is never empty on the way. `list` must be usable.
 void plan_membership(const CoreList& list, const Seen& seen, Pulled pulled, Plan& plan, Changes changes = Changes::all);
 
 // Whether `module` was loaded in this very second of ProxySQL's clock, so that another load now would have the same

@@ -15,6 +15,7 @@
 #include "scheduler/run/state_access.h"
 #include "shm/record/drains.h"
 #include "shm/segment/boot.h"
+#include "shm/segment/names.h"
 #include "shm/segment/text.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
@@ -28,6 +29,8 @@ namespace {
 constexpr milliseconds kLookEvery{200};
 constexpr milliseconds kLookWithin{100};  // an answer takes some milliseconds
 constexpr milliseconds kPoll{10};
+// ProxySQL looks at its peers once a second by default, and pulls after three looks that differ.
+constexpr milliseconds kReachEvery{500};
 // Of kDrainStopReserve, for an answer to SHUTDOWN; ProxySQL needs 5 to 9 ms.
 constexpr milliseconds kShutdownAnswer{500};
 // With tens of thousands of connections in TIME_WAIT the kernel takes tens of milliseconds, on a busy machine more.
@@ -76,7 +79,8 @@ int Drain::work() {
     if (action != DrainAction::wait) return finish(action);
     const bool settled = sight().elapsed >= policy().settle;
     enter(settled ? DrainPhase::close : DrainPhase::settle);
-    if (server_.wait_for_end(Deadline::at(std::min(clock_.now() + kLookEvery, last_steps())))) {
+    const milliseconds pause = closer_.has_more() ? kPoll : kLookEvery;
+    if (server_.wait_for_end(Deadline::at(std::min(clock_.now() + pause, last_steps())))) {
       return end(DrainOutcome::stopped, kExitOk, "ProxySQL ended by itself");
     }
   }
@@ -112,7 +116,52 @@ Result<void> Drain::look_by_admin() {
   clients_.saw(*seen, clock_.now());
   count(seen->clients);
   trouble_.answered();
-  return policy().lowers ? lower(*seen) : Result<void>{};
+  if (auto chosen = choose_way(); !chosen) return chosen;
+  return lowers(way()) ? lower(*seen) : close_resting();
+}
+
+// Once that lowering might reach another node, it stays so.
+Result<void> Drain::choose_way() {
+  if (way() != DrainWay::undecided && (!lowers(way()) || clock_.now() < way_due_)) return {};
+  way_due_ = clock_.now() + kReachEvery;
+  DrainWay found = DrainWay::satellite;
+  if (!policy().satellite) {
+    const auto reach = admin_.variables_reach(answer_by());
+    if (!reach) return reach.error();
+    std::optional<size_t> strangers;
+    if (const auto hosts = server_.admin_hosts(in(kSocketTableWithin))) {
+      strangers = count_strangers(*hosts, reach->members, server_.own_host());
+    }
+    found = drain_way(*reach, strangers, policy().standalone);
+  }
+  const DrainWay before = way();
+  if (found == before) return {};
+  record_.way = static_cast<uint8_t>(found);
+  notice_.publish(record_);
+  log_info(std::string("drain: ") +
+           (lowers(found) ? "lowers mysql-wait_timeout: "
+                          : "closes resting sessions one by one, once the endpoints have settled: ") +
+           reason(found));
+  return lowers(before) && !lowers(found) ? take_back() : Result<void>{};
+}
+
+// A member has turned up that may pull what this drain has lowered: it gets what was there before.
+Result<void> Drain::take_back() {
+  if (record_.lowered_to_ms < 0) return {};
+  log_warning("drain: puts mysql-wait_timeout back");
+  auto restored = admin_.restore(record_.poll_timeout_ms, record_.wait_timeout_ms, answer_by());
+  if (!restored) return restored;
+  record_.wait_timeout_ms = record_.poll_timeout_ms = record_.lowered_to_ms = -1;
+  notice_.publish(record_);
+  return {};
+}
+
+Result<void> Drain::close_resting() {
+  const auto rests = close_from(policy(), sight());
+  if (!rests) return {};
+  const auto closed = closer_.close_some(*rests, answer_by());
+  record_.closed = closer_.closed();
+  return closed;
 }
 
 void Drain::look_by_server() {

@@ -11,6 +11,7 @@
 #include "scheduler/drain/drain_plan.h"
 #include "scheduler/drain/drain_target.h"
 #include "scheduler/drain/drain_watch.h"
+#include "scheduler/drain/session_closer.h"
 #include "scheduler/run/engine_clock.h"
 #include "src/base/clock.h"
 #include "src/base/result.h"
@@ -33,7 +34,12 @@ struct DrainSetup {
 class Drain {
  public:
   Drain(DrainSetup setup, DrainedAdmin& admin, DrainedServer& server, DrainNotice& notice, EngineClock& clock)
-      : setup_(std::move(setup)), admin_(admin), server_(server), notice_(notice), clock_(clock) {}
+      : setup_(std::move(setup)),
+        admin_(admin),
+        server_(server),
+        notice_(notice),
+        clock_(clock),
+        closer_(admin, clock) {}
 
   // Returns the exit code, at setup.policy.timeout after the beginning at the latest.
   int run();
@@ -55,6 +61,10 @@ class Drain {
   void look_by_server();
   bool is_drained_one(int64_t started_boot_ns);
   void count(int64_t clients);
+  DrainWay way() const { return static_cast<DrainWay>(record_.way); }
+  Result<void> choose_way();
+  Result<void> take_back();
+  Result<void> close_resting();
   Result<void> lower(const Sighting& seen);
   Result<bool> waits_for_pull();
   void lose_admin(const Error& error);
@@ -78,6 +88,8 @@ class Drain {
   DrainBefore before_;
   DrainRecord record_{};
   ClientWatch clients_;
+  SessionCloser closer_;
+  MonotonicTime way_due_{};  // when what lowering reaches is looked at again
   AdminTrouble trouble_;
   std::optional<MonotonicTime> pull_due_since_;
   std::string edits_;        // had been set and not loaded, and went live

@@ -152,6 +152,26 @@ Result<bool> DrainAdmin::pull_is_due(Deadline by) {
   return sync->pull_due;
 }
 
+Result<VariablesReach> DrainAdmin::variables_reach(Deadline by) {
+  const auto answer = client_->query(variables_reach_statement(), by);
+  if (!answer) return answer.error();
+  return variables_reach_of(*answer);
+}
+
+Result<std::vector<RestingSession>> DrainAdmin::resting_sessions(milliseconds rests, Deadline by) {
+  const auto answer = client_->query(resting_sessions_statement(rests, !users_read_), by);
+  if (!answer) return answer.error();
+  users_read_ = true;
+  return resting_sessions_of(*answer);
+}
+
+Result<bool> DrainAdmin::close_session(uint32_t id, Deadline by) {
+  const auto done = client_->query("KILL CONNECTION " + std::to_string(id), by);
+  if (done) return true;
+  if (done.error().text.find("Unknown thread id") != std::string::npos) return false;
+  return done.error();
+}
+
 Result<void> DrainAdmin::run(const std::string& command, Deadline by) {
   auto done = client_->query(command, by);
   if (!done) return done.error();

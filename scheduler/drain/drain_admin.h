@@ -43,6 +43,12 @@ class DrainAdmin final : public DrainedAdmin {
   Result<void> lower(int64_t wait_timeout_ms, Deadline by) override {
     return set_timeouts(*client_, kDrainPollTimeoutMs, wait_timeout_ms, by);
   }
+  Result<void> restore(int64_t poll_timeout_ms, int64_t wait_timeout_ms, Deadline by) override {
+    return set_timeouts(*client_, poll_timeout_ms, wait_timeout_ms, by);
+  }
+  Result<VariablesReach> variables_reach(Deadline by) override;
+  Result<std::vector<RestingSession>> resting_sessions(milliseconds rests, Deadline by) override;
+  Result<bool> close_session(uint32_t id, Deadline by) override;
   Result<void> pause(Deadline by) override { return run("PROXYSQL PAUSE", by); }
   Result<void> shut_down(Deadline by) override { return run("PROXYSQL SHUTDOWN", by); }
 
@@ -51,6 +57,7 @@ class DrainAdmin final : public DrainedAdmin {
 
   const AdminTarget target_;
   std::optional<AdminClient> client_;
+  bool users_read_ = false;  // ProxySQL's table of users has been filled for this drain
 };
 
 }  // namespace pulse

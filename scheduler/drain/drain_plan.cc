@@ -25,7 +25,8 @@ DrainPolicy drain_policy(const Config& config) {
   DrainPolicy policy;
   policy.settle = config.drain.settle;
   policy.timeout = config.drain.timeout;
-  policy.lowers = !config.is_core();
+  policy.satellite = config.is_satellite();
+  policy.standalone = config.role == Role::standalone;
   if (const auto steps = parse_drain_steps(config.drain.steps)) policy.steps = *steps;  // load_config() refused others
   return policy;
 }

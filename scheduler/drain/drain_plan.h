@@ -17,8 +17,9 @@ struct DrainPolicy {
   milliseconds settle;   // endpoints get as long to take this pod out; nothing is stopped before
   milliseconds timeout;  // of everything, from the announcement to ProxySQL's end
   std::vector<DrainStep> steps;
-  bool lowers = true;  // a satellite. What a core lowers would spread
-  bool stops = true;   // ProxySQL is shut down in the end
+  bool satellite = true;  // what it lowers reaches no other node; of another one that is to be found out
+  bool standalone = false;
+  bool stops = true;  // ProxySQL is shut down in the end
 };
 
 DrainPolicy drain_policy(const Config& config);

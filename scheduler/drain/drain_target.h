@@ -7,7 +7,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "scheduler/drain/close_plan.h"
+#include "scheduler/drain/drain_way.h"
 #include "shm/segment/layout.h"
 #include "src/base/clock.h"
 #include "src/base/result.h"
@@ -53,6 +56,14 @@ class DrainedAdmin {
   virtual Result<bool> pull_is_due(Deadline by) = 0;
   // Sets mysql-poll_timeout to kDrainPollTimeoutMs, and mysql-wait_timeout: ProxySQL closes clients that rest longer.
   virtual Result<void> lower(int64_t wait_timeout_ms, Deadline by) = 0;
+  // Puts both back to what they were.
+  virtual Result<void> restore(int64_t poll_timeout_ms, int64_t wait_timeout_ms, Deadline by) = 0;
+  // Who would take over what is lowered here.
+  virtual Result<VariablesReach> variables_reach(Deadline by) = 0;
+  // As resting_sessions_statement() has them.
+  virtual Result<std::vector<RestingSession>> resting_sessions(milliseconds rests, Deadline by) = 0;
+  // KILL CONNECTION; false: it has gone by itself.
+  virtual Result<bool> close_session(uint32_t id, Deadline by) = 0;
   // From its end on new connections are refused. ProxySQL answers nothing else meanwhile.
   virtual Result<void> pause(Deadline by) = 0;
   virtual Result<void> shut_down(Deadline by) = 0;
@@ -69,6 +80,9 @@ class DrainedServer {
   virtual bool terminate() = 0;                      // SIGTERM to the process; false if it couldn't be sent
 
   virtual std::optional<int64_t> count_clients(Deadline by) = 0;  // nothing: not known
+  // The other hosts that are connected to the admin interface; nothing: not known.
+  virtual std::optional<std::vector<std::string>> admin_hosts(Deadline by) = 0;
+  virtual std::string own_host() const = 0;  // this host's name; "": not known
   virtual bool has_ended(Deadline by) = 0;
   // Waits until `by`, or until the process is seen to end; whether it was.
   virtual bool wait_for_end(Deadline by) = 0;

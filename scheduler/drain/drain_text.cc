@@ -45,6 +45,9 @@ std::string circumstances_text(const DrainRecord& record, bool succeeded, nanose
   if (record.admin_unresponsive != 0) {
     text += "; the admin interface was unresponsive" + (error.empty() ? "" : " (" + error + ")");
   }
+  if (record.closed > 0) {
+    text += "; " + counted(static_cast<uint64_t>(record.closed), "resting session") + " closed one by one";
+  }
   if (!edits.empty()) text += "; " + edits + " had been set and not loaded, and went live";
   // Nobody could be counted towards the end: the figure is what was known last.
   constexpr int64_t kOld = 1'000'000'000;

@@ -3,7 +3,9 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 
 #include "scheduler/run/engine_clock.h"
@@ -52,6 +54,17 @@ std::optional<int64_t> DrainedProcess::count_clients(Deadline by) {
   const auto clients = count_established(ports_.mysql_port, by);
   if (!clients) return std::nullopt;
   return *clients;
+}
+
+std::optional<std::vector<std::string>> DrainedProcess::admin_hosts(Deadline by) {
+  auto hosts = remote_hosts(ports_.admin_port, by);
+  if (!hosts) return std::nullopt;
+  return std::move(*hosts);
+}
+
+std::string DrainedProcess::own_host() const {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
 bool DrainedProcess::has_ended(Deadline by) {

@@ -33,6 +33,8 @@ class DrainedProcess final : public DrainedServer {
   bool terminate() override;
 
   std::optional<int64_t> count_clients(Deadline by) override;
+  std::optional<std::vector<std::string>> admin_hosts(Deadline by) override;
+  std::string own_host() const override;
   // By the process, or else by the two ports.
   bool has_ended(Deadline by) override;
   bool wait_for_end(Deadline by) override;

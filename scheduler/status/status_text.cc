@@ -40,7 +40,7 @@ class Blocks {
     drain();
     beats();
     proxysql();
-    cores();
+    if (input.config.role != Role::standalone || seen_.peers_count > 0) cores();
     if (input.config.is_core()) {
       authority();
       core_files();
@@ -88,6 +88,8 @@ class Blocks {
     }
     Block& block = add("drain", {std::string(name(static_cast<DrainPhase>(last.phase))) + ", outcome " +
                                  name(static_cast<DrainOutcome>(last.outcome)) + ", began " + age(last.began_ns)});
+    const auto way = static_cast<DrainWay>(last.way);
+    if (way != DrainWay::undecided) block.lines.push_back(std::string(name(way)) + ": " + reason(way));
     if (!text(last.message).empty() && text(last.message) != input_.verdict.message) {
       block.lines.emplace_back(text(last.message));
     }

@@ -21,8 +21,9 @@ template <class Access>
 int with_segment(const Options& options, For for_whom, Access access) {
   arm_hard_timer(Deadline::after(options.timeout.value_or(kCommandTimeout)));
   OpenedSegment opened = open_segment(options, true);
-  if (for_whom == For::satellites && opened.config.is_core()) {
-    log_error(options.command + " is for satellites, and the configuration says that this is a core");
+  if (for_whom == For::satellites && !opened.config.is_satellite()) {
+    log_error(options.command + " is for satellites, and the configuration says that this is a " +
+              opened.config.role_name());
     return kExitUsage;
   }
   if (!opened.segment) {

@@ -24,6 +24,22 @@ enum class DrainOutcome : uint8_t {
   undone,   // by undrain, or by a beat after its process was killed
 };
 
+// How a drain makes clients leave, and why so. Only what lowers() says lowers mysql-wait_timeout.
+enum class DrainWay : uint8_t {
+  undecided,
+  satellite,  // no node pulls from it
+  unsynced,   // no member pulls MySQL variables
+  alone,      // there is no other member
+  // Resting sessions are closed one by one, for lowered variables would reach other nodes, or might.
+  synced,        // MySQL variables are synced
+  peers_differ,  // a member has other admin variables, or nobody knows them
+  strangers,     // a host that is no member is connected to the admin interface, and may pull; or nobody knows
+};
+
+constexpr bool lowers(DrainWay way) {
+  return way == DrainWay::satellite || way == DrainWay::unsynced || way == DrainWay::alone;
+}
+
 // The last drain. Its writer holds the drain's own lock (PATH.drain.lock): the drain itself, and later a beat or an
 // undrain that clears it away. Times are of CLOCK_BOOTTIME.
 struct DrainRecord {
@@ -40,12 +56,14 @@ struct DrainRecord {
   int64_t wait_timeout_ms;      // as it was before, to be restored; -1: not lowered
   int64_t poll_timeout_ms;
   int64_t lowered_to_ms;  // mysql-wait_timeout now; -1: not lowered
+  int64_t closed;         // sessions that were closed one by one
   uint8_t phase;
   uint8_t outcome;
   uint8_t stops;               // ProxySQL is to be shut down
   uint8_t admin_unresponsive;  // at some time, and the drain went on without it
   uint8_t paused;
-  std::array<uint8_t, 3> unused;
+  uint8_t way;  // a DrainWay
+  std::array<uint8_t, 2> unused;
   std::array<char, 512> message;
 };
 

@@ -104,6 +104,32 @@ const char* name(DrainOutcome outcome) {
   return "unknown";
 }
 
+const char* name(DrainWay way) {
+  if (way == DrainWay::undecided || way > DrainWay::strangers) return "undecided";
+  return lowers(way) ? "lowers_wait_timeout" : "closes_sessions";
+}
+
+const char* reason(DrainWay way) {
+  switch (way) {
+    case DrainWay::undecided:
+      break;
+    case DrainWay::satellite:
+      return "a satellite's variables reach no other node";
+    case DrainWay::unsynced:
+      return "admin-cluster_mysql_variables_diffs_before_sync is 0 on all members";
+    case DrainWay::alone:
+      return "there is no other member";
+    case DrainWay::synced:
+      return "admin-cluster_mysql_variables_diffs_before_sync isn't 0, so lowered variables would spread";
+    case DrainWay::peers_differ:
+      return "a member's admin variables differ from this node's or aren't known, so lowered variables might spread";
+    case DrainWay::strangers:
+      return "hosts that are no members may be connected to the admin interface and pull, so lowered variables might "
+             "spread";
+  }
+  return "";
+}
+
 const char* name(JobOutcome outcome) {
   switch (outcome) {
     case JobOutcome::none:

@@ -11,6 +11,9 @@ const char* name(Standing standing);
 const char* name(FileState state);
 const char* name(DrainPhase phase);
 const char* name(DrainOutcome outcome);
+const char* name(DrainWay way);
+// Why it was taken; "" of one that isn't decided.
+const char* reason(DrainWay way);
 const char* name(JobOutcome outcome);
 
 }  // namespace pulse

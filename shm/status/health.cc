@@ -175,6 +175,7 @@ Policy make_policy(const Config& config, const std::string& host_name) {
   const auto ns = [](milliseconds span) { return nanoseconds(span).count(); };
   Policy policy;
   policy.is_core = config.is_core();
+  policy.is_standalone = config.role == Role::standalone;
   policy.interval_ns = ns(config.beat.interval);
   policy.backoff_max_ns = ns(config.beat.backoff_max);
   policy.mysql_dead_after_ns = ns(config.daemon.mysql_dead_after);
@@ -248,7 +249,7 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
     verdict.ready.message = verdict.message;
   } else if (!port.answers) {
     verdict.ready.message = with_age(port_message, port, now_ns);
-  } else if (!policy.is_core && !memory.configured && state_is_known) {
+  } else if (!policy.is_core && !policy.is_standalone && !memory.configured && state_is_known) {
     verdict.ready.message = "no configuration has been received from a core; " + verdict.message;
   } else {
     verdict.ready.passes = true;

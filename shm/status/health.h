@@ -28,6 +28,7 @@ struct PortView {
 
 struct Policy {
   bool is_core = false;
+  bool is_standalone = false;
   int64_t interval_ns = 5'000'000'000;
   int64_t backoff_max_ns = 30'000'000'000;
   int64_t mysql_dead_after_ns = 10'000'000'000;

@@ -313,7 +313,10 @@ Json drain(const StatusInput& input) {
       {"clients_first", count(record.clients_first)},
       {"clients", count(record.clients)},
       {"clients_age_ms", age_ms(record.clients_at_ns, ended ? record.ended_ns : input.now_ns)},
+      {"way", name(static_cast<DrainWay>(record.way))},
+      {"way_reason", reason(static_cast<DrainWay>(record.way))},
       {"wait_timeout_ms", count(record.lowered_to_ms)},
+      {"sessions_closed", record.closed},
       {"paused", record.paused != 0},
       {"admin_unresponsive", record.admin_unresponsive != 0}};
 }

@@ -54,12 +54,21 @@ Result<void> finish_discovery(Draft& draft) {
   if (!draft.said[place_of("discovery.port")]) {
     config.discovery.port = config.bootstrap.empty() ? config.admin.port : config.bootstrap.front().port;
   }
+  const bool takes_bootstrap = config.is_core() && !draft.said[place_of("discovery.source")] &&
+                               !draft.said[place_of("discovery.members")] && config.discovery.names.empty();
+  for (const ServerEntry& entry : config.bootstrap) {
+    if (takes_bootstrap && is_address(entry.hostname)) {
+      config.discovery.members.push_back(host_port_text(entry.hostname, entry.port));
+    }
+  }
   if (!draft.said[place_of("discovery.source")]) {
-    config.discovery.source = !config.discovery.members.empty() ? Source::fixed
-                              : !config.discovery.names.empty() ? Source::dns
-                                                                : Source::none;
+    config.discovery.source = config.role == Role::standalone     ? Source::none
+                              : !config.discovery.members.empty() ? Source::fixed
+                              : !config.discovery.names.empty()   ? Source::dns
+                                                                  : Source::none;
   }
   const Source from = config.discovery.source;
+  config.discovery.members_of_file = takes_bootstrap && from == Source::fixed;
   if (from == Source::dns && config.discovery.names.empty()) {
     return Error{draft.source(place_of("discovery.source")) +
                  ": pulse.discovery.source = \"dns\" without a name: set pulse.discovery.names, or put a host name "
@@ -172,7 +181,12 @@ Result<void> finish(Draft& draft) {
         "pulse.timeout_ms is not below pulse.interval_ms: while the admin interface hangs, beats "
         "meet the one before them and are skipped");
   }
-  if (!config.is_core() && config.bootstrap.empty()) {
+  if (config.role == Role::standalone && !config.bootstrap.empty()) {
+    draft.loaded.warnings.push_back(draft.path +
+                                    ": pulse.role = \"standalone\" with rows in proxysql_servers: ProxySQL syncs with "
+                                    "them all the same; take them out, or set the role to \"core\"");
+  }
+  if (config.is_satellite() && config.bootstrap.empty()) {
     draft.loaded.warnings.push_back(draft.path +
                                     ": no proxysql_servers: a satellite that has lost its cores can't find them again");
   }

@@ -24,6 +24,15 @@ struct ServerEntry {
   std::string comment;
 };
 
+// One of ProxySQL's interfaces for clients.
+struct MysqlInterface {
+  std::string host;  // an address, or the path of a unix socket
+  int64_t port = 0;  // 0: it is a socket
+
+  bool is_socket() const { return port == 0; }
+  bool operator==(const MysqlInterface&) const = default;
+};
+
 struct BeatSettings {
   std::chrono::milliseconds interval{5000};  // between two beats; that of ProxySQL's scheduler row, if not set
   std::chrono::milliseconds timeout{0};      // of one beat, from first instruction to exit; if not set, 4/5 interval
@@ -56,12 +65,16 @@ struct KubernetesSettings {
 struct DiscoverySettings {
   Source source = Source::none;      // if not set: static with members, dns with names
   std::vector<std::string> names;    // dns: host names; if not set, those of the bootstrap entries
-  std::vector<std::string> members;  // static: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT
+  std::vector<std::string> members;  // static: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; if not set, a core's bootstrap
+                                     // entries, where none is a host name
   int64_t port = 6032;  // the members' admin interface, where nothing else says so; if not set, the bootstrap entry's
   std::chrono::milliseconds interval{2000};  // dns: between two lookups
   std::chrono::milliseconds max_age{60000};  // beats act on no list that is older
   std::chrono::milliseconds watch{120000};   // kubernetes: the longest life of one watch
   KubernetesSettings kubernetes;
+
+  // Not a key of its own: `members` are the bootstrap entries.
+  bool members_of_file = false;
 };
 
 struct CoreSettings {
@@ -86,9 +99,11 @@ struct DaemonSettings {
   std::string token_file;              // its first line allows control calls from elsewhere than loopback
   std::string listen_address;          // "": all
   int64_t port = 8080;                 // 0: any free one, which is logged
-  // ProxySQL's port for clients; if not set, that of mysql_variables.
+  // ProxySQL's port for clients; if neither is set, the interfaces of mysql_variables.
   std::string mysql_host = "127.0.0.1";  // an address
   int64_t mysql_port = 6033;
+  // All of them, the one above first. Not a key of its own.
+  std::vector<MysqlInterface> mysql_interfaces = {};
   PortLook mysql_look = PortLook::passive;
   std::chrono::milliseconds mysql_dead_after{10000};  // without an answer, the data plane is dead
   // The liveness probe fails when the admin interface has been unresponsive for that long; 0: never. A part of the
@@ -130,6 +145,7 @@ struct Config {
   std::vector<std::string> file_groups;  // the groups with rows that the file contains: "mysql_servers", ...
 
   bool is_core() const { return role == Role::core; }
+  bool is_satellite() const { return role == Role::satellite; }
   const char* role_name() const { return role ? name(*role) : "role unknown"; }
 };
 

@@ -8,7 +8,11 @@
 namespace pulse {
 
 // What this node is to the cluster.
-enum class Role : uint8_t { core, satellite };
+enum class Role : uint8_t {
+  core,
+  satellite,
+  standalone,  // there is no cluster
+};
 // Where the list of members comes from.
 enum class Source : uint8_t { none, kubernetes, dns, fixed };
 // Which core's own file is what the cluster gets. `newest` is an old word for `revision`, which replaces it.
@@ -22,7 +26,7 @@ enum class LeaderMode : uint8_t { none, lease, lowest };
 // How the daemon checks the MySQL port: by the kernel's socket table, or by a connection.
 enum class PortLook : uint8_t { passive, active };
 
-inline constexpr const char* kRoleWords[] = {"core", "satellite"};
+inline constexpr const char* kRoleWords[] = {"core", "satellite", "standalone"};
 inline constexpr const char* kSourceWords[] = {"none", "kubernetes", "dns", "static"};
 inline constexpr const char* kAuthorityWords[] = {"revision", "always", "never", "newest"};
 inline constexpr const char* kApplyWords[] = {"on_change", "on_boot"};

@@ -28,7 +28,7 @@ namespace {
 constexpr int kDumpAttempts = 5;
 constexpr size_t kChunk = 16 * 1024;  // the kernel fills at most 8 KiB of it unless the reader asks for more
 
-// A local address as IPv6 has it, IPv4 mapped.
+// An address as IPv6 has it, IPv4 mapped.
 using Address = std::array<uint8_t, 16>;
 
 Address mapped(const void* ipv4) {
@@ -44,7 +44,8 @@ struct Found {
   uint32_t send_queue = 0;
   uint32_t inode = 0;
   uint32_t user = 0;
-  Address address{};
+  Address address{};  // the local one
+  Address remote{};
 };
 using Visitor = std::function<void(const Found&)>;
 
@@ -121,13 +122,14 @@ Result<void> read_messages(const char* data, size_t size, uint32_t sequence, uin
     inet_diag_msg found{};
     std::memcpy(&found, NLMSG_DATA(header), sizeof found);
     if (found.id.idiag_sport != htons(port)) continue;
-    Address address{};
-    if (found.idiag_family == AF_INET) {
-      address = mapped(found.id.idiag_src);
-    } else {
-      std::memcpy(address.data(), found.id.idiag_src, address.size());
-    }
-    visit({found.idiag_rqueue, found.idiag_wqueue, found.idiag_inode, found.idiag_uid, address});
+    const auto address = [&](const void* bytes) {
+      if (found.idiag_family == AF_INET) return mapped(bytes);
+      Address ipv6{};
+      std::memcpy(ipv6.data(), bytes, ipv6.size());
+      return ipv6;
+    };
+    visit({found.idiag_rqueue, found.idiag_wqueue, found.idiag_inode, found.idiag_uid, address(found.id.idiag_src),
+           address(found.id.idiag_dst)});
   }
   return {};
 }
@@ -225,7 +227,7 @@ bool parse_address(std::string_view text, Address& address) {
 void visit_line(std::string_view line, uint8_t state, uint16_t port, const Visitor& visit) {
   take_field(line);
   const std::string_view local = take_field(line);
-  take_field(line);
+  const std::string_view remote = take_field(line);
   const std::string_view state_field = take_field(line);
   const std::string_view queues = take_field(line);
   const size_t local_colon = local.rfind(':');
@@ -239,6 +241,7 @@ void visit_line(std::string_view line, uint8_t state, uint16_t port, const Visit
     return;
   }
   if (!parse_address(local.substr(0, local_colon), found.address)) return;
+  if (!parse_address(remote.substr(0, remote.rfind(':')), found.remote)) return;
   for (int i = 0; i < 2; ++i) take_field(line);
   found.user = to_number<uint32_t>(take_field(line)).value_or(0);
   take_field(line);
@@ -308,6 +311,26 @@ class Reached {
   bool any_ = false;
 };
 
+bool is_ipv4(const Address& address) {
+  static constexpr Address kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  return std::equal(address.begin(), address.begin() + 12, kMapped.begin());
+}
+
+bool is_loopback(const Address& address) {
+  if (is_ipv4(address)) return address[12] == 127;
+  return std::memcmp(address.data(), &in6addr_loopback, address.size()) == 0;
+}
+
+std::string to_text(const Address& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (is_ipv4(address)) {
+    ::inet_ntop(AF_INET, &address[12], text.data(), text.size());
+  } else {
+    ::inet_ntop(AF_INET6, address.data(), text.data(), text.size());
+  }
+  return text.data();
+}
+
 }  // namespace
 
 Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSource source,
@@ -335,6 +358,19 @@ Result<uint32_t> count_established(uint16_t port, Deadline deadline, SocketSourc
       source, TCP_ESTABLISHED, port, deadline, [&] { count = 0; }, [&](const Found&) { ++count; });
   if (!visited) return visited.error();
   return count;
+}
+
+Result<std::vector<std::string>> remote_hosts(uint16_t port, Deadline deadline, SocketSource source) {
+  std::vector<std::string> hosts;
+  const auto visited = visit_sockets(
+      source, TCP_ESTABLISHED, port, deadline, [&] { hosts.clear(); },
+      [&](const Found& found) {
+        if (is_loopback(found.remote) || found.remote == found.address) return;
+        std::string host = to_text(found.remote);
+        if (std::find(hosts.begin(), hosts.end(), host) == hosts.end()) hosts.push_back(std::move(host));
+      });
+  if (!visited) return visited.error();
+  return hosts;
 }
 
 Result<std::vector<uint32_t>> listening_inodes(uint16_t port, Deadline deadline, SocketSource source,

@@ -36,6 +36,10 @@ Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSo
 // of clients on this host, whose remote port it is.
 Result<uint32_t> count_established(uint16_t port, Deadline deadline, SocketSource source = SocketSource::automatic);
 
+// The addresses, each once, of the other hosts that have an established connection to `port`.
+Result<std::vector<std::string>> remote_hosts(uint16_t port, Deadline deadline,
+                                              SocketSource source = SocketSource::automatic);
+
 // The inode numbers of the sockets that listen on `port` (and `address`, as above), as /proc/PID/fd names them: who has
 // one of them open, listens.
 Result<std::vector<uint32_t>> listening_inodes(uint16_t port, Deadline deadline,

@@ -400,6 +400,14 @@ TEST(DiscoveryTest, NamesAreLookedUp) {
   EXPECT_THAT(nowhere.members(), IsEmpty());
 }
 
+// As with a StatefulSet that is scaled in: its file has a name for each pod.
+TEST(DiscoveryTest, ANameThatDoesntExistWhileOthersAnswerIsAMemberThatIsntThere) {
+  Node node("source=\"dns\", names=[\"localhost\", \"no-such-host.invalid\"], interval_ms=200");
+  ASSERT_TRUE(eventually([&] { return node.members().size() >= 1 && node.fresh() && node.error().empty(); }))
+      << node.log();
+  EXPECT_EQ("localhost", node.status()["members"][0]["name"]);
+}
+
 TEST(DiscoveryTest, WithoutASource) {
   Node node("source=\"none\"");
   ASSERT_TRUE(eventually([&] { return node.discovery().value("source", "") == "none"; }));

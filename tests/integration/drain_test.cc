@@ -217,25 +217,6 @@ TEST_F(DrainTest, UndrainResumesWhatWasPaused) {
   EXPECT_EQ("28800000", variable(server, "wait_timeout"));
 }
 
-TEST_F(DrainTest, ACoreLowersNothing) {
-  Server::Options core = options();
-  core.role = "core";
-  Server server(core);
-  ASSERT_EQ(kExitOk, server.beat().exit_code);
-  const std::string version = "SELECT version FROM runtime_checksums_values WHERE name='mysql_variables'";
-  const std::string before = server.value(version);
-  Client idle(server);
-  ASSERT_TRUE(idle.query("SELECT 1"));
-  const Ran ran = server.run({"drain", "--no-shutdown"});
-  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
-  EXPECT_THAT(ran.output, HasSubstr("drained and paused")) << "idle clients stay, then";
-  EXPECT_EQ(before, server.value(version)) << "nothing was loaded that would spread";
-  EXPECT_EQ("28800000", variable(server, "wait_timeout"));
-  EXPECT_TRUE(server.status()["drain"]["wait_timeout_ms"].is_null());
-  EXPECT_EQ(kExitOk, server.run({"undrain"}).exit_code);
-  EXPECT_TRUE(idle.query("SELECT 1"));
-}
-
 TEST_F(DrainTest, WhatACoreLoadsIsLoweredAgain) {
   Server::Options core_options;
   core_options.role = "core";

@@ -1,7 +1,8 @@
-// What clients see of a drain: nothing. Two satellites behind a balancer that is late to learn which of them is ready;
-// one after the other is drained and comes back, and not one connect, query or transaction fails.
+// What clients see of a drain: nothing. Two satellites, or the three cores of a single tier, behind a balancer that is
+// late to learn which of them is ready; one after the other is drained and comes back, and not one connect, query or
+// transaction fails.
 //
-// PULSE_STORM_DRAINS=N: N drains of one pair for each lag, instead of several pairs at once so that it fits into a test
+// PULSE_STORM_DRAINS=N: N drains of one cluster for each lag, instead of several at once so that it fits into a test
 // run. That is kinder to a small machine, where a close meets a request the more often the later threads get their
 // turn.
 #include "tests/integration/storm.h"
@@ -10,7 +11,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <deque>
 #include <future>
+#include <optional>
 
 #include "src/linux/socket_table.h"
 #include "tests/integration/balancer.h"
@@ -21,11 +24,20 @@ namespace {
 
 constexpr milliseconds kSlack{1500};  // machines are shared
 
+enum class Tier {
+  satellites,      // a pair
+  unsynced_cores,  // three cores that serve; MySQL variables aren't synced
+  synced_cores,    // the same with ProxySQL's defaults
+};
+
 struct Plan {
   milliseconds lag;
   milliseconds settle;
   milliseconds timeout;
   int drains;
+  Tier tier = Tier::satellites;
+
+  size_t nodes() const { return tier == Tier::satellites ? 2 : 3; }
 };
 
 // What one drain came to.
@@ -36,14 +48,24 @@ struct Drained {
   Daemon::Answer answer;
 };
 
-class Satellite {
+class Node {
  public:
-  Satellite(const Plan& plan, const std::string& backend) : server_(options(plan, backend)), daemon_(server_) {}
+  Node(const Plan& plan, const std::string& backend) : server_(options(plan, backend)) {}
 
-  bool is_ready() const { return daemon_.get("/healthz/ready").status == 200; }
+  // With the others in its file.
+  void start_first(const std::string& bootstrap) {
+    server_.rewrite([&](Server::Options& options) { options.bootstrap = bootstrap; });
+    server_.start();
+    daemon_.emplace(server_);
+  }
+  std::string bootstrap_row() const {
+    return "{ hostname=\"127.0.0.1\", port=" + std::to_string(server_.admin_port()) + " }, ";
+  }
+
+  bool is_ready() const { return daemon_->get("/healthz/ready").status == 200; }
   Balancer::Target target() {
     return {server_.mysql_port(), [this] {
-              const int status = daemon_.get("/healthz/ready").status;
+              const int status = daemon_->get("/healthz/ready").status;
               return status == 0 ? std::nullopt : std::optional(status == 200);  // a probe that wasn't answered
             }};
   }
@@ -54,7 +76,7 @@ class Satellite {
     Drained drained;
     drained.began_ns = monotonic_ns();
     auto answer = std::async(std::launch::async, [this, &plan] {
-      return daemon_.ask(
+      return daemon_->ask(
           {"/shutdown", "POST", "", "", "127.0.0.1", std::chrono::ceil<seconds>(plan.timeout + seconds(10))});
     });
     int64_t last_ns = drained.began_ns + nanoseconds(plan.settle).count();
@@ -75,6 +97,9 @@ class Satellite {
   static Server::Options options(const Plan& plan, const std::string& backend) {
     Server::Options options;
     options.beat_interval_ms = 2000;
+    options.start = false;
+    if (plan.tier != Tier::satellites) options.role = "core";
+    if (plan.tier == Tier::unsynced_cores) options.admin_variables = "cluster_mysql_variables_diffs_before_sync=0";
     options.mysql_servers = backend;
     options.pulse = "drain={ settle_ms=" + std::to_string(plan.settle.count()) +
                     ", timeout_ms=" + std::to_string(plan.timeout.count()) + " }, ";
@@ -82,7 +107,7 @@ class Satellite {
   }
 
   Server server_;
-  Daemon daemon_;
+  std::optional<Daemon> daemon_;
 };
 
 struct Outcome {
@@ -92,17 +117,27 @@ struct Outcome {
   uint64_t closed = 0;
 };
 
-// Both are ready.
-class Pair {
+// All are ready.
+class Nodes {
  public:
-  explicit Pair(const Plan& plan) : backend_(backend()), satellites_{{plan, row()}, {plan, row()}} {
-    EXPECT_TRUE(becomes_ready(0) && becomes_ready(1));
+  explicit Nodes(const Plan& plan) : backend_(backend()) {
+    std::string bootstrap;
+    for (size_t i = 0; i < plan.nodes(); ++i) nodes_.emplace_back(plan, row());
+    if (plan.tier != Tier::satellites) {
+      for (const Node& node : nodes_) bootstrap += node.bootstrap_row();
+    }
+    for (Node& node : nodes_) node.start_first(bootstrap);
+    for (size_t i = 0; i < nodes_.size(); ++i) EXPECT_TRUE(becomes_ready(i));
   }
-  Satellite& operator[](size_t i) { return satellites_[i]; }
+  Node& operator[](size_t i) { return nodes_[i]; }
   bool becomes_ready(size_t i) {
-    return eventually([&] { return satellites_[i].is_ready(); });
+    return eventually([&] { return nodes_[i].is_ready(); });
   }
-  std::vector<Balancer::Target> targets() { return {satellites_[0].target(), satellites_[1].target()}; }
+  std::vector<Balancer::Target> targets() {
+    std::vector<Balancer::Target> targets;
+    for (Node& node : nodes_) targets.push_back(node.target());
+    return targets;
+  }
 
  private:
   // The double answers as a backend does.
@@ -118,21 +153,21 @@ class Pair {
   }
 
   std::unique_ptr<Server> backend_;
-  Satellite satellites_[2];
+  std::deque<Node> nodes_;
 };
 
 Outcome run(const Plan& plan) {
-  Pair satellites(plan);
-  const Balancer balancer(satellites.targets(), plan.lag);
+  Nodes nodes(plan);
+  const Balancer balancer(nodes.targets(), plan.lag);
   Storm storm(balancer.port(), {});
   Outcome outcome;
   for (int i = 0; i < plan.drains; ++i) {
-    const auto which = static_cast<size_t>(i % 2);
+    const auto which = static_cast<size_t>(i) % plan.nodes();
     // So that there are some of all kinds on this one, too.
     std::this_thread::sleep_for(seconds(1));
-    outcome.drains.push_back(satellites[which].drain(plan));
-    satellites[which].start();
-    EXPECT_TRUE(satellites.becomes_ready(which));
+    outcome.drains.push_back(nodes[which].drain(plan));
+    nodes[which].start();
+    EXPECT_TRUE(nodes.becomes_ready(which));
     EXPECT_TRUE(eventually([&] { return balancer.sends_to(which); }));
   }
   storm.stop();
@@ -212,7 +247,7 @@ uint64_t expect_no_loss(const Plan& plan, const Outcome& outcome) {
   return races;
 }
 
-// Several pairs at once, `each` drains for one.
+// Several clusters at once, `each` drains for one.
 void storm(Plan plan, std::vector<int> drains) {
   if (const char* const wanted = std::getenv("PULSE_STORM_DRAINS")) drains = {std::atoi(wanted)};
   std::vector<std::future<Outcome>> running;
@@ -238,22 +273,40 @@ TEST(Storm, ABalancerThatLagsTwelveSecondsAndSettleOfFifteen) {
   storm({seconds(12), seconds(15), seconds(40), 0}, {2});
 }
 
+// (a) of docs/drain.md: nobody pulls variables, so that each drains as a satellite does.
+TEST(Storm, TheCoresOfASingleTierWhoseVariablesArentSynced) {
+  storm({seconds(2), seconds(5), seconds(25), 0, Tier::unsynced_cores}, {3, 3});
+}
+
+TEST(Storm, TheSameBehindABalancerThatLagsTwelveSeconds) {
+  storm({seconds(12), seconds(15), seconds(40), 0, Tier::unsynced_cores}, {2});
+}
+
+// (b): sessions are closed one by one, and nothing spreads.
+TEST(Storm, TheCoresOfASingleTierWhoseVariablesAreSynced) {
+  storm({seconds(2), seconds(5), seconds(25), 0, Tier::synced_cores}, {3, 3});
+}
+
+TEST(Storm, TheSameSyncedBehindABalancerThatLagsTwelveSeconds) {
+  storm({seconds(12), seconds(15), seconds(40), 0, Tier::synced_cores}, {2});
+}
+
 // With a hung admin interface nobody can be closed from inside. Who reconnects leaves through the balancer and loses
 // nothing; who stays is counted, and cut.
 TEST(Storm, WithAHungAdminInterfaceWhoReconnectsLosesNothing) {
   const Plan plan{seconds(2), seconds(4), seconds(10), 1};
-  Pair satellites(plan);
-  const Balancer balancer(satellites.targets(), plan.lag);
+  Nodes nodes(plan);
+  const Balancer balancer(nodes.targets(), plan.lag);
   // Alone at first: with others among them the balancer might give all of them to one satellite.
   Storm pooled(balancer.port(), {0, 6, 0, 0});
   const auto has_clients = [&] {
-    const auto clients = count_established(satellites[0].server().mysql_port(), Deadline::after(seconds(5)));
+    const auto clients = count_established(nodes[0].server().mysql_port(), Deadline::after(seconds(5)));
     return clients && *clients >= 3 && pooled.counts(Storm::pooled).statements > 6;
   };
   EXPECT_TRUE(eventually(has_clients));
   Storm short_lived(balancer.port(), {8, 0, 0, 0});
-  satellites[0].server().wedge(seconds(60));
-  const Drained drained = satellites[0].drain(plan);
+  nodes[0].server().wedge(seconds(60));
+  const Drained drained = nodes[0].drain(plan);
   EXPECT_EQ(200, drained.answer.status) << drained.answer.body;
   EXPECT_EQ(true, drained.answer.body["drain"]["admin_unresponsive"]) << drained.answer.body;
   EXPECT_LE(drained.took, plan.timeout + kSlack);

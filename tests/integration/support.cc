@@ -162,7 +162,9 @@ void Server::write_config() {
                  "\"\n"
                  "admin_variables={ admin_credentials=\"admin:admin;radmin:radmin\", mysql_ifaces=\"" +
                  options_.address + ":" + std::to_string(admin_port_) +
-                 "\", cluster_username=\"radmin\", cluster_password=\"radmin\", cluster_check_interval_ms=200 }\n"
+                 "\", cluster_username=\"radmin\", cluster_password=\"radmin\", cluster_check_interval_ms=" +
+                 std::to_string(options_.cluster_check_ms) + ", " + options_.admin_variables +
+                 " }\n"
                  "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"" +
                  options_.address + ":" + std::to_string(mysql_port_) + "\" }\n" +
                  group("mysql_servers", options_.mysql_servers) + group("mysql_users", options_.mysql_users) +

@@ -73,9 +73,11 @@ class Server {
  public:
   struct Options {
     std::string role = "satellite";
-    int beat_interval_ms = 0;    // 0: no scheduler row
-    std::string pulse = "";      // more lines of the group pulse
-    std::string bootstrap = "";  // elements of proxysql_servers
+    int beat_interval_ms = 0;          // 0: no scheduler row
+    std::string pulse = "";            // more lines of the group pulse
+    std::string bootstrap = "";        // elements of proxysql_servers
+    std::string admin_variables = "";  // more elements
+    int cluster_check_ms = 200;
     std::string mysql_servers = "{ address=\"127.0.0.1\", port=3306, hostgroup=0 },";
     std::string mysql_users = "{ username=\"app\", password=\"app\", default_hostgroup=0 },";
     std::string query_rules = "";  // no elements: the file lacks the group

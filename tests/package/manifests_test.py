@@ -21,8 +21,10 @@ from support import BUILD, SOURCE, TestCase, eventually, free_port, pulse, run, 
 
 CONFIG = SOURCE / "proxysql-config"
 KUBERNETES = CONFIG / "kubernetes"
-OVERLAYS = ("exec-hook", "http-hook", "before-1.29")
-CNFS = [CONFIG / "core.cnf", CONFIG / "satellite.cnf", KUBERNETES / "base/core.cnf", KUBERNETES / "base/satellite.cnf"]
+OVERLAYS = ("exec-hook", "http-hook", "before-1.29", "single-tier")
+WORKLOADS = ("Deployment", "StatefulSet")
+CNFS = [CONFIG / "core.cnf", CONFIG / "satellite.cnf", CONFIG / "single-tier.cnf", KUBERNETES / "base/core.cnf",
+        KUBERNETES / "base/satellite.cnf", KUBERNETES / "overlays/single-tier/proxysql.cnf"]
 NAMESPACE = "proxysql"
 
 
@@ -93,7 +95,7 @@ def render(folder):
                 document["metadata"]["name"] = name
     images = {image["name"]: image for image in kustomization.get("images", [])}
     for document in documents:
-        if document["kind"] == "Deployment":
+        if document["kind"] in WORKLOADS:
             for container in containers(document):
                 image = images.get(container["image"].split(":")[0])
                 if image:
@@ -191,7 +193,14 @@ class Cnf(TestCase):
         for cnf in CNFS:
             _, output = settings(cnf)
             self.assertNotRegex(output, r"\[(warning|error)\]", cnf)
-            self.assertRegex(output, r"bootstrap entry of proxysql_servers: proxysql-core:6032")
+            self.assertRegex(output, r"bootstrap entry of proxysql_servers: "
+                                     r"(proxysql-core|proxysql-0.proxysql-nodes|10.0.0.1):6032")
+
+    def test_a_single_tier_syncs_no_mysql_variables(self):
+        """So that a drain may lower them: docs/drain.md."""
+        for cnf in CNFS:
+            never = "cluster_mysql_variables_diffs_before_sync = 0" in cnf.read_text()
+            self.assertEqual("single-tier" in str(cnf.relative_to(CONFIG)), never, cnf)
 
     def test_proxysql_starts_with_it(self):
         """The double, or the real one that PROXYSQL_BIN names."""
@@ -217,9 +226,13 @@ class Manifests(TestCase):
                 if document["kind"] == kind:
                     yield f"{name} {document['metadata']['name']}", document, documents
 
+    def workloads(self):
+        for kind in WORKLOADS:
+            yield from self.all_of(kind)
+
     def pods(self):
-        """Each Deployment with the text of its proxysql.cnf and the effective settings of it."""
-        for where, deployment, documents in self.all_of("Deployment"):
+        """Each Deployment and StatefulSet with the text of its proxysql.cnf and the effective settings of it."""
+        for where, deployment, documents in self.workloads():
             secret = next(volume["secret"]["secretName"] for volume in pod_of(deployment)["volumes"]
                           if volume["name"] == "config")
             text = next(document["stringData"]["proxysql.cnf"] for document in documents
@@ -254,7 +267,7 @@ class Manifests(TestCase):
                 if document["kind"] == "Secret":
                     document = {"kind": "Secret", "name": re.sub("-[a-z0-9]{10}$", "", document["metadata"]["name"]),
                                 "keys": sorted(document.get("stringData", document.get("data")))}
-                for volume in pod_of(document)["volumes"] if document["kind"] == "Deployment" else []:
+                for volume in pod_of(document)["volumes"] if document["kind"] in WORKLOADS else []:
                     if "secret" in volume:
                         volume["secret"]["secretName"] = re.sub("-[a-z0-9]{10}$", "", volume["secret"]["secretName"])
                 listed.append(json.dumps(document, sort_keys=True))
@@ -289,7 +302,7 @@ class Manifests(TestCase):
                 for index, value in enumerate(before):
                     yield from lost(value, after[index], f"{path}[{index}]")
 
-        for where, deployment, _ in self.all_of("Deployment"):
+        for where, deployment, _ in self.workloads():
             done = subprocess.run(["kubectl", "set", "serviceaccount", "--local", "-f", "-", "proxysql", "-o", "json"],
                                   input=json.dumps(deployment), capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(0, done.returncode, done.stderr)
@@ -298,7 +311,7 @@ class Manifests(TestCase):
 
     def test_labels_and_names_meet(self):
         selectors = settings(CONFIG / "core.cnf")[0]
-        for where, deployment, documents in self.all_of("Deployment"):
+        for where, deployment, documents in self.workloads():
             labels = deployment["spec"]["template"]["metadata"]["labels"]
             role = labels["component"]
             self.assertEqual(selectors[f"pulse.discovery.kubernetes.{role}_selector"].strip('"'),
@@ -386,8 +399,8 @@ class Manifests(TestCase):
         known = settings(KUBERNETES / "base/core.cnf")[0]
         mysql, admin, probes = (int(known[f"pulse.{key}"]) for key in ("daemon.mysql_port", "admin.port", "daemon.port"))
         for where, service, _ in self.all_of("Service"):
-            core = service["spec"]["selector"]["component"] == "core"
-            self.assertEqual([(admin, admin)] if core else [(mysql, mysql)],
+            headless = service["spec"].get("clusterIP") == "None"
+            self.assertEqual([(admin, admin)] if headless else [(mysql, mysql)],
                              [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]], where)
         open_ports = {port["port"] for _, policy, _ in self.all_of("NetworkPolicy") for rule in policy["spec"]["ingress"]
                       for port in rule["ports"]}
@@ -398,7 +411,7 @@ class Manifests(TestCase):
         probes = int(settings(KUBERNETES / "base/core.cnf")[0]["pulse.daemon.port"])
         labels = {"app": "proxysql", "component": "core"}
         for documents in self.rendered.values():
-            cores = [one["spec"]["template"]["metadata"]["labels"] for one in documents if one["kind"] == "Deployment"
+            cores = [one["spec"]["template"]["metadata"]["labels"] for one in documents if one["kind"] in WORKLOADS
                      and one["spec"]["template"]["metadata"]["labels"].get("component") == "core"]
             for core in cores:
                 self.assertLessEqual(labels.items(), core.items())
@@ -411,10 +424,18 @@ class Manifests(TestCase):
             self.assertTrue(not policies or allowed)
 
     def test_bootstrap_name_is_the_headless_service(self):
-        for where, _, text, _, _ in self.pods():
-            (name,) = re.findall(r'hostname = "([^"]+)"', text)
-            (service,) = [one for one in self.rendered["base"] if one["kind"] == "Service"
+        for where, workload, text, _, _ in self.pods():
+            names = re.findall(r'hostname = "([^"]+)"', text)
+            name = names[0].split(".")[-1]
+            (service,) = [one for one in self.rendered[where.split()[0]] if one["kind"] == "Service"
                           and one["metadata"]["name"] == name]
+            if workload["kind"] == "StatefulSet":  # a name for each pod, also while it isn't ready
+                self.assertEqual(name, workload["spec"]["serviceName"], where)
+                self.assertEqual([f"{workload['metadata']['name']}-{pod}.{name}"
+                                  for pod in range(workload["spec"]["replicas"])], names, where)
+                self.assertTrue(service["spec"]["publishNotReadyAddresses"], where)
+            else:
+                self.assertEqual([name], names, where)
             self.assertEqual("None", service["spec"]["clusterIP"], where)
             self.assertEqual("core", service["spec"]["selector"]["component"], where)
 
@@ -458,9 +479,9 @@ class Manifests(TestCase):
 
     def test_hooks(self):
         for name, deployment_hook in (("base", None), ("exec-hook", "exec"), ("http-hook", "httpGet"),
-                                      ("before-1.29", "exec")):
+                                      ("before-1.29", "exec"), ("single-tier", "exec")):
             for document in self.rendered[name]:
-                if document["kind"] == "Deployment":
+                if document["kind"] in WORKLOADS:
                     hook = container(document, "proxysql").get("lifecycle", {}).get("preStop")
                     self.assertEqual(deployment_hook and {deployment_hook}, hook and set(hook), name)
         documents = self.rendered["http-hook"]
@@ -491,7 +512,7 @@ class Manifests(TestCase):
         self.assertEqual(0o600, (again / "token").stat().st_mode & 0o777)
 
     def test_sidecars(self):
-        for where, deployment, _ in self.all_of("Deployment"):
+        for where, deployment, _ in self.workloads():
             names = [one["name"] for one in pod_of(deployment)["initContainers"]]
             if where.startswith("before-1.29"):
                 self.assertEqual(["beat"], names, where)
@@ -503,7 +524,7 @@ class Manifests(TestCase):
             self.assertNotIn("startupProbe", container(deployment, "pulsed"), where)
 
     def test_nobody_is_root(self):
-        for where, deployment, _ in self.all_of("Deployment"):
+        for where, deployment, _ in self.workloads():
             self.assertTrue(pod_of(deployment)["securityContext"]["runAsNonRoot"], where)
             self.assertEqual("RuntimeDefault", pod_of(deployment)["securityContext"]["seccompProfile"]["type"], where)
             for one in containers(deployment):
@@ -514,12 +535,12 @@ class Manifests(TestCase):
                 self.assertEqual(["ALL"], security["capabilities"]["drop"], where)
                 self.assertIn("memory", one["resources"]["limits"], where)
         user = re.search(r"^USER (\d+):", (SOURCE / "Dockerfile").read_text(), re.M).group(1)
-        for where, deployment, _ in self.all_of("Deployment"):
+        for where, deployment, _ in self.workloads():
             self.assertEqual(int(user), container(deployment, "pulsed")["securityContext"]["runAsUser"], where)
 
     def test_image_is_of_this_version(self):
         version = pulse("--version").split()[1]
-        for where, deployment, _ in self.all_of("Deployment"):
+        for where, deployment, _ in self.workloads():
             self.assertEqual(f"proxysql-pulse:{version}", container(deployment, "pulsed")["image"], where)
 
     def test_a_cluster_comes_up_from_them(self):

@@ -201,6 +201,12 @@ std::optional<Answer> select_variable(const Call& call) {
   return answer;
 }
 
+std::optional<Answer> kill_connection(const Call& call) {
+  const std::string id = call.groups[1];
+  if (call.server.mysql_port.kill(static_cast<uint32_t>(std::atol(id.c_str())))) return Answer::ok();
+  return Answer::admin_error("Unknown thread id: " + id);
+}
+
 // SHOW.
 std::optional<Answer> show_tables(const Call& call) {
   static const std::regex pattern(R"re(^SHOW\s+TABLES(?:\s+(?:FROM|IN)\s+(\w+))?(?:\s+LIKE\s+('[^']*'|"[^"]*"))?$)re",
@@ -271,6 +277,7 @@ const std::vector<Command>& commands() {
     add("PROXYSQL (SHUTDOWN|SHUTDOWN SLOW|KILL)", proxysql_shutdown);
     add("PROXYSQL RESTART", proxysql_restart);
     add("PROXYSQL (FLUSH LOGS|CLUSTER_NODE_UUID .*)", accepted);
+    add("KILL CONNECTION (\\d+)", kill_connection);
     add("PULL VERSION MYSQL SERVERS (\\d+) (\\d+)", pull_version);
     add("SELECT GLOBAL_CHECKSUM\\(\\)", global_checksum);
     add("(BEGIN|COMMIT|ROLLBACK|START TRANSACTION|SET NAMES|SET AUTOCOMMIT|SET CHARACTER_SET_RESULTS|SET "

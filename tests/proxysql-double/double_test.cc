@@ -270,6 +270,27 @@ TEST(ProxysqlDouble, WaitTimeoutClosesIdleSessionsButNoTransactions) {
   EXPECT_EQ("1", busy.ask("SELECT 1"));
 }
 
+// Seen on 2.7.1: without multiplexing's hold nobody has a backend who asks nothing and is in no transaction.
+TEST(ProxysqlDouble, KillConnectionClosesWhomeverItNames) {
+  const Double server("");
+  Connection idle(server.mysql_port, "app", "app");
+  Connection busy(server.mysql_port, "app", "app");
+  busy.ask("BEGIN");
+  Connection admin = server.admin();
+  const std::string resting = "SELECT SessionID FROM stats_mysql_processlist WHERE command='Sleep' AND srv_host IS ";
+  const auto id = admin.ask(resting + "NULL");
+  const auto other = admin.ask(resting + "NOT NULL");
+  ASSERT_TRUE(id && other);
+  EXPECT_NE(*id, *other);
+  EXPECT_TRUE(admin.ask("KILL CONNECTION " + *id));
+  EXPECT_FALSE(idle.ask("SELECT 1"));
+  EXPECT_FALSE(admin.ask("KILL CONNECTION " + *id));
+  EXPECT_EQ("ProxySQL Admin Error: Unknown thread id: " + *id, admin.error());
+  EXPECT_EQ("1", busy.ask("SELECT 1"));
+  EXPECT_TRUE(admin.ask("KILL CONNECTION " + *other)) << "in a transaction, too";
+  EXPECT_FALSE(busy.ask("SELECT 1"));
+}
+
 // Seen on 2.7.1: a client that has its greeting and hasn't logged in is no exception.
 TEST(ProxysqlDouble, ALoginThatIsUnderWayIsIdleToo) {
   const Double server("");

@@ -216,13 +216,34 @@ std::vector<Row> MysqlPort::processlist() {
     for (const auto& [fd, connection] : workers_[i]->connections) {
       const MysqlSession& session = connection->session;
       const bool running = !session.running().empty();
-      rows.push_back({std::to_string(i), std::to_string(session.id()), session.user(), "information_schema",
-                      connection->peer.host, std::to_string(connection->peer.port), "0", std::nullopt, std::nullopt,
-                      std::nullopt, std::nullopt, running ? "Query" : "Sleep",
-                      std::to_string(session.quiet_time(now).count()), session.running(), "0", std::nullopt});
+      // Multiplexing: who asks nothing and has no transaction holds no connection to a backend.
+      const bool has_backend = running || session.in_transaction();
+      const auto of_backend = [&](const char* text) { return has_backend ? Value(text) : Value(); };
+      const char* const command = running ? "Query" : session.logged_in() ? "Sleep" : "Connecting client";
+      rows.push_back({std::to_string(i), std::to_string(session.id()),
+                      session.user().empty() ? "unauthenticated user" : session.user(), "information_schema",
+                      connection->peer.host, std::to_string(connection->peer.port), "0", of_backend("127.0.0.1"),
+                      of_backend("40000"), of_backend("127.0.0.1"), of_backend("3306"), command,
+                      std::to_string(session.quiet_time(now).count()), session.running(), of_backend("0"),
+                      std::nullopt});
     }
   }
   return rows;
+}
+
+bool MysqlPort::kill(uint32_t session) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& worker : workers_) {
+    const std::lock_guard worker_lock(worker->mutex);
+    for (const auto& [fd, connection] : worker->connections) {
+      if (connection->session.id() != session) continue;
+      log_warning("Closing killed client connection " + connection->peer.host + ":" +
+                  std::to_string(connection->peer.port));
+      close_connection(*worker, *connection);
+      return true;
+    }
+  }
+  return false;
 }
 
 std::vector<Row> MysqlPort::digests(bool reset) {

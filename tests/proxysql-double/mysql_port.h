@@ -45,6 +45,8 @@ class MysqlPort : private SessionHost {
   // Names and values of stats_mysql_global, but ProxySQL_Uptime.
   std::vector<std::pair<std::string, std::string>> status();
   std::vector<Row> processlist();
+  // Closes a client whatever it does; false if there is none.
+  bool kill(uint32_t session);
   std::vector<Row> digests(bool reset);
 
  private:

@@ -112,12 +112,14 @@ class Disputes : public ::testing::Test {
     Table list;
     Dispute dispute{};
     uint32_t loads = 0;
+    bool keeps_others = false;
   };
 
   static ServerKey key(const std::string& host) { return {host, 6032}; }
   CoreList list_of(const Node& node) const {
     CoreList list;
     for (const std::string& host : node.list) list.cores.push_back({key(host), "", 0, false});
+    list.keeps_others = node.keeps_others;
     return list;
   }
   Seen seen() const {
@@ -224,6 +226,36 @@ TEST_F(Disputes, HostNamesGoAndAnEmptyTableIsFilledWhateverThereIs) {
   now_ns_ += 2'000'000'000;
   beat(a);
   EXPECT_EQ(a.list, table_);
+}
+
+// A fourth core was added at the admin interface, and saved to disk there; no file has it.
+TEST_F(Disputes, AListOfTheFileTakesNobodyAwayWhomAPersonHasAdded) {
+  Node a{{"10.0.0.1", "10.0.0.2"}, {}, 0, true}, b = a;
+  table_ = {"10.0.0.1", "10.0.0.2", "10.0.0.4", "proxysql-3.headless"};
+  EXPECT_EQ(0u, rounds({&a, &b}, 200));
+  EXPECT_EQ((Table{"10.0.0.1", "10.0.0.2", "10.0.0.4", "proxysql-3.headless"}), table_);
+  table_.clear();
+  rounds({&a, &b}, 2);
+  EXPECT_EQ(a.list, table_) << "an emptied one is filled";
+  for (int i = 0; i < 10; ++i) {  // and a person may take one away, which comes back, and add another
+    table_ = {"10.0.0.1", "10.0.0.4"};
+    rounds({&a, &b}, 2);
+    EXPECT_EQ((Table{"10.0.0.1", "10.0.0.2", "10.0.0.4"}), table_);
+  }
+  rounds({&a, &b}, 200);
+  EXPECT_EQ(0, a.dispute.stopped_ns + b.dispute.stopped_ns) << "more than the list is no dispute";
+}
+
+TEST_F(Disputes, AListOfTheFileLeavesRowsThatNobodyHasLoaded) {
+  Node a{{"10.0.0.1", "10.0.0.2"}, {}, 0, true};
+  Seen typed = seen();
+  typed.servers.push_back({"10.0.0.4", 6032, true, false});
+  Plan plan;
+  plan_membership(list_of(a), typed, Pulled::by_peers, plan);
+  EXPECT_TRUE(plan.steps.empty()) << "somebody is about to load it";
+  a.keeps_others = false;
+  plan_membership(list_of(a), typed, Pulled::by_peers, plan);
+  EXPECT_FALSE(plan.steps.empty());
 }
 
 TEST_F(Disputes, AResyncBeginsAnew) {

@@ -71,12 +71,14 @@ TEST(DrainPlan, ThePolicyIsTheConfigurations) {
   const DrainPolicy satellite = drain_policy(config);
   EXPECT_EQ(milliseconds(7), satellite.settle);
   EXPECT_EQ(milliseconds(8000), satellite.timeout);
-  EXPECT_TRUE(satellite.lowers);
+  EXPECT_TRUE(satellite.satellite);
   EXPECT_TRUE(satellite.stops);
   ASSERT_EQ(2U, satellite.steps.size());
   EXPECT_EQ(milliseconds(9), satellite.steps[0].wait_timeout);
+  config.role = Role::standalone;
+  EXPECT_TRUE(drain_policy(config).standalone);
   config.role = Role::core;
-  EXPECT_FALSE(drain_policy(config).lowers) << "it would spread";
+  EXPECT_FALSE(drain_policy(config).satellite) << "what it lowers may spread";
 }
 
 // They are values of /status and of metrics' labels.

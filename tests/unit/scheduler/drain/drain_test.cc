@@ -55,6 +55,7 @@ class DrainEngine : public ::testing::Test {
   }
   std::string message() const { return std::string(text(proxysql_->record.message)); }
   DrainOutcome outcome() const { return static_cast<DrainOutcome>(proxysql_->record.outcome); }
+  DrainWay way() const { return static_cast<DrainWay>(proxysql_->record.way); }
   milliseconds first(const std::string& what) const { return proxysql_->times_of(what).at(0); }
 
   FakeClock clock_;
@@ -155,13 +156,101 @@ TEST_F(DrainEngine, LowersAgainWhatSomebodyElseHasSet) {
   EXPECT_EQ(28'800'000, proxysql_->record.wait_timeout_ms);
 }
 
-TEST_F(DrainEngine, ACoreLowersNothing) {
-  setup_.policy.lowers = false;
+TEST_F(DrainEngine, ACoreWhoseVariablesAreSyncedLowersNothing) {
+  setup_.policy.satellite = false;
   all_leave_at(seconds(2));
   EXPECT_EQ(kExitOk, drain());
   EXPECT_THAT(proxysql_->beginning("lower"), IsEmpty());
   EXPECT_THAT(proxysql_->lines(), Not(Contains("unloaded edits")));
   EXPECT_EQ(-1, proxysql_->record.lowered_to_ms);
+  EXPECT_EQ(DrainWay::synced, way());
+  EXPECT_THAT(proxysql_->times_of("reach"), SizeIs(1)) << "it stays so";
+}
+
+TEST_F(DrainEngine, ACoreWhoseVariablesNobodyPullsDrainsAsASatelliteDoes) {
+  setup_.policy.satellite = false;
+  proxysql_->reach.diffs = 0;
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->beginning("lower"), ElementsAre("lower 2000", "lower 200", "lower 0"));
+  EXPECT_THAT(proxysql_->beginning("sessions"), IsEmpty());
+  EXPECT_EQ(DrainWay::unsynced, way());
+  EXPECT_LT(first("reach"), first("lower 2000")) << "known before anything is written";
+}
+
+// A member that is started anew with an old file, or an old proxysql.db, would take the lowered variables over, and
+// keep them when this node is gone.
+TEST_F(DrainEngine, AMemberThatMayPullAfterAllGetsWhatThereWas) {
+  setup_.policy.satellite = false;
+  proxysql_->reach.diffs = 0;
+  clock_.at(milliseconds(2500), [this] { proxysql_->reach.members[1].admin_checksum = "0xB"; });
+  proxysql_->newcomers = true;
+  EXPECT_EQ(kExitOk, drain());
+  ASSERT_THAT(proxysql_->beginning("restore"), ElementsAre("restore 2000 28800000"));
+  const milliseconds restored = first("restore 2000 28800000");
+  EXPECT_THAT(restored, AllOf(Ge(milliseconds(2500)), Lt(milliseconds(3700)))) << "before three checks of ProxySQL";
+  for (const auto& line : proxysql_->journal) {
+    EXPECT_TRUE(!line.what.starts_with("lower") || line.at < restored) << line.what;
+  }
+  EXPECT_EQ(DrainWay::peers_differ, way());
+  EXPECT_EQ(-1, proxysql_->record.wait_timeout_ms) << "nothing is left to be restored";
+  EXPECT_EQ(28'800'000, proxysql_->seen.wait_timeout_ms);
+  EXPECT_THAT(proxysql_->beginning("sessions"), Not(IsEmpty()));
+}
+
+TEST_F(DrainEngine, AStrangerAtTheAdminInterfaceKeepsACoreFromLowering) {
+  setup_.policy.satellite = false;
+  proxysql_->reach.diffs = 0;
+  proxysql_->hosts->push_back("10.0.0.9");  // a satellite, which has a file of its own
+  all_leave_at(seconds(2));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->beginning("lower"), IsEmpty());
+  EXPECT_EQ(DrainWay::strangers, way());
+}
+
+TEST_F(DrainEngine, ClosesRestingSessionsOnceSettledThoseThatRestForLongFirst) {
+  setup_.policy.satellite = false;
+  proxysql_->newcomers = true;  // so that the clock alone counts
+  proxysql_->resting = {{7, seconds(90)}, {8, milliseconds(1500)}, {9, milliseconds(300)}};
+  EXPECT_EQ(kExitOk, drain());
+  ASSERT_THAT(proxysql_->beginning("close"), ElementsAre("close 7", "close 8", "close 9"));
+  EXPECT_THAT(first("close 7"), AllOf(Ge(seconds(5)), Lt(milliseconds(5300))));
+  EXPECT_GE(first("close 9"), seconds(9)) << "when the steps have come to 200 ms";
+  EXPECT_EQ(3, proxysql_->record.closed);
+  EXPECT_EQ(0, proxysql_->clients);
+  EXPECT_THAT(message(), HasSubstr("; 3 resting sessions closed one by one"));
+}
+
+TEST_F(DrainEngine, ALookAtSessionsIsGoodForATwentiethOfTheirRest) {
+  setup_.policy.satellite = false;
+  proxysql_->newcomers = true;
+  proxysql_->resting = {{7, seconds(90)}, {8, seconds(2)}};
+  proxysql_->looked_at_sessions = [this] {  // the first look takes half a second
+    if (proxysql_->beginning("sessions").size() == 1) clock_.pass(milliseconds(500));
+  };
+  EXPECT_EQ(kExitOk, drain());
+  ASSERT_THAT(proxysql_->beginning("close"), ElementsAre("close 7", "close 8"));
+  EXPECT_GT(first("close 8") - first("close 7"), milliseconds(150)) << "only after a look of its own";
+}
+
+TEST_F(DrainEngine, ManyRestingSessionsAreClosedInBatches) {
+  setup_.policy.satellite = false;
+  proxysql_->clients = 2000;
+  for (uint32_t id = 1; id <= 2000; ++id) proxysql_->resting.push_back({id, seconds(600)});
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_EQ(2000, proxysql_->record.closed);
+  size_t batch = 0;
+  for (const auto& line : proxysql_->lines()) {
+    batch = line.starts_with("close ") ? batch + 1 : 0;
+    EXPECT_LE(batch, kCloseBatch);
+  }
+  EXPECT_LT(clock_.elapsed(), seconds(9)) << "one batch after the other";
+}
+
+TEST_F(DrainEngine, ASessionThatIsListedAsInUseIsntClosed) {
+  setup_.policy.satellite = false;
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->beginning("close"), IsEmpty());
+  EXPECT_THAT(message(), HasSubstr("3 clients cut"));
 }
 
 TEST_F(DrainEngine, WhatADrainBeforeThisOneFoundIsWhatIsToBeRestored) {

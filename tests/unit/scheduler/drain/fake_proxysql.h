@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +46,10 @@ class FakeProxySql final : public DrainedAdmin, public DrainedServer, public Dra
   int64_t started_ns = clock_.boot_ns() - 3'600'000'000'000;   // on CLOCK_BOOTTIME
   Sighting seen{0, 0, 100, 1000, 28'800'000, 2000, 2, false};  // the first two are filled in
   DrainBefore before;
+  VariablesReach reach{3, "0xA", {{"10.0.0.1", "0xA"}, {"10.0.0.2", "0xA"}}};
+  std::optional<std::vector<std::string>> hosts{{"10.0.0.1", "10.0.0.2"}};  // connected to the admin interface
+  std::vector<RestingSession> resting;                                      // clients that wait, longest first
+  std::function<void()> looked_at_sessions;
 
   // What was done.
   std::vector<JournalLine> journal;
@@ -84,6 +90,37 @@ class FakeProxySql final : public DrainedAdmin, public DrainedServer, public Dra
     seen.poll_timeout_ms = kDrainPollTimeoutMs;
     return {};
   }
+  Result<void> restore(int64_t poll_timeout_ms, int64_t wait_timeout_ms, Deadline by) override {
+    write("restore " + std::to_string(poll_timeout_ms) + " " + std::to_string(wait_timeout_ms));
+    if (auto answer = answer_in(milliseconds(3), by); !answer) return answer;
+    seen.poll_timeout_ms = poll_timeout_ms;
+    seen.wait_timeout_ms = wait_timeout_ms;
+    return {};
+  }
+  Result<VariablesReach> variables_reach(Deadline by) override {
+    write("reach");
+    if (auto answer = answer_in(milliseconds(2), by); !answer) return answer.error();
+    return reach;
+  }
+  Result<std::vector<RestingSession>> resting_sessions(milliseconds rests, Deadline by) override {
+    write("sessions " + std::to_string(rests.count()));
+    std::vector<RestingSession> list;
+    for (const RestingSession& session : resting) {
+      if (session.rests >= rests && list.size() < kCloseBatch) list.push_back(session);
+    }
+    if (looked_at_sessions) looked_at_sessions();
+    if (auto answer = answer_in(milliseconds(2), by); !answer) return answer.error();
+    return list;
+  }
+  Result<bool> close_session(uint32_t id, Deadline by) override {
+    write("close " + std::to_string(id));
+    if (auto answer = answer_in(milliseconds(1), by); !answer) return answer.error();
+    const auto one = std::find_if(resting.begin(), resting.end(), [&](const auto& each) { return each.id == id; });
+    if (one == resting.end()) return false;
+    resting.erase(one);
+    --clients;
+    return true;
+  }
   Result<void> pause(Deadline by) override {
     write("pause");
     if (!pause_refusal.empty()) return Error{pause_refusal, 1045};
@@ -114,6 +151,11 @@ class FakeProxySql final : public DrainedAdmin, public DrainedServer, public Dra
     within(by);
     return kernel_counts ? std::optional<int64_t>(clients) : std::nullopt;
   }
+  std::optional<std::vector<std::string>> admin_hosts(Deadline by) override {
+    within(by);
+    return hosts;
+  }
+  std::string own_host() const override { return "pod-0"; }
   bool has_ended(Deadline by) override {
     within(by);
     return ended;

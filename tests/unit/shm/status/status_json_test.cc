@@ -122,6 +122,8 @@ TEST_F(StatusJsonTest, Drain) {
   drain.clients_first = 12;
   drain.clients = 5;
   drain.lowered_to_ms = 500;
+  drain.closed = 7;
+  drain.way = static_cast<uint8_t>(DrainWay::unsynced);
   drain.stops = 1;
   drain.phase = static_cast<uint8_t>(DrainPhase::settle);
   json shown = status()["drain"];
@@ -135,6 +137,9 @@ TEST_F(StatusJsonTest, Drain) {
   EXPECT_EQ(12, shown["clients_first"]);
   EXPECT_EQ(5, shown["clients"]);
   EXPECT_EQ(500, shown["wait_timeout_ms"]);
+  EXPECT_EQ("lowers_wait_timeout", shown["way"]);
+  EXPECT_EQ("admin-cluster_mysql_variables_diffs_before_sync is 0 on all members", shown["way_reason"]);
+  EXPECT_EQ(7, shown["sessions_closed"]);
   EXPECT_EQ(false, shown["paused"]);
   EXPECT_EQ(false, shown["admin_unresponsive"]);
 

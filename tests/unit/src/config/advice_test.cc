@@ -62,7 +62,8 @@ TEST(AdviceTest, PeersAreCheckedByAUserThatTheyKnow) {
 }
 
 TEST(AdviceTest, ACoreNeedsAList) {
-  EXPECT_THAT(advice(text("pulse = { role = \"core\" }\n", kAdmin, kRow)),
+  EXPECT_THAT(advice(text("pulse = { role = \"core\" }\n", kAdmin, kRow)), IsEmpty()) << "addresses are one";
+  EXPECT_THAT(advice(text("pulse = { role = \"core\" discovery = { source = \"none\" } }\n", kAdmin, kRow)),
               ElementsAre(HasSubstr("a core without a list of the cores does nothing")));
   EXPECT_THAT(advice(text("pulse = { role = \"core\" discovery = { members = [\"10.0.0.1\"] } }\n", kAdmin, kRow)),
               IsEmpty());

@@ -142,12 +142,45 @@ TEST(Config, DiscoveryFollowsFromTheBootstrapEntries) {
   EXPECT_EQ(std::vector<std::string>{"core.example"}, named->config.discovery.names);
   EXPECT_EQ(7032, named->config.discovery.port);
   EXPECT_EQ(Authority::never, named->config.core.authority);
-  const auto numbers = parse("proxysql_servers=( { hostname=\"10.0.0.1\" port=6032 } )\n" + std::string(kRole));
-  ASSERT_TRUE(numbers);
-  EXPECT_EQ(Source::none, numbers->config.discovery.source);
+  EXPECT_FALSE(named->config.discovery.members_of_file);
   const auto pods = parse("pulse={ role=\"core\" discovery={ source=\"kubernetes\" } }");
   ASSERT_TRUE(pods);
   EXPECT_EQ(Authority::revision, pods->config.core.authority);
+}
+
+TEST(Config, AddressesInACoresFileAreItsList) {
+  const std::string entries =
+      "proxysql_servers=( { hostname=\"10.0.0.1\" port=6032 }, { hostname=\"fd00::2\" port=7032 } )\n";
+  const auto core = parse(entries + "pulse={ role=\"core\" }");
+  ASSERT_TRUE(core) << core.error().text;
+  EXPECT_EQ(Source::fixed, core->config.discovery.source);
+  EXPECT_EQ((std::vector<std::string>{"10.0.0.1:6032", "[fd00::2]:7032"}), core->config.discovery.members);
+  EXPECT_TRUE(core->config.discovery.members_of_file);
+  const auto satellite = parse(entries + "pulse={ role=\"satellite\" }");
+  ASSERT_TRUE(satellite);
+  EXPECT_EQ(Source::none, satellite->config.discovery.source);
+  const auto none = parse(entries + "pulse={ role=\"core\" discovery={ source=\"none\" } }");
+  ASSERT_TRUE(none);
+  EXPECT_EQ(Source::none, none->config.discovery.source) << "as it was asked for";
+  EXPECT_FALSE(none->config.discovery.members_of_file);
+  const auto said = parse(entries + "pulse={ role=\"core\" discovery={ members=[\"10.0.0.9\"] } }");
+  ASSERT_TRUE(said);
+  EXPECT_EQ(std::vector<std::string>{"10.0.0.9"}, said->config.discovery.members);
+  EXPECT_FALSE(said->config.discovery.members_of_file);
+}
+
+TEST(Config, AStandaloneNodeHasNoListOfMembers) {
+  const auto alone = parse("pulse={ role=\"standalone\" }");
+  ASSERT_TRUE(alone) << alone.error().text;
+  EXPECT_EQ(Role::standalone, alone->config.role);
+  EXPECT_FALSE(alone->config.is_core() || alone->config.is_satellite());
+  EXPECT_EQ(Source::none, alone->config.discovery.source);
+  EXPECT_TRUE(alone->warnings.empty()) << alone->warnings.front();
+  const auto member = parse("proxysql_servers=( { hostname=\"core\" port=6032 } )\npulse={ role=\"standalone\" }");
+  ASSERT_TRUE(member);
+  EXPECT_EQ(Source::none, member->config.discovery.source);
+  ASSERT_EQ(1U, member->warnings.size());
+  EXPECT_NE(std::string::npos, member->warnings[0].find("ProxySQL syncs with them all the same"));
 }
 
 TEST(Config, ListsAreTakenFromFileAndEnvironment) {

@@ -2,11 +2,16 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cstring>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "src/base/unique_fd.h"
@@ -102,6 +107,50 @@ class SocketTableTest : public ::testing::TestWithParam<SocketSource> {
 
 INSTANTIATE_TEST_SUITE_P(Sources, SocketTableTest,
                          ::testing::Values(SocketSource::automatic, SocketSource::netlink, SocketSource::proc));
+
+// A client of 127.0.0.1 whose own address is another one of this host.
+UniqueFd connect_from(const std::string& source, uint16_t port) {
+  UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  EXPECT_EQ(1, ::inet_pton(AF_INET, source.c_str(), &address.sin_addr));
+  EXPECT_EQ(0, ::bind(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address)) << std::strerror(errno);
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(0, ::connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address)) << std::strerror(errno);
+  return client;
+}
+
+// An address of this host that isn't a loopback one: "" without any.
+std::string outer_address() {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return "";
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(all, &::freeifaddrs);
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET || (one->ifa_flags & IFF_LOOPBACK) != 0)
+      continue;
+    std::array<char, INET_ADDRSTRLEN> text{};
+    ::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(one->ifa_addr)->sin_addr, text.data(), text.size());
+    return text.data();
+  }
+  return "";
+}
+
+TEST_P(SocketTableTest, NamesTheOtherHostsThatAreConnected) {
+  Listener listener(AF_INET);
+  listener.connect(AF_INET, 2);
+  const auto hosts = [&] {
+    const auto found = remote_hosts(listener.port(), soon(), GetParam());
+    EXPECT_TRUE(found) << found.error().text;
+    return found ? *found : std::vector<std::string>{"?"};
+  };
+  EXPECT_EQ(std::vector<std::string>{}, hosts()) << "this one by a loopback address";
+  const std::string outer = outer_address();
+  if (outer.empty()) GTEST_SKIP() << "this host has loopback addresses alone";
+  const UniqueFd first = connect_from(outer, listener.port());
+  const UniqueFd second = connect_from(outer, listener.port());
+  EXPECT_EQ(std::vector<std::string>{outer}, hosts()) << "each once";
+}
 
 TEST_P(SocketTableTest, SeesTheAcceptQueueFillAndEmpty) {
   Listener other(AF_INET);
