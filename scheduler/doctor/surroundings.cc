@@ -156,10 +156,12 @@ std::vector<AdminConnection> look_at_connections(const Config& config, Deadline 
     const auto other = std::find_if(rows.begin(), rows.end(), [&](const TcpRow& one) {
       return one.local_port == row.remote_port && one.remote_port == row.local_port && one.local == row.remote;
     });
-    const auto pid =
-        other == rows.end() || other->inode == 0 ? std::nullopt : process_with_socket({other->inode}, deadline);
-    const auto stat = pid ? read_process_stat(*pid) : Result<ProcessStat>(Error{""});
-    if (stat) connection.program = stat->name + " (pid " + std::to_string(*pid) + ")";
+    std::optional<pid_t> pid;
+    if (other != rows.end() && other->inode != 0) pid = process_with_socket({other->inode}, deadline);
+    if (pid) {
+      const auto stat = read_process_stat(*pid);
+      if (stat) connection.program = stat->name + " (pid " + std::to_string(*pid) + ")";
+    }
     list.push_back(std::move(connection));
   }
   return list;
