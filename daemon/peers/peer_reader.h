@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "src/base/http_round.h"
 #include "daemon/worker/wakeup.h"
 #include "shm/segment/segment.h"
+#include "src/base/http_round.h"
 #include "src/base/unique_fd.h"
 #include "src/config/settings.h"
 
