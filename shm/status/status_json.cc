@@ -11,6 +11,7 @@
 #include "shm/segment/names.h"
 #include "src/base/clock.h"
 #include "src/base/rfc3339.h"
+#include "src/linux/interfaces.h"
 
 namespace pulse {
 
@@ -222,7 +223,10 @@ Json core_files(const StatusInput& input) {
 
 Json mysql_port(const StatusInput& input) {
   const PortView& port = input.port;
-  return Json{{"host", input.config.daemon.mysql_host},
+  Json interfaces = Json::array();
+  for (const MysqlInterface& one : input.config.daemon.mysql_interfaces) interfaces.push_back(show(one));
+  return Json{{"interfaces", std::move(interfaces)},
+              {"host", input.config.daemon.mysql_host},
               {"port", input.config.daemon.mysql_port},
               {"answers", port.answers},
               {"since_ms", age_ms(port.since_ns, input.now_ns)},
