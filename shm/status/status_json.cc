@@ -6,6 +6,7 @@
 
 #include "shm/record/applied.h"
 #include "shm/record/core_record.h"
+#include "shm/record/drain_estimate.h"
 #include "shm/record/fork_cost.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
@@ -321,6 +322,8 @@ Json drain(const StatusInput& input) {
       {"way_reason", reason(static_cast<DrainWay>(record.way))},
       {"wait_timeout_ms", count(record.lowered_to_ms)},
       {"sessions_closed", record.closed},
+      {"estimate_ms", count(record.estimate_ms)},
+      {"will_cut", count(record.will_cut)},
       {"paused", record.paused != 0},
       {"admin_unresponsive", record.admin_unresponsive != 0}};
 }
@@ -390,6 +393,9 @@ std::string status_json(const StatusInput& input) {
   json["maintenance_since"] =
       view.maintenance_realtime_ns == 0 ? Json(nullptr) : Json(view.maintenance_realtime_ns / 1'000'000'000);
   json["drain"] = drain(input);
+  const auto estimate = drain_estimate(input.config, view.observation);
+  json["drain_estimate_ms"] = estimate ? Json(estimate->needed.count()) : Json(nullptr);
+  json["drain_would_cut"] = estimate ? Json(estimate->cut) : Json(nullptr);
   json["mysql_port"] = mysql_port(input);
   json["proxysql"] = proxysql(input);
   if (input.config.is_core()) json["authority"] = authority(input);
