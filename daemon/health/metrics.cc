@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/health/prometheus_text.h"
+#include "shm/record/drain_estimate.h"
 #include "shm/record/fork_cost.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
@@ -57,6 +58,14 @@ void drain(Exposition& out, const MetricsInput& input) {
   out.set("proxysql_pulse_drain_phase",
           "1 for the phase of the drain that is in effect; none: none is, or it just begins.", "phase", kPhases,
           in_effect ? static_cast<DrainPhase>(record.phase) : DrainPhase::none);
+  if (const auto estimate = drain_estimate(input.status.config, input.status.view.observation)) {
+    out.gauge("proxysql_pulse_drain_estimate_seconds", "How long a drain that begins now would need.",
+              Seconds(nanoseconds(estimate->needed).count()));
+    out.gauge("proxysql_pulse_drain_would_cut_clients", "Clients that it couldn't move within drain.timeout_ms.",
+              estimate->cut);
+  }
+  out.gauge("proxysql_pulse_drain_timeout_seconds", "What a drain has: drain.timeout_ms.",
+            Seconds(nanoseconds(input.status.config.drain.timeout).count()));
   if (record.number == 0) return;
   out.set("proxysql_pulse_drain_outcome", "1 for what the last drain came to; 0 for all while it runs.", "outcome",
           kOutcomes, static_cast<DrainOutcome>(record.outcome));

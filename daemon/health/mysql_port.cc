@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
@@ -13,7 +14,7 @@
 
 #include "src/base/host_port.h"
 #include "src/base/unique_fd.h"
-#include "src/linux/socket_table.h"
+#include "src/linux/interfaces.h"
 
 namespace pulse {
 namespace {
@@ -135,6 +136,8 @@ std::string err_packet_text(std::string_view payload) {
   return text + " (" + std::to_string(high << 8 | low) + ")";
 }
 
+std::string read_greeting(int socket, const std::string& name, Deadline deadline, ActiveResult& result);
+
 std::string connect_and_read(const std::string& address, uint16_t port, Deadline deadline, ActiveResult& result) {
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
@@ -162,7 +165,24 @@ std::string connect_and_read(const std::string& address, uint16_t port, Deadline
     result.refused = failure == ECONNREFUSED;
     if (failure != 0) return system_error("connect to " + name, failure).text;
   }
+  return read_greeting(socket.get(), name, deadline, result);
+}
 
+// Connecting to a unix socket never waits: a queue that is full is an error.
+std::string connect_and_read(const std::string& path, Deadline deadline, ActiveResult& result) {
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return system_error("open a socket", errno).text;
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  path.copy(to.sun_path, sizeof to.sun_path - 1);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+    result.refused = errno == ECONNREFUSED || errno == ENOENT;
+    return system_error("connect to " + path, errno).text;
+  }
+  return read_greeting(socket.get(), path, deadline, result);
+}
+
+std::string read_greeting(int socket, const std::string& name, Deadline deadline, ActiveResult& result) {
   const auto describe = [&](int failure) {
     if (failure == ETIMEDOUT) return "no greeting from " + name + " in time";
     if (failure == ENODATA) return name + " closed the connection before its greeting";
@@ -170,12 +190,12 @@ std::string connect_and_read(const std::string& address, uint16_t port, Deadline
   };
   std::string garbage = name + " doesn't speak the MySQL protocol";
   std::array<unsigned char, kLongestGreeting> packet;
-  if (const int failure = read_fully(socket.get(), packet.data(), kPacketHeader, deadline)) return describe(failure);
+  if (const int failure = read_fully(socket, packet.data(), kPacketHeader, deadline)) return describe(failure);
   const size_t size = packet[0] | static_cast<size_t>(packet[1]) << 8 | static_cast<size_t>(packet[2]) << 16;
   const unsigned char sequence = packet[3];
   if (size == 0 || size > packet.size()) return garbage;
   // To its end: closing with unread bytes would reset the connection.
-  if (const int failure = read_fully(socket.get(), packet.data(), size, deadline)) return describe(failure);
+  if (const int failure = read_fully(socket, packet.data(), size, deadline)) return describe(failure);
   const std::string_view payload(reinterpret_cast<const char*>(packet.data()), size);
   if (packet[0] == kErrPacket && size >= 3) {
     result.greeted = true;
@@ -197,14 +217,20 @@ ActiveResult greet(const std::string& numeric_address, uint16_t port, Deadline d
   return result;
 }
 
-MysqlLook::MysqlLook(std::string numeric_address, uint16_t port, Mode mode)
-    : address_(std::move(numeric_address)), port_(port), mode_(mode) {}
+ActiveResult greet(const MysqlInterface& interface, Deadline deadline) {
+  if (!interface.is_socket()) return greet(interface.host, static_cast<uint16_t>(interface.port), deadline);
+  ActiveResult result;
+  const int64_t begin = monotonic_ns();
+  result.error = connect_and_read(interface.host, deadline, result);
+  result.took = nanoseconds(monotonic_ns() - begin);
+  return result;
+}
 
 PortSample MysqlLook::sample() const {
   PortSample sample;
   sample.at_ns = boottime_ns();
   if (mode_ == Mode::active) return sample;
-  auto state = read_listen_state(port_, Deadline::after(kPassiveDeadline), SocketSource::automatic, address_);
+  auto state = read_listen_state(interface_, Deadline::after(kPassiveDeadline));
   if (!state) return sample;
   sample.passive = state->listening ? PortSample::Passive::listening : PortSample::Passive::not_listening;
   sample.accept_queue = state->accept_queue;
@@ -215,7 +241,7 @@ PortSample MysqlLook::sample() const {
 void MysqlLook::tick() {
   LookStep step = next_look(std::move(state_), sample());
   if (step.want_active) {
-    const ActiveResult result = greet(address_, port_, Deadline::after(kActiveDeadline));
+    const ActiveResult result = greet(interface_, Deadline::after(kActiveDeadline));
     step.state = after_active_look(std::move(step.state), result, boottime_ns());
   }
   state_ = std::move(step.state);

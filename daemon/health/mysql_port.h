@@ -9,10 +9,12 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "src/base/clock.h"
 #include "src/base/result.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 
@@ -74,15 +76,18 @@ LookState after_active_look(LookState state, const ActiveResult& result, int64_t
 // Connects, reads the first packet and closes. `numeric_address` is IPv4 or IPv6. A MySQL handshake of protocol 10 and
 // an ERR packet ("Too many connections") are greetings. Blocks until `deadline` at most, however slowly the bytes come.
 ActiveResult greet(const std::string& numeric_address, uint16_t port, Deadline deadline);
+ActiveResult greet(const MysqlInterface& interface, Deadline deadline);
 
-// The look at one port, kept up to date by a loop.
+// The look at one port or unix socket, kept up to date by a loop.
 class MysqlLook {
  public:
   // `active` connects on each tick: for a port outside of this network namespace.
   enum class Mode { passive, active };
 
   // `numeric_address` is for connections; the socket table is asked about the port alone.
-  MysqlLook(std::string numeric_address, uint16_t port, Mode mode);
+  MysqlLook(std::string numeric_address, uint16_t port, Mode mode)
+      : MysqlLook(MysqlInterface{std::move(numeric_address), port}, mode) {}
+  MysqlLook(MysqlInterface interface, Mode mode) : interface_(std::move(interface)), mode_(mode) {}
 
   // Looks once. To be called from one thread, each 500 ms or so. Takes some 50 microseconds; where it connects, a
   // second and a quarter at most.
@@ -94,8 +99,7 @@ class MysqlLook {
  private:
   PortSample sample() const;
 
-  const std::string address_;
-  const uint16_t port_;
+  const MysqlInterface interface_;
   const Mode mode_;
   LookState state_;  // of the ticking thread
   mutable std::mutex mutex_;

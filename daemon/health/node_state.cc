@@ -10,7 +10,7 @@
 #include "shm/segment/boot.h"
 #include "shm/segment/lock.h"
 #include "src/base/log.h"
-#include "src/linux/socket_table.h"
+#include "src/linux/interfaces.h"
 
 namespace pulse {
 
@@ -25,11 +25,11 @@ NodeState::NodeState(const Config& config, const std::string& host_name)
       policy_(make_policy(config, host_name)),
       boot_id_(machine_boot_id()),
       running_since_ns_(boottime_ns()),
-      mysql_look_(config.daemon.mysql_host, static_cast<uint16_t>(config.daemon.mysql_port),
+      mysql_look_(config.daemon.mysql_interfaces,
                   config.daemon.mysql_look == PortLook::active ? MysqlLook::Mode::active : MysqlLook::Mode::passive),
-      client_count_([port = static_cast<uint16_t>(config.daemon.mysql_port)](
-                        Deadline deadline) { return count_established(port, deadline); },
-                    milliseconds(500)) {
+      client_count_(
+          [all = config.daemon.mysql_interfaces](Deadline deadline) { return count_established(all, deadline); },
+          milliseconds(500)) {
   open_segment();
 }
 

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <string>
 
-#include "daemon/health/mysql_port.h"
+#include "daemon/health/mysql_ports.h"
 #include "shm/segment/segment.h"
 #include "shm/status/health.h"
 #include "shm/status/snapshot.h"
@@ -75,7 +75,7 @@ class NodeState {
   const Policy policy_;
   const uint64_t boot_id_;
   const int64_t running_since_ns_;
-  MysqlLook mysql_look_;
+  MysqlPorts mysql_look_;
   ClientCount client_count_;  // tick()'s
 
   std::mutex mutex_;  // of what follows; held for copies, never over a wait

@@ -93,6 +93,8 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
     out.globals_ns = now_ns;
     out.proxysql_started_ns = now_ns - seen.uptime_s * 1'000'000'000;
     out.clients = seen.clients;
+    out.clients_idle = seen.clients_not_idle < 0 ? 0 : std::max<int64_t>(0, seen.clients - seen.clients_not_idle);
+    out.threads = seen.threads;
     out.backends_online = seen.backends_online;
     out.backends_shunned = seen.backends_shunned;
     out.backends_offline = seen.backends_offline;
@@ -103,6 +105,8 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
     out.globals_ns = last.globals_ns;
     out.proxysql_started_ns = last.proxysql_started_ns;
     out.clients = last.clients;
+    out.clients_idle = last.clients_idle;
+    out.threads = last.threads;
     out.backends_online = last.backends_online;
     out.backends_shunned = last.backends_shunned;
     out.backends_offline = last.backends_offline;

@@ -88,6 +88,8 @@ bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime)
       return to_number(row[2], seen.uptime_s);
     }
     if (row[1] == "Client_Connections_connected") return to_number(row[2], seen.clients);
+    if (row[1] == "Client_Connections_non_idle") return to_number(row[2], seen.clients_not_idle);
+    if (row[1] == "MySQL_Thread_Workers") return to_number(row[2], seen.threads);
     if (row[1] == "mysql_listener_paused") seen.listener_paused = row[2] == "true" || row[2] == "1";
     if (row[1] == "admin-version") seen.version = row[2];
     if (row[1] == "admin-cluster_username") seen.no_cluster_user = row[2].empty();
@@ -113,7 +115,8 @@ std::string observe_statement(Look look) {
       " UNION ALL SELECT 'backends', status, COUNT(*), hostgroup_id, '' FROM runtime_mysql_servers"
       " GROUP BY hostgroup_id, status"
       " UNION ALL SELECT 'global', Variable_Name, Variable_Value, '', '' FROM stats_mysql_global WHERE Variable_Name IN"
-      " ('ProxySQL_Uptime', 'Client_Connections_connected', 'mysql_listener_paused')"
+      " ('ProxySQL_Uptime', 'Client_Connections_connected', 'Client_Connections_non_idle', 'MySQL_Thread_Workers',"
+      " 'mysql_listener_paused')"
       " UNION ALL SELECT 'global', variable_name, variable_value, '', '' FROM GLOBAL_VARIABLES"
       " WHERE variable_name IN ('admin-version', 'admin-cluster_username')");
 }

@@ -46,6 +46,8 @@ struct Seen {
   uint32_t backends_offline = 0;
   std::map<uint32_t, Hostgroup> hostgroups;  // the same backends, by hostgroup_id
   int64_t clients = 0;
+  int64_t clients_not_idle = -1;  // those that aren't in idle threads; -1: this ProxySQL doesn't say
+  int64_t threads = 0;
   int64_t uptime_s = 0;
   bool listener_paused = false;
   std::string version;

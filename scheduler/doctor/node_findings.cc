@@ -7,6 +7,7 @@
 #include "src/base/number.h"
 #include "src/base/show.h"
 #include "src/config/drain_steps.h"
+#include "src/linux/interfaces.h"
 
 namespace pulse {
 
@@ -99,7 +100,8 @@ Findings health_findings(const Examined& all) {
       list.push_back({Severity::notice, subject, state, "the readiness probe says 503", "maintenance off ends it"});
       break;
   }
-  const std::string port = node.config.daemon.mysql_host + ":" + std::to_string(node.config.daemon.mysql_port);
+  std::string port;
+  for (const MysqlInterface& one : node.config.daemon.mysql_interfaces) port += (port.empty() ? "" : ", ") + show(one);
   if (!node.port.answers) {
     list.push_back({Severity::critical, "mysql port", port + " doesn't answer: " + node.port.reason,
                     "clients can't connect, or ProxySQL's mysql-interfaces names another port",

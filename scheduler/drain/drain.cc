@@ -13,12 +13,14 @@
 #include "scheduler/run/hard_timer.h"
 #include "scheduler/run/limits.h"
 #include "scheduler/run/state_access.h"
+#include "shm/record/drain_estimate.h"
 #include "shm/record/drains.h"
 #include "shm/segment/boot.h"
 #include "shm/segment/names.h"
 #include "shm/segment/text.h"
 #include "src/base/exit_code.h"
 #include "src/base/log.h"
+#include "src/base/show.h"
 #include "src/config/drain_steps.h"
 
 namespace pulse {
@@ -58,7 +60,7 @@ void Drain::announce() {
   record_.began_ns = setup_.began_boot_ns;
   record_.deadline_ns = setup_.began_boot_ns + nanoseconds(policy().timeout).count();
   record_.settled_ns = setup_.began_boot_ns + nanoseconds(policy().settle).count();
-  record_.clients_first = record_.clients = -1;
+  record_.clients_first = record_.clients = record_.estimate_ms = record_.will_cut = -1;
   record_.wait_timeout_ms = record_.poll_timeout_ms = record_.lowered_to_ms = -1;
   record_.stops = policy().stops ? 1 : 0;
   enter(DrainPhase::lock);
@@ -117,7 +119,25 @@ Result<void> Drain::look_by_admin() {
   count(seen->clients);
   trouble_.answered();
   if (auto chosen = choose_way(); !chosen) return chosen;
+  if (record_.estimate_ms < 0) estimate(*seen);
   return lowers(way()) ? lower(*seen) : close_resting();
+}
+
+// Says at once whom the deadline can't hold.
+void Drain::estimate(const Sighting& seen) {
+  const int64_t idle = seen.not_idle < 0 ? 0 : std::max<int64_t>(0, seen.clients - seen.not_idle);
+  const DrainEstimate found = estimate_drain({seen.clients, idle, seen.threads},
+                                             {policy().settle, policy().timeout, !lowers(way())}, kDrainStopReserve);
+  record_.estimate_ms = found.needed.count();
+  record_.will_cut = found.cut;
+  notice_.publish(record_);
+  if (found.cut > 0) {
+    log_warning("drain: " + clients_text(idle) + " rest in ProxySQL's idle threads, which close " +
+                std::to_string(kIdleSessionsPerPass) + " each in two seconds: that takes " +
+                show_seconds(nanoseconds(found.needed).count()) + ", so some " + clients_text(found.cut) +
+                " will be cut; a drain.timeout_ms of " + std::to_string((found.needed + kDrainStopReserve).count()) +
+                " would hold them");
+  }
 }
 
 // Once that lowering might reach another node, it stays so.

@@ -63,6 +63,7 @@ class Drain {
   void count(int64_t clients);
   DrainWay way() const { return static_cast<DrainWay>(record_.way); }
   Result<void> choose_way();
+  void estimate(const Sighting& seen);
   Result<void> take_back();
   Result<void> close_resting();
   Result<void> lower(const Sighting& seen);

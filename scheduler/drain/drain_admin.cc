@@ -35,7 +35,8 @@ Result<void> set_timeouts(AdminClient& client, int64_t poll_ms, int64_t wait_ms,
 Result<Sighting> look_at(AdminClient& client, Deadline deadline) {
   auto answer = client.query(
       "SELECT Variable_Name, Variable_Value FROM stats_mysql_global WHERE Variable_Name IN ('ProxySQL_Uptime', "
-      "'Client_Connections_connected', 'Client_Connections_created', 'Questions', 'mysql_listener_paused') UNION ALL "
+      "'Client_Connections_connected', 'Client_Connections_created', 'Client_Connections_non_idle', 'Questions', "
+      "'mysql_listener_paused') UNION ALL "
       "SELECT variable_name, "
       "variable_value FROM runtime_global_variables WHERE variable_name IN ('mysql-poll_timeout', "
       "'mysql-wait_timeout', "
@@ -49,6 +50,7 @@ Result<Sighting> look_at(AdminClient& client, Deadline deadline) {
     if (row[0] == "ProxySQL_Uptime") seen.uptime_s = number;
     if (row[0] == "Client_Connections_connected") seen.clients = number;
     if (row[0] == "Client_Connections_created") seen.created = number;
+    if (row[0] == "Client_Connections_non_idle") seen.not_idle = number;
     if (row[0] == "Questions") seen.questions = number;
     if (row[0] == "mysql_listener_paused") seen.paused = row[1] == "true" || row[1] == "1";
     if (row[0] == "mysql-poll_timeout") seen.poll_timeout_ms = number;

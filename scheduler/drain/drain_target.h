@@ -31,6 +31,7 @@ struct Sighting {
   int64_t poll_timeout_ms = -1;
   int64_t threads = 0;  // 0: not known
   bool paused = false;
+  int64_t not_idle = -1;  // clients that aren't in idle threads
 };
 
 // When this ProxySQL started, on CLOCK_BOOTTIME.

@@ -10,7 +10,7 @@
 
 #include "scheduler/run/engine_clock.h"
 #include "src/base/unique_fd.h"
-#include "src/linux/socket_table.h"
+#include "src/linux/interfaces.h"
 
 namespace pulse {
 
@@ -31,12 +31,11 @@ bool is_served(const std::string& path) {
 }  // namespace
 
 DrainedPorts drained_ports(const Config& config) {
-  return {config.daemon.mysql_host, static_cast<uint16_t>(config.daemon.mysql_port), config.admin.host,
-          static_cast<uint16_t>(config.admin.port)};
+  return {config.daemon.mysql_interfaces, config.admin.host, static_cast<uint16_t>(config.admin.port)};
 }
 
 void DrainedProcess::find_process(Deadline by) {
-  const auto mysql = listening_inodes(ports_.mysql_port, by, SocketSource::automatic, ports_.mysql_host);
+  const auto mysql = listening_inodes(ports_.mysql, by);
   const auto admin = is_unix_socket(ports_.admin_host)
                          ? mysql
                          : listening_inodes(ports_.admin_port, by, SocketSource::automatic, ports_.admin_host);
@@ -51,7 +50,7 @@ std::optional<pid_t> DrainedProcess::process() const {
 bool DrainedProcess::terminate() { return process_ && process_->signal(SIGTERM); }
 
 std::optional<int64_t> DrainedProcess::count_clients(Deadline by) {
-  const auto clients = count_established(ports_.mysql_port, by);
+  const auto clients = count_established(ports_.mysql, by);
   if (!clients) return std::nullopt;
   return *clients;
 }
@@ -69,8 +68,8 @@ std::string DrainedProcess::own_host() const {
 
 bool DrainedProcess::has_ended(Deadline by) {
   if (process_) return process_->wait_gone(Deadline::after(nanoseconds(0)));
-  const auto mysql = read_listen_state(ports_.mysql_port, by, SocketSource::automatic, ports_.mysql_host);
-  if (!mysql || mysql->listening) return false;
+  const auto mysql = listening_inodes(ports_.mysql, by);
+  if (!mysql || !mysql->empty()) return false;
   if (is_unix_socket(ports_.admin_host)) return !is_served(ports_.admin_host);
   const auto admin = read_listen_state(ports_.admin_port, by, SocketSource::automatic, ports_.admin_host);
   return admin && !admin->listening;

@@ -11,12 +11,12 @@
 #include "scheduler/run/process.h"
 #include "src/base/clock.h"
 #include "src/config/load.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 
 struct DrainedPorts {
-  std::string mysql_host;
-  uint16_t mysql_port = 0;
+  std::vector<MysqlInterface> mysql;
   std::string admin_host;  // or the path of a unix socket
   uint16_t admin_port = 0;
 };

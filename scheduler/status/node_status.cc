@@ -8,7 +8,7 @@
 
 #include "scheduler/run/state_access.h"
 #include "shm/segment/boot.h"
-#include "src/linux/socket_table.h"
+#include "src/linux/interfaces.h"
 
 namespace pulse {
 
@@ -21,10 +21,9 @@ Deadline sooner(nanoseconds span, Deadline deadline) {
 PortView look_at_port(const Config& config, Deadline deadline) {
   PortView port;
   port.how = "socket table";
-  const auto listening = read_listen_state(static_cast<uint16_t>(config.daemon.mysql_port), deadline,
-                                           SocketSource::automatic, config.daemon.mysql_host);
+  const auto listening = listening_inodes(config.daemon.mysql_interfaces, deadline);
   port.known = static_cast<bool>(listening);
-  port.answers = port.ever_answered = port.known && listening->listening;
+  port.answers = port.ever_answered = port.known && !listening->empty();
   port.looked_at_ns = port.since_ns = boottime_ns();
   if (!port.answers) port.reason = port.known ? "nothing listens there" : listening.error().text;
   return port;
@@ -51,8 +50,7 @@ NodeStatus read_node_status(const Options& options, Deadline deadline) {
     view.problem = opened.segment.error().text;
   }
   node.port = look_at_port(config, sooner(milliseconds(500), deadline));
-  const auto clients =
-      count_established(static_cast<uint16_t>(config.daemon.mysql_port), sooner(milliseconds(1000), deadline));
+  const auto clients = count_established(config.daemon.mysql_interfaces, sooner(milliseconds(1000), deadline));
   if (clients) node.clients = static_cast<int64_t>(*clients);
   Memory memory;
   node.now_ns = boottime_ns();

@@ -12,6 +12,7 @@
 #include "src/base/show.h"
 #include "src/base/utf8.h"
 #include "src/config/modules.h"
+#include "src/linux/interfaces.h"
 
 namespace pulse {
 
@@ -106,8 +107,10 @@ class Blocks {
   }
 
   void proxysql() {
-    add("mysql port", {input_.config.daemon.mysql_host + ":" + std::to_string(input_.config.daemon.mysql_port) +
-                       (input_.port.answers ? " answers" : " doesn't answer: " + input_.port.reason) +
+    std::string all;
+    for (const MysqlInterface& one : input_.config.daemon.mysql_interfaces)
+      all += (all.empty() ? "" : ", ") + show(one);
+    add("mysql port", {all + (input_.port.answers ? " answers" : " doesn't answer: " + input_.port.reason) +
                        (input_.clients < 0 ? "" : ", " + std::to_string(input_.clients) + " clients")});
     add("backends", {number(seen_.backends_online) + " online, " + number(seen_.backends_shunned) + " shunned, " +
                      number(seen_.backends_offline) + " offline; seen " + age(seen_.at_ns)});

@@ -57,6 +57,8 @@ struct DrainRecord {
   int64_t poll_timeout_ms;
   int64_t lowered_to_ms;  // mysql-wait_timeout now; -1: not lowered
   int64_t closed;         // sessions that were closed one by one
+  int64_t estimate_ms;    // how long the drain would take, as it was reckoned at its start; -1: it wasn't
+  int64_t will_cut;       // and how many clients it couldn't move; -1
   uint8_t phase;
   uint8_t outcome;
   uint8_t stops;               // ProxySQL is to be shut down

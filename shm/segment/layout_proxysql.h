@@ -52,6 +52,8 @@ struct Observation {
   int64_t globals_ns;  // when uptime, clients, backends, listener and version were last read: not with every beat
   int64_t proxysql_started_ns;
   int64_t clients;
+  int64_t clients_idle;  // of these, those in ProxySQL's idle threads; 0 without --idle-threads
+  int64_t threads;       // MySQL threads; 0: not known
   uint32_t backends_online;
   uint32_t backends_shunned;
   uint32_t backends_offline;  // OFFLINE_SOFT and OFFLINE_HARD

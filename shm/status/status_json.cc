@@ -6,11 +6,13 @@
 
 #include "shm/record/applied.h"
 #include "shm/record/core_record.h"
+#include "shm/record/drain_estimate.h"
 #include "shm/record/fork_cost.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
 #include "src/base/clock.h"
 #include "src/base/rfc3339.h"
+#include "src/linux/interfaces.h"
 
 namespace pulse {
 
@@ -222,7 +224,10 @@ Json core_files(const StatusInput& input) {
 
 Json mysql_port(const StatusInput& input) {
   const PortView& port = input.port;
-  return Json{{"host", input.config.daemon.mysql_host},
+  Json interfaces = Json::array();
+  for (const MysqlInterface& one : input.config.daemon.mysql_interfaces) interfaces.push_back(show(one));
+  return Json{{"interfaces", std::move(interfaces)},
+              {"host", input.config.daemon.mysql_host},
               {"port", input.config.daemon.mysql_port},
               {"answers", port.answers},
               {"since_ms", age_ms(port.since_ns, input.now_ns)},
@@ -317,6 +322,8 @@ Json drain(const StatusInput& input) {
       {"way_reason", reason(static_cast<DrainWay>(record.way))},
       {"wait_timeout_ms", count(record.lowered_to_ms)},
       {"sessions_closed", record.closed},
+      {"estimate_ms", count(record.estimate_ms)},
+      {"will_cut", count(record.will_cut)},
       {"paused", record.paused != 0},
       {"admin_unresponsive", record.admin_unresponsive != 0}};
 }
@@ -386,6 +393,9 @@ std::string status_json(const StatusInput& input) {
   json["maintenance_since"] =
       view.maintenance_realtime_ns == 0 ? Json(nullptr) : Json(view.maintenance_realtime_ns / 1'000'000'000);
   json["drain"] = drain(input);
+  const auto estimate = drain_estimate(input.config, view.observation);
+  json["drain_estimate_ms"] = estimate ? Json(estimate->needed.count()) : Json(nullptr);
+  json["drain_would_cut"] = estimate ? Json(estimate->cut) : Json(nullptr);
   json["mysql_port"] = mysql_port(input);
   json["proxysql"] = proxysql(input);
   if (input.config.is_core()) json["authority"] = authority(input);

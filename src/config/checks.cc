@@ -38,6 +38,18 @@ Result<void> finish_drain(const Draft& draft) {
   return {};
 }
 
+// What is said is the only one. Else all that ProxySQL has, a port before the sockets: that is what `mysql_port` is.
+void finish_interfaces(Draft& draft) {
+  DaemonSettings& daemon = draft.loaded.config.daemon;
+  auto& all = daemon.mysql_interfaces;
+  if (draft.said[place_of("daemon.mysql_host")] || draft.said[place_of("daemon.mysql_port")]) all.clear();
+  for (MysqlInterface& one : all) {
+    if (!one.is_socket() && !is_address(one.host)) one.host = "127.0.0.1";
+  }
+  if (all.empty()) all.push_back({daemon.mysql_host, daemon.mysql_port});
+  std::stable_partition(all.begin(), all.end(), [](const MysqlInterface& one) { return !one.is_socket(); });
+}
+
 Result<void> finish_discovery(Draft& draft) {
   Config& config = draft.loaded.config;
   if (!config.address.empty() && !is_address(config.address)) {
@@ -173,6 +185,7 @@ Result<void> finish(Draft& draft) {
                    config.daemon.mysql_host + "\": allowed is an IPv4 or IPv6 address"};
     }
   }
+  finish_interfaces(draft);
   if (auto discovery = finish_discovery(draft); !discovery) return discovery;
   if (auto drain = finish_drain(draft); !drain) return drain;
   if (auto leader = finish_leader(draft); !leader) return leader;

@@ -151,6 +151,7 @@ void take_proxysql_groups(const CnfSetting& root, Draft& draft) {
   if (const Variable found = find_variable(mysql, "interfaces"); found.setting != nullptr) {
     take_interface(draft, found, config.daemon.mysql_host, config.daemon.mysql_port, place_of("daemon.mysql_host"),
                    place_of("daemon.mysql_port"));
+    config.daemon.mysql_interfaces = all_interfaces(found.value);
   }
   warn_of_prefixes(draft, admin, "admin-");
   warn_of_prefixes(draft, mysql, "mysql-");
@@ -167,15 +168,13 @@ std::vector<Credentials> split_credentials(std::string_view text) {
   return all;
 }
 
-std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces) {
-  std::optional<std::pair<std::string, int64_t>> socket;
-  for (size_t begin = 0; begin <= interfaces.size();) {
-    const size_t end = std::min(interfaces.find(';', begin), interfaces.size());
-    std::string entry = interfaces.substr(begin, end - begin);
-    begin = end + 1;
+std::vector<MysqlInterface> all_interfaces(const std::string& interfaces) {
+  std::vector<MysqlInterface> all;
+  for (const std::string_view part : split(interfaces, ';')) {
+    std::string entry(part);
     entry.erase(std::remove(entry.begin(), entry.end(), ' '), entry.end());
     if (!entry.empty() && entry.front() == '/') {
-      if (!socket) socket = {entry, 0};
+      all.push_back({std::move(entry), 0});
       continue;
     }
     const size_t colon = entry.rfind(':');
@@ -186,9 +185,17 @@ std::optional<std::pair<std::string, int64_t>> first_interface(const std::string
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
     if (host == "0.0.0.0" || host == "*" || host.empty()) host = "127.0.0.1";
     if (host == "::") host = "::1";
-    return {{host, port}};
+    all.push_back({std::move(host), port});
   }
-  return socket;
+  return all;
+}
+
+std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces) {
+  const std::vector<MysqlInterface> all = all_interfaces(interfaces);
+  const auto port = std::find_if(all.begin(), all.end(), [](const MysqlInterface& one) { return !one.is_socket(); });
+  if (port != all.end()) return {{port->host, port->port}};
+  if (all.empty()) return std::nullopt;
+  return {{all.front().host, 0}};
 }
 
 }  // namespace pulse

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "src/config/cnf.h"
+#include "src/config/settings.h"
 
 namespace pulse {
 
@@ -32,5 +33,8 @@ std::vector<Credentials> split_credentials(std::string_view text);
 // The first TCP address of ProxySQL's "a:1;b:2;/path" lists, as host and port, wildcards turned into loopback;
 // the path of a unix socket with port 0 if there is no other.
 std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces);
+
+// All of such a list, in its order; wildcards turned into loopback.
+std::vector<MysqlInterface> all_interfaces(const std::string& interfaces);
 
 }  // namespace pulse

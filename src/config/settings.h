@@ -103,7 +103,7 @@ struct DaemonSettings {
   std::string mysql_host = "127.0.0.1";  // an address
   int64_t mysql_port = 6033;
   // All of them, the one above first. Not a key of its own.
-  std::vector<MysqlInterface> mysql_interfaces = {};
+  std::vector<MysqlInterface> mysql_interfaces = {{mysql_host, mysql_port}};
   PortLook mysql_look = PortLook::passive;
   std::chrono::milliseconds mysql_dead_after{10000};  // without an answer, the data plane is dead
   // The liveness probe fails when the admin interface has been unresponsive for that long; 0: never. A part of the

@@ -38,11 +38,22 @@ uint32_t listening_unix_inode(std::string_view line, std::string_view path) {
   return (flags & kListens) != 0 ? inode : 0;
 }
 
-Result<std::vector<uint32_t>> listening_unix_inodes(const std::string& path, Deadline deadline) {
+bool is_unix_client(std::string_view line, std::string_view path) {
+  constexpr std::string_view kConnected = "03";  // SS_CONNECTED
+  for (int i = 0; i < 5; ++i) take_field(line);
+  const std::string_view state = take_field(line);
+  take_field(line);
+  return !line.empty() && line.substr(1) == path && state == kConnected;
+}
+
+namespace {
+
+// Calls `visit` for each line of the table.
+template <class Visit>
+Result<void> visit_lines(Deadline deadline, Visit visit) {
   const char* const table = "/proc/net/unix";
   const UniqueFd file(::open(table, O_RDONLY | O_CLOEXEC));
   if (!file) return system_error(std::string("open ") + table, errno);
-  std::vector<uint32_t> inodes;
   std::string text;
   std::array<char, 16384> chunk;
   for (;;) {
@@ -50,15 +61,33 @@ Result<std::vector<uint32_t>> listening_unix_inodes(const std::string& path, Dea
     const ssize_t count = ::read(file.get(), chunk.data(), chunk.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return system_error(std::string("read ") + table, errno);
-    if (count == 0) return inodes;
+    if (count == 0) return {};
     text.append(chunk.data(), static_cast<size_t>(count));
     size_t begin = 0;
     for (size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      const uint32_t inode = listening_unix_inode(std::string_view(text).substr(begin, end - begin), path);
-      if (inode != 0) inodes.push_back(inode);
+      visit(std::string_view(text).substr(begin, end - begin));
     }
     text.erase(0, begin);
   }
+}
+
+}  // namespace
+
+Result<std::vector<uint32_t>> listening_unix_inodes(const std::string& path, Deadline deadline) {
+  std::vector<uint32_t> inodes;
+  const auto read = visit_lines(deadline, [&](std::string_view line) {
+    const uint32_t inode = listening_unix_inode(line, path);
+    if (inode != 0) inodes.push_back(inode);
+  });
+  if (!read) return read.error();
+  return inodes;
+}
+
+Result<uint32_t> count_unix_clients(const std::string& path, Deadline deadline) {
+  uint32_t count = 0;
+  const auto read = visit_lines(deadline, [&](std::string_view line) { count += is_unix_client(line, path) ? 1 : 0; });
+  if (!read) return read.error();
+  return count;
 }
 
 }  // namespace pulse

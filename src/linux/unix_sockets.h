@@ -15,6 +15,12 @@ namespace pulse {
 // /proc/net/unix. The error's code is the errno, ETIMEDOUT if the deadline passed.
 Result<std::vector<uint32_t>> listening_unix_inodes(const std::string& path, Deadline deadline);
 
+// How many connections there are to the socket under this path, accepted or still queued. Errors as above.
+Result<uint32_t> count_unix_clients(const std::string& path, Deadline deadline);
+
+// Whether one line of that file is the server's end of a connection to such a socket.
+bool is_unix_client(std::string_view line, std::string_view path);
+
 // The inode number in one line of that file if it is of such a socket, else 0.
 uint32_t listening_unix_inode(std::string_view line, std::string_view path);
 

@@ -241,7 +241,8 @@ uint64_t expect_no_loss(const Plan& plan, const Outcome& outcome) {
     EXPECT_EQ(0, drained.answer.body["clients"]) << drained.answer.body;
     EXPECT_EQ(false, drained.answer.body["drain"]["paused"]) << drained.answer.body;
     EXPECT_LE(drained.took, plan.timeout);
-    EXPECT_LE(drained.after_last, seconds(2) + kSlack);
+    // Where nothing is lowered, ProxySQL's threads look up from their wait each two seconds.
+    EXPECT_LE(drained.after_last, seconds(plan.tier == Tier::synced_cores ? 4 : 2) + kSlack);
   }
   for (const Storm::Counts& counts : outcome.counts) EXPECT_GT(counts.statements, 0u);
   return races;

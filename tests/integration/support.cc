@@ -153,6 +153,9 @@ void Server::write_config() {
           binary("proxysql-pulse") + "\", arg1=\"beat\", arg2=\"--config=" + config_path_ +
           "\", arg3=\"--state=" + state_path_ + "\" },";
   }
+  std::string interfaces = options_.address + ":" + std::to_string(mysql_port_) + options_.more_interfaces;
+  if (options_.socket == Options::Socket::alone) interfaces.clear();
+  if (options_.socket != Options::Socket::none) interfaces += (interfaces.empty() ? "" : ";") + mysql_socket();
   const auto group = [](const std::string& name, const std::string& elements) {
     return elements.empty() ? "" : name + "=( " + elements + " )\n";
   };
@@ -166,11 +169,10 @@ void Server::write_config() {
                  std::to_string(options_.cluster_check_ms) + ", " + options_.admin_variables +
                  " }\n"
                  "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"" +
-                 options_.address + ":" + std::to_string(mysql_port_) + "\" }\n" +
-                 group("mysql_servers", options_.mysql_servers) + group("mysql_users", options_.mysql_users) +
-                 group("mysql_query_rules", options_.query_rules) + "proxysql_servers=( " + options_.bootstrap +
-                 " )\n" + "scheduler=( " + row + " )\n" + "pulse={ role=\"" + options_.role + "\", state=\"" +
-                 state_path_ + "\", " + options_.pulse + " }\n");
+                 interfaces + "\" }\n" + group("mysql_servers", options_.mysql_servers) +
+                 group("mysql_users", options_.mysql_users) + group("mysql_query_rules", options_.query_rules) +
+                 "proxysql_servers=( " + options_.bootstrap + " )\n" + "scheduler=( " + row + " )\n" +
+                 "pulse={ role=\"" + options_.role + "\", state=\"" + state_path_ + "\", " + options_.pulse + " }\n");
   std::filesystem::rename(dir_ / "proxysql.cnf.new", config_path_);
   std::filesystem::create_directories(dir_ / "data");
 }
@@ -187,7 +189,8 @@ void Server::start() {
   const auto answers = [&](uint16_t port) { return bool(connect_loopback(port, 5, options_.address.c_str())); };
   const bool up = eventually([&] {
     return !process_->running() ||
-           (answers(admin_port_) && answers(mysql_port_) && (!is_double() || connect_control(dir_ / "control")));
+           (answers(admin_port_) && (options_.socket == Options::Socket::alone || answers(mysql_port_)) &&
+            (!is_double() || connect_control(dir_ / "control")));
   });
   ASSERT_TRUE(up && process_->running()) << process_->output();
 }

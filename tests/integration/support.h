@@ -88,6 +88,9 @@ class Server {
     std::string address = "127.0.0.1";
     uint16_t admin_port = 0;
     uint16_t mysql_port = 0;
+    std::string more_interfaces = "";  // for clients: ";ADDRESS:PORT"
+    // mysql_socket(): beside the port, or alone.
+    enum class Socket { none, beside, alone } socket = Socket::none;
   };
   explicit Server(Options options);
   ~Server();
@@ -103,6 +106,7 @@ class Server {
   const std::string& address() const { return options_.address; }
   uint16_t admin_port() const { return admin_port_; }
   uint16_t mysql_port() const { return mysql_port_; }
+  std::string mysql_socket() const { return dir_ / "mysql.sock"; }
   const std::string& config() const { return config_path_; }
   const std::string& state() const { return state_path_; }
   const TempDir& dir() const { return dir_; }

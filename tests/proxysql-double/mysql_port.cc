@@ -197,7 +197,7 @@ std::vector<std::pair<std::string, std::string>> MysqlPort::status() {
           {"Server_Connections_connected", "0"},
           {"Server_Connections_created", "0"},
           {"Server_Connections_delayed", "0"},
-          {"Client_Connections_non_idle", std::to_string(busy)},
+          {"Client_Connections_non_idle", std::to_string(connected_)},  // as without --idle-threads
           {"Questions", std::to_string(questions_)},
           {"Slow_queries", "0"},
           {"Servers_table_version", "1"},

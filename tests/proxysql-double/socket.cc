@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -51,6 +52,7 @@ std::vector<Address> parse_interfaces(const std::string& text) {
   std::vector<Address> addresses;
   std::istringstream pieces(text);
   for (std::string piece; std::getline(pieces, piece, ';');) {
+    if (piece.starts_with('/')) addresses.push_back({piece, 0});
     const size_t colon = piece.rfind(':');
     if (colon == std::string::npos) continue;
     addresses.push_back({piece.substr(0, colon), std::atoi(piece.c_str() + colon + 1)});
@@ -58,7 +60,25 @@ std::vector<Address> parse_interfaces(const std::string& text) {
   return addresses;
 }
 
+namespace {
+
+pulse::Result<Fd> listen_on_path(const std::string& path) {
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ::unlink(path.c_str());
+  if (!fd.open() || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(fd.get(), 1024) != 0) {
+    return pulse::system_error("listen on " + path, errno);
+  }
+  return fd;
+}
+
+}  // namespace
+
 pulse::Result<Fd> listen_on(const Address& address) {
+  if (address.host.starts_with('/')) return listen_on_path(address.host);
   const std::string what = "listen on " + address.host + ":" + std::to_string(address.port);
   auto list = resolve(address, AI_PASSIVE | AI_NUMERICSERV);
   if (!list) return list.error();
@@ -98,6 +118,7 @@ Address peer_of(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {"unknown", 0};
+  if (storage.ss_family == AF_UNIX) return {"localhost", 0};
   char host[NI_MAXHOST] = "";
   char port[NI_MAXSERV] = "";
   ::getnameinfo(reinterpret_cast<sockaddr*>(&storage), size, host, sizeof(host), port, sizeof(port),

@@ -35,6 +35,8 @@ TEST(ParseSeen, TakesAllParts) {
                                              {"backends", "OFFLINE_SOFT", "2", "2", ""},
                                              {"backends", "OFFLINE_HARD", "3", "10", ""},
                                              {"global", "Client_Connections_connected", "17", "", ""},
+                                             {"global", "Client_Connections_non_idle", "5", "", ""},
+                                             {"global", "MySQL_Thread_Workers", "4", "", ""},
                                              {"global", "mysql_listener_paused", "true", "", ""},
                                              {"global", "admin-cluster_username", "", "", ""},
                                              {"global", "admin-version", "2.7.1-x", "", ""}}));

@@ -246,6 +246,26 @@ TEST_F(DrainEngine, ManyRestingSessionsAreClosedInBatches) {
   EXPECT_LT(clock_.elapsed(), seconds(9)) << "one batch after the other";
 }
 
+TEST_F(DrainEngine, SaysAtOnceWhomItsDeadlineCantHold) {
+  proxysql_->clients = 10'000;
+  proxysql_->seen.threads = 4;
+  proxysql_->seen.not_idle = 0;
+  clock_.at(seconds(1), [this] {
+    EXPECT_EQ(42'000, proxysql_->record.estimate_ms);
+    EXPECT_EQ(10'000 - 10 * 512, proxysql_->record.will_cut);
+  });
+  EXPECT_EQ(kExitOk, drain());
+}
+
+TEST_F(DrainEngine, WithoutIdleThreadsAllAreMovedInTime) {
+  proxysql_->clients = 10'000;
+  proxysql_->seen.not_idle = 10'003;  // ProxySQL counts its own sessions, too
+  all_leave_at(seconds(2));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_EQ(0, proxysql_->record.will_cut);
+  EXPECT_EQ(10'000, proxysql_->record.estimate_ms);
+}
+
 TEST_F(DrainEngine, ASessionThatIsListedAsInUseIsntClosed) {
   setup_.policy.satellite = false;
   EXPECT_EQ(kExitOk, drain());

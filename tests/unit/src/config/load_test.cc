@@ -169,6 +169,26 @@ TEST(Config, AddressesInACoresFileAreItsList) {
   EXPECT_FALSE(said->config.discovery.members_of_file);
 }
 
+TEST(Config, AllInterfacesForClientsAreKnown) {
+  using List = std::vector<MysqlInterface>;
+  const auto of = [](const std::string& text) {
+    const auto loaded = parse(text + kRole);
+    EXPECT_TRUE(loaded);
+    return loaded ? loaded->config.daemon.mysql_interfaces : List{};
+  };
+  EXPECT_EQ((List{{"127.0.0.1", 6033}}), of(""));
+  EXPECT_EQ((List{{"127.0.0.1", 6034}, {"10.0.0.1", 6033}, {"/tmp/p.sock", 0}}),
+            of("mysql_variables={ interfaces=\"/tmp/p.sock;0.0.0.0:6034;10.0.0.1:6033\" }\n"))
+      << "a port first";
+  EXPECT_EQ((List{{"/tmp/p.sock", 0}}), of("mysql_variables={ interfaces=\"/tmp/p.sock\" }\n"));
+  EXPECT_EQ((List{{"127.0.0.1", 6033}}), of("mysql_variables={ interfaces=\"nonsense\" }\n"));
+  const auto said = parse(
+      "mysql_variables={ interfaces=\"0.0.0.0:6034;/tmp/p.sock\" }\n"
+      "pulse={ role=\"core\" daemon={ mysql_port=6099 } }");
+  ASSERT_TRUE(said);
+  EXPECT_EQ((List{{"127.0.0.1", 6099}}), said->config.daemon.mysql_interfaces) << "that one alone";
+}
+
 TEST(Config, AStandaloneNodeHasNoListOfMembers) {
   const auto alone = parse("pulse={ role=\"standalone\" }");
   ASSERT_TRUE(alone) << alone.error().text;

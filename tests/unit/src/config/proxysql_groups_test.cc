@@ -31,5 +31,12 @@ TEST(SplitCredentials, AsProxySQLDoesIt) {
   EXPECT_EQ("", shown(""));
 }
 
+TEST(Interfaces, AllOfThemInOrder) {
+  using List = std::vector<MysqlInterface>;
+  EXPECT_EQ((List{{"127.0.0.1", 6033}, {"/tmp/proxysql.sock", 0}, {"::1", 6034}, {"10.0.0.1", 6035}}),
+            all_interfaces("0.0.0.0:6033;/tmp/proxysql.sock; [::]:6034;;10.0.0.1:6035;nonsense"));
+  EXPECT_EQ(List{}, all_interfaces(""));
+}
+
 }  // namespace
 }  // namespace pulse
