@@ -62,6 +62,7 @@ void Drain::announce() {
   record_.settled_ns = setup_.began_boot_ns + nanoseconds(policy().settle).count();
   record_.clients_first = record_.clients = record_.estimate_ms = record_.will_cut = -1;
   record_.wait_timeout_ms = record_.poll_timeout_ms = record_.lowered_to_ms = -1;
+  record_.pgsql_wait_timeout_ms = record_.pgsql_poll_timeout_ms = -1;
   record_.stops = policy().stops ? 1 : 0;
   enter(DrainPhase::lock);
 }
@@ -120,13 +121,25 @@ Result<void> Drain::look_by_admin() {
   trouble_.answered();
   if (auto chosen = choose_way(); !chosen) return chosen;
   if (record_.estimate_ms < 0) estimate(*seen);
-  return lowers(way()) ? lower(*seen) : close_resting();
+  const Protocols may{lowers(way()), may_lower_pgsql(*seen)};
+  if (auto lowered = lower(*seen, may); !lowered) return lowered;
+  return may.mysql ? Result<void>{} : close_resting();
+}
+
+// Could destroy: other nodes' clients, if they pull it. What they hold of pgsql_variables, and whether they pull them,
+// is in no answer: so it has to be known that there is no such node, or that this version pulls none.
+bool Drain::may_lower_pgsql(const Sighting& seen) const {
+  return way() == DrainWay::satellite || way() == DrainWay::alone ||
+         (way() != DrainWay::undecided && !seen.pgsql_is_pulled);
 }
 
 // Says at once whom the deadline can't hold.
 void Drain::estimate(const Sighting& seen) {
-  const int64_t idle = seen.not_idle < 0 ? 0 : std::max<int64_t>(0, seen.clients - seen.not_idle);
-  const DrainEstimate found = estimate_drain({seen.clients, idle, seen.threads},
+  const auto idle_of = [](const ListenerSight& listener) {
+    return listener.not_idle < 0 ? 0 : std::max<int64_t>(0, listener.clients - listener.not_idle);
+  };
+  const int64_t idle = idle_of(seen.mysql) + idle_of(seen.pgsql);
+  const DrainEstimate found = estimate_drain({seen.clients, idle, seen.mysql.threads + seen.pgsql.threads},
                                              {policy().settle, policy().timeout, !lowers(way())}, kDrainStopReserve);
   record_.estimate_ms = found.needed.count();
   record_.will_cut = found.cut;
@@ -169,9 +182,10 @@ Result<void> Drain::choose_way() {
 Result<void> Drain::take_back() {
   if (record_.lowered_to_ms < 0) return {};
   log_warning("drain: puts mysql-wait_timeout back");
-  auto restored = admin_.restore(record_.poll_timeout_ms, record_.wait_timeout_ms, answer_by());
+  auto restored = admin_.restore(record_, answer_by());
   if (!restored) return restored;
   record_.wait_timeout_ms = record_.poll_timeout_ms = record_.lowered_to_ms = -1;
+  record_.pgsql_wait_timeout_ms = record_.pgsql_poll_timeout_ms = -1;
   notice_.publish(record_);
   return {};
 }
@@ -199,6 +213,8 @@ bool Drain::is_drained_one(int64_t started_boot_ns) {
   if (has_left_changes(before_.record, started_boot_ns)) {
     record_.wait_timeout_ms = before_.record.wait_timeout_ms;
     record_.poll_timeout_ms = before_.record.poll_timeout_ms;
+    record_.pgsql_wait_timeout_ms = before_.record.pgsql_wait_timeout_ms;
+    record_.pgsql_poll_timeout_ms = before_.record.pgsql_poll_timeout_ms;
     record_.paused = before_.record.paused;
   }
   return true;
@@ -213,30 +229,41 @@ void Drain::count(int64_t clients) {
   record_.clients_at_ns = clock_.boot_ns();
 }
 
-Result<void> Drain::lower(const Sighting& seen) {
+Result<void> Drain::lower(const Sighting& seen, Protocols may) {
   const int64_t wanted = wait_timeout_at(policy(), sight()).count();
-  if (seen.wait_timeout_ms == wanted && seen.poll_timeout_ms == kDrainPollTimeoutMs) return {};
-  const auto waits = waits_for_pull();
-  if (!waits) return waits.error();
-  if (*waits) return {};
-  // What a core has loaded meanwhile is what is to be restored. Lowered by a drain, both are what this one has set.
-  const bool from_core = record_.lowered_to_ms >= 0 && seen.wait_timeout_ms != record_.lowered_to_ms &&
-                         seen.poll_timeout_ms != kDrainPollTimeoutMs;
-  if (record_.wait_timeout_ms < 0 || from_core) {
-    record_.wait_timeout_ms = seen.wait_timeout_ms;
-    record_.poll_timeout_ms = seen.poll_timeout_ms;
+  Protocols which{may.mysql && seen.mysql.is_served() && !seen.mysql.is_lowered_to(wanted),
+                  may.pgsql && seen.pgsql.is_served() && !seen.pgsql.is_lowered_to(wanted)};
+  if (which.mysql) {
+    const auto waits = waits_for_pull();
+    if (!waits) return waits.error();
+    which.mysql = !*waits;
   }
-  if (record_.lowered_to_ms < 0) {
-    auto edits = admin_.unloaded_edits(answer_by());
+  if (!which.any()) return {};
+  const Protocols news{which.mysql && record_.wait_timeout_ms < 0, which.pgsql && record_.pgsql_wait_timeout_ms < 0};
+  if (which.mysql) remember("mysql", seen.mysql, record_.wait_timeout_ms, record_.poll_timeout_ms);
+  if (which.pgsql) remember("pgsql", seen.pgsql, record_.pgsql_wait_timeout_ms, record_.pgsql_poll_timeout_ms);
+  if (news.any()) {
+    auto edits = admin_.unloaded_edits(news, answer_by());
     if (!edits) return edits.error();
-    edits_ = std::move(*edits);
-  } else if (seen.wait_timeout_ms != record_.lowered_to_ms) {
-    log_info("drain: mysql-wait_timeout was set to " + std::to_string(seen.wait_timeout_ms) +
-             " by somebody else, a core's load as a rule; lowered again");
+    if (!edits->empty()) edits_ += (edits_.empty() ? "" : ", ") + *edits;
   }
   record_.lowered_to_ms = wanted;
   notice_.publish(record_);  // before it is done: whoever undoes it finds what was there
-  return admin_.lower(wanted, answer_by());
+  return admin_.lower(which, wanted, answer_by());
+}
+
+// What is to be restored is what was there first, or what a core has loaded meanwhile. Lowered by a drain, both
+// variables are what this one has set.
+void Drain::remember(const char* protocol, const ListenerSight& seen, int64_t& wait_ms, int64_t& poll_ms) {
+  const bool first = wait_ms < 0;
+  const bool changed = record_.lowered_to_ms >= 0 && seen.wait_timeout_ms != record_.lowered_to_ms;
+  if (first || (changed && seen.poll_timeout_ms != kDrainPollTimeoutMs)) {
+    wait_ms = seen.wait_timeout_ms;
+    poll_ms = seen.poll_timeout_ms;
+  }
+  if (first || !changed) return;
+  log_info(std::string("drain: ") + protocol + "-wait_timeout was set to " + std::to_string(seen.wait_timeout_ms) +
+           " by somebody else, a core's load as a rule; lowered again");
 }
 
 // A load of ours would overtake a core's that ProxySQL is about to pull, and keep its variables out for good.
@@ -307,7 +334,19 @@ void Drain::pause() {
     log_warning("drain: " + trouble_.text());
   }
   admin_.disconnect();  // some versions answer twice; what comes next asks on a connection of its own
+  if (clients_.has_pgsql() && (paused || already)) read_back_pause();
   look_by_server();
+}
+
+// Each protocol has an answer of its own, and only the first was read.
+void Drain::read_back_pause() {
+  if (!admin_.connect(in(kShutdownAnswer))) return;
+  const auto seen = admin_.look(in(kShutdownAnswer));
+  if (seen) {
+    record_.paused = record_.paused != 0 || (seen->is_paused() && !clients_.was_paused()) ? 1 : 0;
+    clients_.set_paused(seen->refuses_all());
+  }
+  admin_.disconnect();
 }
 
 // How ProxySQL was asked to stop; "" if it can't be asked. A connection that is lost on the way is ProxySQL's way to

@@ -66,12 +66,15 @@ class Drain {
   void estimate(const Sighting& seen);
   Result<void> take_back();
   Result<void> close_resting();
-  Result<void> lower(const Sighting& seen);
+  bool may_lower_pgsql(const Sighting& seen) const;
+  Result<void> lower(const Sighting& seen, Protocols may);
+  void remember(const char* protocol, const ListenerSight& seen, int64_t& wait_ms, int64_t& poll_ms);
   Result<bool> waits_for_pull();
   void lose_admin(const Error& error);
 
   int finish(DrainAction action);
   void pause();
+  void read_back_pause();
   std::string ask_to_stop();
   bool wait_ended(MonotonicTime by);
   bool has_ended();

@@ -45,6 +45,7 @@ struct DrainSight {
   milliseconds empty_for{0};        // since when no client has been seen; 0 if there is one, or if nobody knows
   milliseconds no_newcomer_for{0};  // since when no new connection has come; 0 if one has, or if nobody knows
   int64_t mysql_threads = 0;        // 0: not known
+  int64_t pgsql_threads = 0;        // 0: not known, or no PostgreSQL port
   bool admin = false;               // the admin interface answers
 };
 
@@ -54,17 +55,18 @@ enum class DrainAction {
   pause_and_stop,  // clients still come: from now on new ones are refused
 };
 
-// How long PROXYSQL PAUSE takes at most, by the number of MySQL threads.
-milliseconds pause_span(int64_t mysql_threads);
+// How long PROXYSQL PAUSE takes at most, by the numbers of threads: it closes the ports of one protocol after the
+// other's.
+milliseconds pause_span(int64_t mysql_threads, int64_t pgsql_threads = 0);
 
 // When PAUSE has to begin to be over in time; nothing if there is no room for it after settle: it would begin when
 // clients still come from the balancer, and reset them.
-std::optional<milliseconds> pause_at(const DrainPolicy& policy, int64_t mysql_threads);
+std::optional<milliseconds> pause_at(const DrainPolicy& policy, int64_t mysql_threads, int64_t pgsql_threads = 0);
 
 DrainAction next_drain_action(const DrainPolicy& policy, const DrainSight& sight);
 
-// The mysql-wait_timeout of this moment: once the pod is out of the balancer, first for those who rest, then the last
-// step's; before that the steps go by the clock. Their spans shrink to what the timeout leaves them.
+// The wait_timeout of this moment, of each protocol: once the pod is out of the balancer, first for those who rest,
+// then the last step's; before that the steps go by the clock. Their spans shrink to what the timeout leaves them.
 milliseconds wait_timeout_at(const DrainPolicy& policy, const DrainSight& sight);
 
 }  // namespace pulse

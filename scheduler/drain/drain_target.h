@@ -17,21 +17,46 @@
 
 namespace pulse {
 
-// The least mysql-poll_timeout that ProxySQL takes; a connection that is alone on its thread is never found idle
-// otherwise.
+// The least poll_timeout of a protocol that ProxySQL takes; a connection that is alone on its thread is never found
+// idle otherwise.
 inline constexpr int64_t kDrainPollTimeoutMs = 10;
 
-// What one look through the admin interface says; -1: not known.
-struct Sighting {
-  int64_t uptime_s = -1;
+// One protocol in one look; -1: not known, the protocol is off or this version hasn't got it.
+struct ListenerSight {
   int64_t clients = -1;
-  int64_t created = -1;  // connections of clients, ever
-  int64_t questions = -1;
   int64_t wait_timeout_ms = -1;
   int64_t poll_timeout_ms = -1;
   int64_t threads = 0;  // 0: not known
   bool paused = false;
   int64_t not_idle = -1;  // clients that aren't in idle threads
+
+  bool is_served() const { return clients >= 0 && wait_timeout_ms >= 0 && poll_timeout_ms >= 0; }
+  bool is_lowered_to(int64_t wait_ms) const {
+    return wait_timeout_ms == wait_ms && poll_timeout_ms == kDrainPollTimeoutMs;
+  }
+};
+
+// What one look through the admin interface says; -1: not known.
+struct Sighting {
+  int64_t uptime_s = -1;
+  int64_t clients = -1;    // of both protocols
+  int64_t created = -1;    // connections of clients, ever, of both
+  int64_t questions = -1;  // moves when somebody has been there between two looks
+  ListenerSight mysql;
+  ListenerSight pgsql;
+  bool pgsql_is_pulled = false;  // other nodes would take over what is lowered here of PostgreSQL's variables
+
+  bool is_paused() const { return mysql.paused || pgsql.paused; }  // one of them at least
+  bool refuses_all() const {
+    return is_paused() && (!mysql.is_served() || mysql.paused) && (!pgsql.is_served() || pgsql.paused);
+  }
+};
+
+// Which of the two protocols something is about.
+struct Protocols {
+  bool mysql = false;
+  bool pgsql = false;
+  bool any() const { return mysql || pgsql; }
 };
 
 // When this ProxySQL started, on CLOCK_BOOTTIME.
@@ -51,21 +76,22 @@ class DrainedAdmin {
 
   // These need a connection.
   virtual Result<Sighting> look(Deadline by) = 0;
-  // Names of the variables that somebody has set and not loaded; "" if there are none. They are logged.
-  virtual Result<std::string> unloaded_edits(Deadline by) = 0;
-  // Whether a core has newer variables, which ProxySQL is about to pull: a load now would keep them out.
+  // Names of the variables of `which` that somebody has set and not loaded; "" if there are none. They are logged.
+  virtual Result<std::string> unloaded_edits(Protocols which, Deadline by) = 0;
+  // Whether a core has newer MySQL variables, which ProxySQL is about to pull: a load now would keep them out.
   virtual Result<bool> pull_is_due(Deadline by) = 0;
-  // Sets mysql-poll_timeout to kDrainPollTimeoutMs, and mysql-wait_timeout: ProxySQL closes clients that rest longer.
-  virtual Result<void> lower(int64_t wait_timeout_ms, Deadline by) = 0;
-  // Puts both back to what they were.
-  virtual Result<void> restore(int64_t poll_timeout_ms, int64_t wait_timeout_ms, Deadline by) = 0;
+  // Sets the poll_timeout of `which` to kDrainPollTimeoutMs, and wait_timeout: ProxySQL closes clients that rest
+  // longer.
+  virtual Result<void> lower(Protocols which, int64_t wait_timeout_ms, Deadline by) = 0;
+  // Puts back what `record` says was there before, of each protocol that was lowered.
+  virtual Result<void> restore(const DrainRecord& record, Deadline by) = 0;
   // Who would take over what is lowered here.
   virtual Result<VariablesReach> variables_reach(Deadline by) = 0;
   // As resting_sessions_statement() has them.
   virtual Result<std::vector<RestingSession>> resting_sessions(milliseconds rests, Deadline by) = 0;
   // KILL CONNECTION; false: it has gone by itself.
   virtual Result<bool> close_session(uint32_t id, Deadline by) = 0;
-  // From its end on new connections are refused. ProxySQL answers nothing else meanwhile.
+  // From its end on new connections are refused, of both protocols. ProxySQL answers nothing else meanwhile.
   virtual Result<void> pause(Deadline by) = 0;
   virtual Result<void> shut_down(Deadline by) = 0;
 };

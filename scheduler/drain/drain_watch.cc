@@ -7,8 +7,10 @@
 namespace pulse {
 
 void ClientWatch::saw(const Sighting& seen, MonotonicTime now) {
-  threads_ = seen.threads;
-  paused_ = seen.paused;
+  mysql_threads_ = seen.mysql.threads;
+  pgsql_threads_ = seen.pgsql.threads;
+  paused_ = seen.refuses_all();
+  was_paused_ = seen.is_paused();
   if (seen.created != created_) newcomer_ = now;
   created_ = seen.created;
   const bool asked = questions_ >= 0 && seen.questions != questions_;
@@ -42,7 +44,8 @@ DrainSight ClientWatch::sight(MonotonicTime began, MonotonicTime now, bool admin
   sight.elapsed = std::chrono::duration_cast<milliseconds>(now - began);
   if (empty_since_) sight.empty_for = std::chrono::ceil<milliseconds>(now - *empty_since_ + nanoseconds(1));  // never 0
   if (newcomer_) sight.no_newcomer_for = std::chrono::duration_cast<milliseconds>(now - *newcomer_);
-  sight.mysql_threads = threads_;
+  sight.mysql_threads = mysql_threads_;
+  sight.pgsql_threads = pgsql_threads_;
   sight.admin = admin;
   return sight;
 }

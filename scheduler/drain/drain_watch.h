@@ -22,16 +22,20 @@ class ClientWatch {
   void lost_sight();
 
   DrainSight sight(MonotonicTime began, MonotonicTime now, bool admin) const;
-  bool paused() const { return paused_; }
+  bool paused() const { return paused_; }          // all ports
+  bool was_paused() const { return was_paused_; }  // one port at least, when ProxySQL was last looked at
+  bool has_pgsql() const { return pgsql_threads_ != 0; }
   void set_paused(bool paused) { paused_ = paused; }
 
  private:
   void count(int64_t clients, bool asked_meanwhile, MonotonicTime now);
 
-  int64_t threads_ = 0;
+  int64_t mysql_threads_ = 0;
+  int64_t pgsql_threads_ = 0;
   int64_t questions_ = -1;
   int64_t created_ = -1;
   bool paused_ = false;
+  bool was_paused_ = false;
   std::optional<MonotonicTime> newcomer_;  // when the last one was seen, or the first look taken
   std::optional<MonotonicTime> empty_since_;
 };

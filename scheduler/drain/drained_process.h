@@ -16,8 +16,8 @@
 namespace pulse {
 
 struct DrainedPorts {
-  std::vector<MysqlInterface> mysql;
-  std::string admin_host;  // or the path of a unix socket
+  std::vector<MysqlInterface> clients;  // of both protocols
+  std::string admin_host;               // or the path of a unix socket
   uint16_t admin_port = 0;
 };
 
@@ -27,7 +27,8 @@ class DrainedProcess final : public DrainedServer {
  public:
   explicit DrainedProcess(DrainedPorts ports) : ports_(std::move(ports)) {}
 
-  // What listens on both ports. An admin interface on a unix socket alone leaves the other.
+  // What listens on the admin port and on a port for clients. An admin interface on a unix socket alone leaves the
+  // others.
   void find_process(Deadline by) override;
   std::optional<pid_t> process() const override;
   bool terminate() override;
@@ -35,7 +36,7 @@ class DrainedProcess final : public DrainedServer {
   std::optional<int64_t> count_clients(Deadline by) override;
   std::optional<std::vector<std::string>> admin_hosts(Deadline by) override;
   std::string own_host() const override;
-  // By the process, or else by the two ports.
+  // By the process, or else by the ports.
   bool has_ended(Deadline by) override;
   bool wait_for_end(Deadline by) override;
 

@@ -59,11 +59,13 @@ int run_undrain(const Options& options) {
   }
   auto client = AdminClient::connect(admin_target(config), deadline);
   if (!client) return fail(exit_code_of(client.error(), Phase::connect), client.error().text);
-  const auto seen = look_at(*client, deadline);
+  const auto version = version_of(*client, deadline);
+  if (!version) return fail(exit_code_of(version.error(), Phase::observe), version.error().text);
+  const auto seen = look_at(*client, *version, deadline);
   if (!seen) return fail(exit_code_of(seen.error(), Phase::observe), seen.error().text);
   const DrainLeft left = judge_drain(record, since_ns, started_boot_ns(*seen, boottime_ns()));
   if (left != DrainLeft::other_boot) {
-    if (seen->paused) record.paused = 1;  // whoever did it: this is to be in service again
+    if (seen->is_paused()) record.paused = 1;  // whoever did it: this is to be in service again
     if (auto undone = undo_drain(config, record, deadline); !undone) {
       return fail(exit_code_of(undone.error(), Phase::act), undone.error().text);
     }

@@ -53,12 +53,14 @@ struct DrainRecord {
   int64_t clients_first;        // -1: not known
   int64_t clients;              // when last counted; at the end, those that were cut
   int64_t clients_at_ns;        // when they were last counted
-  int64_t wait_timeout_ms;      // as it was before, to be restored; -1: not lowered
+  int64_t wait_timeout_ms;      // mysql-wait_timeout as it was before, to be restored; -1: not lowered
   int64_t poll_timeout_ms;
-  int64_t lowered_to_ms;  // mysql-wait_timeout now; -1: not lowered
-  int64_t closed;         // sessions that were closed one by one
-  int64_t estimate_ms;    // how long the drain would take, as it was reckoned at its start; -1: it wasn't
-  int64_t will_cut;       // and how many clients it couldn't move; -1
+  int64_t lowered_to_ms;          // wait_timeout now, of each protocol; -1: not lowered
+  int64_t pgsql_wait_timeout_ms;  // as those of MySQL
+  int64_t pgsql_poll_timeout_ms;
+  int64_t closed;       // sessions that were closed one by one
+  int64_t estimate_ms;  // how long the drain would take, as it was reckoned at its start; -1: it wasn't
+  int64_t will_cut;     // and how many clients it couldn't move; -1
   uint8_t phase;
   uint8_t outcome;
   uint8_t stops;               // ProxySQL is to be shut down

@@ -44,7 +44,7 @@ class Adviser {
     rows("proxysql_servers");
     rows("scheduler");
     for (const CnfSetting& group : CnfChildren(&root_)) {
-      for (const char* read : {"pulse", "admin_variables", "mysql_variables"}) {
+      for (const char* read : {"pulse", "admin_variables", "mysql_variables", "pgsql_variables"}) {
         if (group.name == read) placeholders(group);
       }
     }

@@ -176,14 +176,15 @@ Result<void> finish(Draft& draft) {
     const Key& key = kKeys[config.admin.host.empty() ? place_of("admin.host") : place_of("admin.user")];
     return Error{draft.source(index_of(key)) + ": " + key.full_name() + ": must not be empty"};
   }
-  if (!is_address(config.daemon.mysql_host)) {
-    // ProxySQL takes a name for its interfaces; the daemon never looks one up, and the port is this host's anyway.
-    if (!draft.said[place_of("daemon.mysql_host")]) {
-      config.daemon.mysql_host = "127.0.0.1";
-    } else {
-      return Error{draft.source(place_of("daemon.mysql_host")) + ": pulse.daemon.mysql_host = \"" +
-                   config.daemon.mysql_host + "\": allowed is an IPv4 or IPv6 address"};
+  for (const auto& [place, host] : {std::pair(place_of("daemon.mysql_host"), &config.daemon.mysql_host),
+                                    std::pair(place_of("daemon.pgsql_host"), &config.daemon.pgsql_host)}) {
+    if (is_address(*host)) continue;
+    if (draft.said[place]) {
+      return Error{draft.source(place) + ": " + kKeys[place].full_name() + " = \"" + *host +
+                   "\": allowed is an IPv4 or IPv6 address"};
     }
+    // ProxySQL takes a name for its interfaces; the daemon never looks one up, and the port is this host's anyway.
+    *host = "127.0.0.1";
   }
   finish_interfaces(draft);
   if (auto discovery = finish_discovery(draft); !discovery) return discovery;

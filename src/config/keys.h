@@ -144,6 +144,8 @@ inline constexpr Key kKeys[] = {
     {"daemon.port", field<&Config::daemon, &DaemonSettings::port>(), 0, 65'535},
     {"daemon.mysql_host", field<&Config::daemon, &DaemonSettings::mysql_host>()},
     {"daemon.mysql_port", field<&Config::daemon, &DaemonSettings::mysql_port>(), 1, 65'535},
+    {"daemon.pgsql_host", field<&Config::daemon, &DaemonSettings::pgsql_host>()},
+    {"daemon.pgsql_port", field<&Config::daemon, &DaemonSettings::pgsql_port>(), 0, 65'535},
     {"daemon.mysql_look", field<&Config::daemon, &DaemonSettings::mysql_look>()},
     {"daemon.mysql_dead_after_ms", field<&Config::daemon, &DaemonSettings::mysql_dead_after>(), 1'000, 3'600'000},
     {"daemon.live_after_ms", field<&Config::daemon, &DaemonSettings::live_after>(), 0, 86'400'000},

@@ -147,8 +147,7 @@ Result<LoadedConfig> load_config_for_drain(const std::string& path, const std::v
   if (groups.empty()) return loaded;
   auto salvaged = parse_config(groups, path, overrides, Rows::first);
   if (!salvaged) return loaded;
-  salvaged->salvage =
-      loaded.error().text + "; its groups pulse, admin_variables and mysql_variables can be read, which is enough";
+  salvaged->salvage = loaded.error().text + "; its groups pulse and *_variables can be read, which is enough";
   return salvaged;
 }
 

@@ -96,6 +96,24 @@ void take_admin_variables(Draft& draft, const CnfSetting* admin) {
   if (interval_ms >= 10 && interval_ms <= 300'000) draft.cluster_check_interval = milliseconds(interval_ms);
 }
 
+// A file that says nothing of PostgreSQL serves nobody there, though ProxySQL 3 listens all the same.
+void take_pgsql_port(Draft& draft, const CnfSetting& root, const CnfSetting* variables) {
+  DaemonSettings& daemon = draft.loaded.config.daemon;
+  constexpr int64_t kDefaultPort = 6133;
+  const CnfSetting* group = variables;
+  for (const char* name : {"pgsql_servers", "pgsql_users"}) {
+    const CnfSetting* rows = root.find(name);
+    if (group == nullptr && rows != nullptr && rows->length > 0) group = rows;
+  }
+  if (group == nullptr) return;
+  daemon.pgsql_port = kDefaultPort;
+  draft.loaded.origins[place_of("daemon.pgsql_port")] = draft.origin_of(*group);
+  if (const Variable found = find_variable(variables, "interfaces"); found.setting != nullptr) {
+    take_interface(draft, found, daemon.pgsql_host, daemon.pgsql_port, place_of("daemon.pgsql_host"),
+                   place_of("daemon.pgsql_port"));
+  }
+}
+
 // Of the rows that run a beat the first one that is active; if none is, the first.
 void take_scheduler_row(Draft& draft, const CnfSetting* list) {
   bool found = false;
@@ -153,8 +171,11 @@ void take_proxysql_groups(const CnfSetting& root, Draft& draft) {
                    place_of("daemon.mysql_port"));
     config.daemon.mysql_interfaces = all_interfaces(found.value);
   }
+  const CnfSetting* pgsql = root.find("pgsql_variables");
+  take_pgsql_port(draft, root, pgsql);
   warn_of_prefixes(draft, admin, "admin-");
   warn_of_prefixes(draft, mysql, "mysql-");
+  warn_of_prefixes(draft, pgsql, "pgsql-");
   take_scheduler_row(draft, root.find("scheduler"));
   take_bootstrap(draft, root.find("proxysql_servers"));
 }

@@ -54,7 +54,7 @@ size_t end_of_group(std::string_view text, size_t open) {
 
 std::string salvage_groups(std::string_view text) {
   constexpr std::string_view kInclude = "@include";
-  constexpr std::string_view kGroups[] = {"pulse", "admin_variables", "mysql_variables"};
+  constexpr std::string_view kGroups[] = {"pulse", "admin_variables", "mysql_variables", "pgsql_variables"};
   std::string salvaged;
   for (size_t i = 0; i < text.size();) {
     if (const size_t behind = skip_opaque(text, i); behind != i) {

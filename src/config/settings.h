@@ -104,6 +104,10 @@ struct DaemonSettings {
   int64_t mysql_port = 6033;
   // All of them, the one above first. Not a key of its own.
   std::vector<MysqlInterface> mysql_interfaces = {{mysql_host, mysql_port}};
+  // ProxySQL's port for PostgreSQL clients. If not set: that of pgsql_variables, 6133 where the file has another of
+  // PostgreSQL's groups, else none.
+  std::string pgsql_host = "127.0.0.1";  // an address
+  int64_t pgsql_port = 0;                // 0: none
   PortLook mysql_look = PortLook::passive;
   std::chrono::milliseconds mysql_dead_after{10000};  // without an answer, the data plane is dead
   // The liveness probe fails when the admin interface has been unresponsive for that long; 0: never. A part of the

@@ -49,6 +49,28 @@ bool is_real() {
   return path != nullptr && *path != '\0';
 }
 
+namespace {
+
+// PULSE_DOUBLE_VERSION, or the double's own default.
+std::string double_version() {
+  const char* const version = std::getenv("PULSE_DOUBLE_VERSION");
+  return version == nullptr ? "2" : version;
+}
+
+int major_of_real() {
+  static const int major = [] {
+    const TempDir dir;
+    const std::string output = run_to_end({std::getenv("PROXYSQL_BIN"), "--version"}, dir).output;
+    const size_t at = output.find("version ");  // "ProxySQL version 3.0.1-39-g596d5ba, codename Truls"
+    return at == std::string::npos ? 2 : std::atoi(output.c_str() + at + 8);
+  }();
+  return major;
+}
+
+}  // namespace
+
+int proxysql_major() { return is_real() ? major_of_real() : std::atoi(double_version().c_str()); }
+
 std::string binary(const std::string& name) {
   const char* const programs = std::getenv("PULSE_SANITIZED_PROGRAMS");
   if (programs != nullptr && (name == "proxysql-pulse" || name == "proxysql-pulsed")) {
@@ -131,6 +153,8 @@ Server::Server(Options options)
     : options_(std::move(options)),
       admin_port_(options_.admin_port != 0 ? options_.admin_port : free_port()),
       mysql_port_(options_.mysql_port != 0 ? options_.mysql_port : free_port()),
+      pgsql_port_(free_port()),
+      pgsql_admin_port_(free_port()),
       config_path_(dir_ / "proxysql.cnf"),
       state_path_(dir_ / "state") {
   write_config();
@@ -146,6 +170,11 @@ Server::~Server() {
   }));
 }
 
+int Server::major() const {
+  if (!is_double()) return proxysql_major();
+  return std::atoi((options_.version.empty() ? double_version() : options_.version).c_str());
+}
+
 void Server::write_config() {
   std::string row;
   if (options_.beat_interval_ms > 0) {
@@ -159,6 +188,14 @@ void Server::write_config() {
   const auto group = [](const std::string& name, const std::string& elements) {
     return elements.empty() ? "" : name + "=( " + elements + " )\n";
   };
+  // ProxySQL 3 listens for PostgreSQL clients whatever the file says: not all servers of a test on one port. PAUSE
+  // takes time for each thread.
+  std::string pgsql;
+  if (major() >= 3) {
+    pgsql = "pgsql_variables={ threads=1, monitor_enabled=\"false\", authentication_method=1, interfaces=\"" +
+            options_.address + ":" + std::to_string(pgsql_port_) + "\"" + options_.pgsql_variables + " }\n" +
+            group("pgsql_servers", options_.pgsql_servers) + group("pgsql_users", options_.pgsql_users);
+  }
   // Replaced in one go, as an update of a ConfigMap is.
   dir_.write("proxysql.cnf.new",
              "datadir=\"" + (dir_ / "data") +
@@ -169,7 +206,7 @@ void Server::write_config() {
                  std::to_string(options_.cluster_check_ms) + ", " + options_.admin_variables +
                  " }\n"
                  "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"" +
-                 interfaces + "\" }\n" + group("mysql_servers", options_.mysql_servers) +
+                 interfaces + "\" }\n" + pgsql + group("mysql_servers", options_.mysql_servers) +
                  group("mysql_users", options_.mysql_users) + group("mysql_query_rules", options_.query_rules) +
                  "proxysql_servers=( " + options_.bootstrap + " )\n" + "scheduler=( " + row + " )\n" +
                  "pulse={ role=\"" + options_.role + "\", state=\"" + state_path_ + "\", " + options_.pulse + " }\n");
@@ -183,6 +220,10 @@ void Server::start() {
     argv = {std::getenv("PROXYSQL_BIN"), "--no-version-check", "-f", "-c", config_path_, "-D", dir_ / "data"};
   } else {
     argv = {binary("proxysql-double"), "-f", "-c", config_path_, "-D", dir_ / "data", "--control", dir_ / "control"};
+    const char* const everywhere = std::getenv("PULSE_DOUBLE_VERSION");
+    if (!options_.version.empty() || everywhere != nullptr) {
+      argv.insert(argv.end(), {"--proxysql-version", options_.version.empty() ? everywhere : options_.version});
+    }
     argv.insert(argv.end(), options_.arguments.begin(), options_.arguments.end());
   }
   process_ = std::make_unique<Process>(argv, dir_, Process::Options{{"PATH=/usr/bin:/bin"}, "server", {}});
@@ -190,7 +231,7 @@ void Server::start() {
   const bool up = eventually([&] {
     return !process_->running() ||
            (answers(admin_port_) && (options_.socket == Options::Socket::alone || answers(mysql_port_)) &&
-            (!is_double() || connect_control(dir_ / "control")));
+            (major() < 3 || answers(pgsql_port_)) && (!is_double() || connect_control(dir_ / "control")));
   });
   ASSERT_TRUE(up && process_->running()) << process_->output();
 }

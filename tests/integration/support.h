@@ -29,6 +29,9 @@ inline constexpr seconds kPatience{30};
 // Is the server the real one?
 bool is_real();
 
+// The major version of the server: of the real one, or of PULSE_DOUBLE_VERSION, which the double pretends to be.
+int proxysql_major();
+
 // Are proxysql-pulse and proxysql-pulsed those of the sanitized build in the folder that PULSE_SANITIZED_PROGRAMS
 // names? They take more memory and time then.
 bool is_sanitized();
@@ -91,6 +94,11 @@ class Server {
     std::string more_interfaces = "";  // for clients: ";ADDRESS:PORT"
     // mysql_socket(): beside the port, or alone.
     enum class Socket { none, beside, alone } socket = Socket::none;
+    std::string version = "";  // of the double; "": PULSE_DOUBLE_VERSION, or its own default
+    // ProxySQL 3: elements of these groups, and what more is said in pgsql_variables.
+    std::string pgsql_servers = "";
+    std::string pgsql_users = "";
+    std::string pgsql_variables = "";
   };
   explicit Server(Options options);
   ~Server();
@@ -107,6 +115,8 @@ class Server {
   uint16_t admin_port() const { return admin_port_; }
   uint16_t mysql_port() const { return mysql_port_; }
   std::string mysql_socket() const { return dir_ / "mysql.sock"; }
+  uint16_t pgsql_port() const { return pgsql_port_; }
+  int major() const;
   const std::string& config() const { return config_path_; }
   const std::string& state() const { return state_path_; }
   const TempDir& dir() const { return dir_; }
@@ -145,6 +155,8 @@ class Server {
   TempDir dir_;
   uint16_t admin_port_;
   uint16_t mysql_port_;
+  uint16_t pgsql_port_;
+  uint16_t pgsql_admin_port_;
   std::string config_path_;
   std::string state_path_;
   std::unique_ptr<Process> process_;

@@ -72,6 +72,7 @@ std::vector<Row> Cluster::checksum_rows() {
   std::vector<Row> rows;
   for (const auto& [key, node] : nodes_) {
     for (const auto& [name, checksum] : node->checksums) {
+      if (name.starts_with("pgsql_")) continue;  // ProxySQL 3 doesn't show these, of whatever version it is
       rows.push_back({key.first, std::to_string(key.second), name, std::to_string(checksum.stamp.version),
                       std::to_string(checksum.stamp.epoch), checksum.stamp.checksum,
                       std::to_string(checksum.changed_at), std::to_string(checksum.updated_at),

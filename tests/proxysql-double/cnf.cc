@@ -41,8 +41,10 @@ pulse::Result<Cnf> read_cnf(const std::string& path) {
   const pulse::CnfSetting& root = file->root();
   cnf.admin_variables = variables_of(root.find("admin_variables"), "admin-");
   cnf.mysql_variables = variables_of(root.find("mysql_variables"), "mysql-");
-  for (const char* table : {"mysql_servers", "mysql_replication_hostgroups", "mysql_users", "mysql_query_rules",
-                            "proxysql_servers", "scheduler"}) {
+  cnf.pgsql_variables = variables_of(root.find("pgsql_variables"), "pgsql-");
+  for (const char* table :
+       {"mysql_servers", "mysql_replication_hostgroups", "mysql_users", "mysql_query_rules", "proxysql_servers",
+        "scheduler", "pgsql_servers", "pgsql_replication_hostgroups", "pgsql_users", "pgsql_query_rules"}) {
     cnf.tables[table] = rows_of(root.find(table), table);
   }
   if (const auto* data_dir = root.find("datadir"); data_dir != nullptr && data_dir->is(pulse::CnfType::text)) {

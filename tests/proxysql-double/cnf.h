@@ -17,6 +17,7 @@ struct Cnf {
   // Names with their prefix, "mysql-" or "admin-", as in global_variables.
   std::vector<std::pair<std::string, std::string>> admin_variables;
   std::vector<std::pair<std::string, std::string>> mysql_variables;
+  std::vector<std::pair<std::string, std::string>> pgsql_variables;
   std::map<std::string, std::vector<CnfRow>> tables;  // by table name
   std::string data_dir;                               // the file's datadir; empty if absent
 };

@@ -52,8 +52,12 @@ struct Command {
 Answer select_one(Server& server, const std::string& sql) { return server.database->run(sql); }
 
 // LOAD and SAVE.
-std::optional<Module> module_called(const std::string& phrase) {
-  const std::pair<const char*, Module> phrases[] = {{"ADMIN VARIABLES", Module::admin_variables},
+std::optional<Module> module_called(const Server& server, const std::string& phrase) {
+  const std::pair<const char*, Module> phrases[] = {{"PGSQL VARIABLES", Module::pgsql_variables},
+                                                    {"PGSQL SERVERS", Module::pgsql_servers},
+                                                    {"PGSQL USERS", Module::pgsql_users},
+                                                    {"PGSQL QUERY RULES", Module::pgsql_query_rules},
+                                                    {"ADMIN VARIABLES", Module::admin_variables},
                                                     {"MYSQL VARIABLES", Module::mysql_variables},
                                                     {"MYSQL SERVERS", Module::mysql_servers},
                                                     {"MYSQL USERS", Module::mysql_users},
@@ -61,7 +65,7 @@ std::optional<Module> module_called(const std::string& phrase) {
                                                     {"PROXYSQL SERVERS", Module::proxysql_servers},
                                                     {"SCHEDULER", Module::scheduler}};
   for (const auto& [text, module] : phrases) {
-    if (phrase == text) return module;
+    if (phrase == text && (server.options.has_pgsql() || !phrase.starts_with("PGSQL"))) return module;
   }
   return std::nullopt;
 }
@@ -86,7 +90,7 @@ Answer load_to_runtime(Server& server, Module module, StatementLock& lock) {
 }
 
 std::optional<Answer> load_or_save(const Call& call) {
-  const auto module = module_called(call.groups[2]);
+  const auto module = module_called(call.server, call.groups[2]);
   if (!module) return std::nullopt;
   log_info("Received " + call.text + " command");
   const bool load = call.groups[1] == "LOAD";
@@ -117,32 +121,45 @@ std::optional<Answer> load_or_save(const Call& call) {
 }
 
 // PROXYSQL ...
-// 3.x stops and starts two modules, and says OK for each.
-Answer ok_for_each_module(const Server& server) {
-  Answer answer = Answer::ok();
-  answer.twice = server.options.version.starts_with("3.");
-  return answer;
+// 3.x stops and starts two modules, one after the other, and answers for each: an OK or an error, of which a client
+// that reads one answer sees the first. `act` says whether a port was in the state that it needs.
+Answer for_each_protocol(Server& server, const std::function<bool(ClientPort&)>& act, const std::string& error) {
+  Answer first = act(server.mysql_port) ? Answer::ok() : Answer::admin_error("ProxySQL MySQL module " + error);
+  if (server.options.has_pgsql()) {
+    act(server.pgsql_port);
+    first.twice = true;
+  }
+  return first;
 }
 
 std::optional<Answer> proxysql_pause(const Call& call) {
   log_info("Received PROXYSQL PAUSE command");
-  if (call.server.mysql_port.pause()) return ok_for_each_module(call.server);
-  return Answer::admin_error("ProxySQL MySQL module is already paused, impossible to pause");
+  return for_each_protocol(
+      call.server, [](ClientPort& port) { return port.pause(); }, "is already paused, impossible to pause");
 }
 
 std::optional<Answer> proxysql_resume(const Call& call) {
   log_info("Received PROXYSQL RESUME command");
-  if (!call.server.mysql_port.paused()) {
-    return Answer::admin_error("ProxySQL MySQL module is not paused, impossible to resume");
-  }
-  if (auto resumed = call.server.mysql_port.resume(); !resumed) return Answer::admin_error(resumed.error().text);
-  return ok_for_each_module(call.server);
+  pulse::Result<void> resumed;
+  Answer answer = for_each_protocol(
+      call.server,
+      [&](ClientPort& port) {
+        if (!port.paused()) return false;
+        if (auto done = port.resume(); !done) resumed = done;
+        return true;
+      },
+      "is not paused, impossible to resume");
+  if (!resumed) return Answer::admin_error(resumed.error().text);
+  return answer;
 }
 
 std::optional<Answer> proxysql_shutdown(const Call& call) {
   log_info("Received " + call.text + " command");
   constexpr milliseconds kGrace{1000};
-  if (call.groups[1] == "SHUTDOWN SLOW") call.server.mysql_port.drain(kGrace);
+  if (call.groups[1] == "SHUTDOWN SLOW") {
+    call.server.mysql_port.drain(kGrace);
+    if (call.server.options.has_pgsql()) call.server.pgsql_port.drain(kGrace);
+  }
   if (!call.server.options.control_path.empty()) ::unlink(call.server.options.control_path.c_str());
   std::_Exit(0);
 }

@@ -104,6 +104,8 @@ json stats(Server& server) {
   answer["admin_connections_total"] = server.admin_port.connections_total();
   answer["mysql_connections_now"] = server.mysql_port.connected();
   answer["mysql_paused"] = server.mysql_port.paused();
+  answer["pgsql_connections_now"] = server.pgsql_port.connected();
+  answer["pgsql_paused"] = server.pgsql_port.paused();
   answer["statements_total"] = server.journal.statements();
   answer["writes_total"] = server.journal.writes();
   answer["statements_by_user"] = server.journal.statements_by_user();

@@ -42,7 +42,8 @@ void append_item(std::string& list, const std::string& item) {
   list += item;
 }
 
-pulse::Result<std::unique_ptr<Database>> Database::open(const std::string& data_dir, bool initial, bool* new_disk) {
+pulse::Result<std::unique_ptr<Database>> Database::open(const std::string& data_dir, bool initial, bool pgsql,
+                                                        bool* new_disk) {
   const std::string disk = data_dir + "/proxysql.db";
   if (initial) ::rename(disk.c_str(), (disk + ".bak").c_str());
   *new_disk = ::access(disk.c_str(), F_OK) != 0;
@@ -61,14 +62,15 @@ pulse::Result<std::unique_ptr<Database>> Database::open(const std::string& data_
   }
   const Answer writable = database->run("PRAGMA disk.synchronous=OFF");
   if (writable.kind == Answer::Kind::error) return pulse::Error{"open " + disk + ": " + writable.text, 1};
-  database->create_tables();
+  database->create_tables(pgsql);
   return database;
 }
 
 Database::~Database() { ::sqlite3_close_v2(handle_); }
 
-void Database::create_tables() {
+void Database::create_tables(bool pgsql) {
   for (const TableDefinition& table : configuration_tables()) {
+    if (table.pgsql && !pgsql) continue;
     execute(create_table("main", table.name, table.columns));
     execute(create_table("main", "runtime_" + table.name, table.columns));
     execute(create_table("disk", table.name, table.columns));
@@ -76,8 +78,9 @@ void Database::create_tables() {
   }
   execute(create_table("main", checksums_table().name, checksums_table().columns));
   for (const TableDefinition& table : statistics_tables()) {
+    if (table.pgsql && !pgsql) continue;
     execute(create_table("stats", table.name, table.columns));
-    if (table.name == "stats_mysql_query_digest") {
+    if (table.name.ends_with("_query_digest")) {
       execute(create_table("stats", table.name + "_reset", table.columns));
     }
   }

@@ -22,8 +22,10 @@ void append_item(std::string& list, const std::string& item);
 // the double's own record of what is loaded to runtime. Thread-safe: one statement at a time.
 class Database {
  public:
-  // Sets `*new_disk` when proxysql.db didn't exist or was dropped because of `initial`.
-  static pulse::Result<std::unique_ptr<Database>> open(const std::string& data_dir, bool initial, bool* new_disk);
+  // Sets `*new_disk` when proxysql.db didn't exist or was dropped because of `initial`. `pgsql`: with ProxySQL 3's
+  // tables.
+  static pulse::Result<std::unique_ptr<Database>> open(const std::string& data_dir, bool initial, bool pgsql,
+                                                       bool* new_disk);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -52,7 +54,7 @@ class Database {
 
  private:
   explicit Database(sqlite3* handle) : handle_(handle) {}
-  void create_tables();
+  void create_tables(bool pgsql);
 
   std::recursive_mutex mutex_;
   sqlite3* handle_;

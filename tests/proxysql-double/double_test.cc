@@ -94,7 +94,8 @@ class Connection {
 // One running double with a directory of its own.
 class Double {
  public:
-  explicit Double(const std::string& extra, int peer_port = 0) : admin_port(free_port()), mysql_port(free_port()) {
+  explicit Double(const std::string& extra, int peer_port = 0, const char* version = "2.7.1-16-g2726c27")
+      : admin_port(free_port()), mysql_port(free_port()) {
     char name[] = "/tmp/double-test.XXXXXX";
     directory_ = ::mkdtemp(name);
     const std::string admin = "127.0.0.1:" + std::to_string(admin_port);
@@ -112,7 +113,7 @@ class Double {
     if (pid_ == 0) {
       ::dup2(::open(file("log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO);
       ::execl(DOUBLE_BINARY, DOUBLE_BINARY, "-f", "-c", file("proxysql.cnf").c_str(), "-D", directory_.c_str(),
-              "--control", file("control").c_str(), "--die-with-parent", nullptr);
+              "--control", file("control").c_str(), "--die-with-parent", "--proxysql-version", version, nullptr);
       ::_exit(127);
     }
     EXPECT_TRUE(eventually([&] { return Connection(admin_port, "pulse", "pw").up(); }));
@@ -333,6 +334,32 @@ TEST(ProxysqlDouble, HasAsManyDigestsAsAreAskedFor) {
   EXPECT_EQ(500u, admin.all("SELECT * FROM stats_mysql_query_digest_reset").size());
   EXPECT_EQ(0u, admin.all("SELECT * FROM stats_mysql_query_digest").size());
   EXPECT_EQ("0", admin.ask("SELECT count(*) FROM stats_mysql_query_digest"));
+}
+
+TEST(ProxysqlDouble, AsVersionThreeHasPostgresqlsModulesTablesAndPort) {
+  const int port = free_port();
+  const std::string groups = "pgsql_variables={ threads=1 interfaces=\"127.0.0.1:" + std::to_string(port) +
+                             "\" }\npgsql_users=({ username=\"app\" password=\"app\" },)\n"
+                             "pgsql_servers=({ address=\"10.0.0.1\" hostgroup=1 },)\n";
+  const Double server(groups, 0, "3.0.1-39-g596d5ba");
+  EXPECT_EQ("11", server.admin().ask("SELECT count(*) FROM runtime_checksums_values"));
+  EXPECT_EQ("0", server.admin().ask("SELECT version FROM runtime_checksums_values WHERE name='pgsql_variables'"));
+  EXPECT_EQ("5432", server.admin().ask("SELECT port FROM runtime_pgsql_servers"));
+  EXPECT_EQ("false", server.admin().ask("SELECT Variable_Value FROM stats_pgsql_global WHERE Variable_Name="
+                                        "'pgsql_listener_paused'"));
+  Connection admin = server.admin();
+  admin.ask("LOAD PGSQL USERS TO RUNTIME");
+  EXPECT_EQ("2", server.admin().ask("SELECT version FROM runtime_checksums_values WHERE name='pgsql_users'"));
+  EXPECT_EQ("", server.admin().ask("PROXYSQL PAUSE"));
+  EXPECT_EQ("true", server.admin().ask("SELECT Variable_Value FROM stats_pgsql_global WHERE Variable_Name="
+                                       "'pgsql_listener_paused'"));
+}
+
+TEST(ProxysqlDouble, AsVersionTwoKnowsNothingOfPostgresql) {
+  const Double server("pgsql_users=({ username=\"app\" },)\n");
+  EXPECT_EQ("7", server.admin().ask("SELECT count(*) FROM runtime_checksums_values"));
+  EXPECT_EQ("0", server.admin().ask("SELECT count(*) FROM GLOBAL_VARIABLES WHERE variable_name LIKE 'pgsql-%'"));
+  EXPECT_EQ("0", server.admin().ask("SELECT count(*) FROM sqlite_master WHERE name LIKE '%pgsql%'"));
 }
 
 }  // namespace

@@ -11,12 +11,16 @@ namespace {
 
 // Variables that ProxySQL neither syncs nor counts into the checksum, because they belong to one node.
 constexpr const char* kOwnVariables =
-    "('mysql-threads','mysql-interfaces','admin-mysql_ifaces','admin-restapi_enabled','admin-restapi_port',"
+    "('mysql-threads','mysql-interfaces','pgsql-threads','pgsql-interfaces','admin-pgsql_ifaces',"
+    "'admin-mysql_ifaces','admin-restapi_enabled','admin-restapi_port',"
     "'admin-telnet_admin_ifaces','admin-telnet_stats_ifaces','admin-web_enabled','admin-web_port')";
 
 bool holds_variables(Module module) { return module_tables(module).empty(); }
 
-std::string prefix_of(Module module) { return module == Module::admin_variables ? "admin-" : "mysql-"; }
+std::string prefix_of(Module module) {
+  if (module == Module::pgsql_variables) return "pgsql-";
+  return module == Module::admin_variables ? "admin-" : "mysql-";
+}
 
 void clear(Database& database, const std::string& table) { database.execute("DELETE FROM " + table); }
 
@@ -60,11 +64,24 @@ class Fnv {
 
 }  // namespace
 
-const std::vector<Module>& all_modules() {
-  static const std::vector<Module> modules = {
+const std::vector<Module>& all_modules(bool pgsql) {
+  static const std::vector<Module> mysql = {
       Module::admin_variables,  Module::mysql_variables,   Module::mysql_users, Module::mysql_servers,
       Module::proxysql_servers, Module::mysql_query_rules, Module::scheduler};
-  return modules;
+  static const std::vector<Module> both = [] {
+    std::vector<Module> all = mysql;
+    all.insert(all.end(),
+               {Module::pgsql_variables, Module::pgsql_users, Module::pgsql_servers, Module::pgsql_query_rules});
+    return all;
+  }();
+  return pgsql ? both : mysql;
+}
+
+std::vector<const char*> checksum_names(bool pgsql) {
+  std::vector<const char*> names = {"admin_variables", "mysql_query_rules", "mysql_servers",   "mysql_users",
+                                    "mysql_variables", "proxysql_servers",  "mysql_servers_v2"};
+  if (pgsql) names.insert(names.end(), {"pgsql_query_rules", "pgsql_servers", "pgsql_users", "pgsql_variables"});
+  return names;
 }
 
 std::string module_name(Module module) {
@@ -81,6 +98,14 @@ std::string module_name(Module module) {
       return "mysql_variables";
     case Module::proxysql_servers:
       return "proxysql_servers";
+    case Module::pgsql_query_rules:
+      return "pgsql_query_rules";
+    case Module::pgsql_servers:
+      return "pgsql_servers";
+    case Module::pgsql_users:
+      return "pgsql_users";
+    case Module::pgsql_variables:
+      return "pgsql_variables";
     case Module::scheduler:
       break;
   }
@@ -88,8 +113,11 @@ std::string module_name(Module module) {
 }
 
 std::vector<std::string> module_tables(Module module) {
-  if (module == Module::admin_variables || module == Module::mysql_variables) return {};
+  if (module == Module::admin_variables || module == Module::mysql_variables || module == Module::pgsql_variables) {
+    return {};
+  }
   if (module == Module::mysql_servers) return {"mysql_servers", "mysql_replication_hostgroups"};
+  if (module == Module::pgsql_servers) return {"pgsql_servers", "pgsql_replication_hostgroups"};
   return {module_name(module)};
 }
 
@@ -97,6 +125,7 @@ std::vector<std::string> content_queries(Module module) {
   switch (module) {
     case Module::admin_variables:
     case Module::mysql_variables:
+    case Module::pgsql_variables:
       return {"SELECT * FROM runtime_global_variables WHERE variable_name LIKE '" + prefix_of(module) +
               "%' AND variable_name NOT IN " + kOwnVariables + " ORDER BY variable_name"};
     case Module::mysql_servers:
@@ -109,6 +138,12 @@ std::vector<std::string> content_queries(Module module) {
       return {"SELECT * FROM runtime_mysql_users ORDER BY username, backend"};
     case Module::mysql_query_rules:
       return {"SELECT * FROM runtime_mysql_query_rules ORDER BY rule_id"};
+    case Module::pgsql_servers:
+      return {"SELECT * FROM runtime_pgsql_servers WHERE status<>'OFFLINE_HARD' ORDER BY hostgroup_id, hostname, port"};
+    case Module::pgsql_users:
+      return {"SELECT * FROM runtime_pgsql_users ORDER BY username, backend"};
+    case Module::pgsql_query_rules:
+      return {"SELECT * FROM runtime_pgsql_query_rules ORDER BY rule_id"};
     case Module::proxysql_servers:
       return {"SELECT hostname, port, weight, comment FROM runtime_proxysql_servers ORDER BY hostname, port"};
     case Module::scheduler:
@@ -147,7 +182,9 @@ int64_t Modules::config_to_memory(Module module, const Cnf& cnf) {
   const auto lock = database_.hold();
   int64_t rows = 0;
   if (holds_variables(module)) {
-    const auto& variables = module == Module::admin_variables ? cnf.admin_variables : cnf.mysql_variables;
+    const auto& variables = module == Module::admin_variables   ? cnf.admin_variables
+                            : module == Module::mysql_variables ? cnf.mysql_variables
+                                                                : cnf.pgsql_variables;
     for (const auto& [name, value] : variables) {
       store_variable(database_, "main.global_variables", name, value);
       ++rows;
@@ -246,28 +283,33 @@ void Modules::variables_to_runtime(const std::string& prefix) {
       reset_refused_variable(name, value, outcome == Variables::Outcome::read_only);
     }
   }
-  const int64_t wait_timeout = variables_.number("mysql-wait_timeout");
-  if (prefix == "mysql-" && wait_timeout < 5000) {
-    log_warning("mysql-wait_timeout is set to a low value: " + std::to_string(wait_timeout) + "ms");
+  if (prefix == "admin-") return;
+  const int64_t wait_timeout = variables_.number(prefix + "wait_timeout");
+  if (wait_timeout < 5000) {
+    log_warning("mysql-wait_timeout is set to a low value: " + std::to_string(wait_timeout) + "ms");  // of both
   }
 }
 
 // Runtime keeps a user's two sides as two rows.
-void Modules::users_to_runtime() {
+void Modules::users_to_runtime(Module module) {
+  const std::string table = module_name(module);
+  const std::string schema =
+      module == Module::mysql_users ? "ifnull(default_schema,''), schema_locked, " : std::string();
   const std::string columns =
-      "username, password, active, use_ssl, default_hostgroup, ifnull(default_schema,''), schema_locked, "
-      "transaction_persistent, fast_forward, ";
-  const std::string rest = ", max_connections, attributes, comment FROM main.mysql_users WHERE active=1 AND ";
-  clear(database_, "rt.mysql_users");
-  database_.execute("INSERT OR REPLACE INTO rt.mysql_users SELECT " + columns + "0, 1" + rest + "frontend=1");
-  database_.execute("INSERT OR REPLACE INTO rt.mysql_users SELECT " + columns + "1, 0" + rest + "backend=1");
+      "username, password, active, use_ssl, default_hostgroup, " + schema + "transaction_persistent, fast_forward, ";
+  const std::string rest = ", max_connections, attributes, comment FROM main." + table + " WHERE active=1 AND ";
+  const std::string insert = "INSERT OR REPLACE INTO rt." + table + " SELECT " + columns;
+  clear(database_, "rt." + table);
+  database_.execute(insert + "0, 1" + rest + "frontend=1");
+  database_.execute(insert + "1, 0" + rest + "backend=1");
 }
 
 void Modules::tables_to_runtime(Module module) {
-  const char* filter = module == Module::mysql_query_rules ? " WHERE active=1" : "";
+  const char* filter =
+      module == Module::mysql_query_rules || module == Module::pgsql_query_rules ? " WHERE active=1" : "";
   for (const std::string& table : module_tables(module)) {
-    if (module == Module::mysql_users) {
-      users_to_runtime();
+    if (module == Module::mysql_users || module == Module::pgsql_users) {
+      users_to_runtime(module);
     } else {
       copy_table(database_, "main." + table, "rt." + table, filter);
     }
@@ -294,7 +336,7 @@ void Modules::memory_to_runtime(Module module, std::optional<int64_t> peer_epoch
   std::vector<ResultSet> contents;
   for (const std::string& query : content_queries(module)) contents.push_back(database_.query(query));
   database_.execute("RELEASE load_to_runtime");
-  if (module == Module::scheduler) return;
+  if (module == Module::scheduler || module == Module::pgsql_variables) return;
 
   if (module == Module::mysql_servers) {
     set_stamp("mysql_servers_v2", content_checksum(contents), peer_epoch);
@@ -330,11 +372,11 @@ bool Modules::wait_for_version(const std::string& name, int64_t version, std::ch
   return changed_.wait_for(lock, limit, [&] { return stamps_[name].version >= version; });
 }
 
-void Modules::forget_all() {
+void Modules::forget_all(bool pgsql) {
   const auto lock = database_.hold();
   database_.abandon_transaction();
   database_.execute("DELETE FROM main.global_variables");
-  for (const Module module : all_modules()) {
+  for (const Module module : all_modules(pgsql)) {
     for (const std::string& table : module_tables(module)) {
       clear(database_, "main." + table);
       clear(database_, "rt." + table);

@@ -23,6 +23,10 @@ enum class Module {
   mysql_variables,
   proxysql_servers,
   scheduler,
+  pgsql_query_rules,  // ProxySQL 3 alone has these
+  pgsql_servers,
+  pgsql_users,
+  pgsql_variables,
 };
 
 // What runtime_checksums_values says of one name.
@@ -43,8 +47,8 @@ class Modules {
   int64_t memory_to_disk(Module module);
   int64_t runtime_to_memory(Module module);
 
-  // Bumps the version and sets the epoch to now, or to that of the peer it was pulled from. The scheduler has no stamp.
-  // mysql_servers stamps mysql_servers_v2 too.
+  // Bumps the version and sets the epoch to now, or to that of the peer it was pulled from. The scheduler has no stamp,
+  // nor have pgsql_variables (seen on 3.0.1). mysql_servers stamps mysql_servers_v2 too.
   void memory_to_runtime(Module module, std::optional<int64_t> peer_epoch = std::nullopt);
 
   // By the names of runtime_checksums_values.
@@ -54,14 +58,14 @@ class Modules {
   bool wait_for_version(const std::string& name, int64_t version, std::chrono::milliseconds limit);
 
   // Empties memory and runtime tables; versions stay. For PROXYSQL RESTART.
-  void forget_all();
+  void forget_all(bool pgsql);
 
  private:
   void variables_to_runtime(const std::string& prefix);
   void drop_unknown_variable(const std::string& name, const std::string& value);
   void reset_refused_variable(const std::string& name, const std::string& value, bool read_only);
   void tables_to_runtime(Module module);
-  void users_to_runtime();
+  void users_to_runtime(Module module);
   void refresh_runtime_variables(const std::string& prefix);
   void set_stamp(const std::string& name, const std::string& checksum, std::optional<int64_t> peer_epoch);
 
@@ -72,8 +76,11 @@ class Modules {
   std::map<std::string, Stamp> stamps_;
 };
 
-// All modules, in the order in which ProxySQL loads them as it boots.
-const std::vector<Module>& all_modules();
+// All modules, in the order in which ProxySQL loads them as it boots; with `pgsql` those of ProxySQL 3.
+const std::vector<Module>& all_modules(bool pgsql);
+
+// The names in runtime_checksums_values, in its order.
+std::vector<const char*> checksum_names(bool pgsql);
 
 // The name in runtime_checksums_values ("mysql_servers"), which is also the table's.
 std::string module_name(Module module);

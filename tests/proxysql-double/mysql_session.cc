@@ -30,9 +30,9 @@ bool begins_with_any(const std::string& text, std::initializer_list<std::string_
 }  // namespace
 
 MysqlSession::MysqlSession(SessionHost& host, uint32_t id, std::string peer_host, Instant now)
-    : host_(host), id_(id), peer_host_(std::move(peer_host)), last_activity_(now) {
+    : ClientSession(id, now), host_(host), peer_host_(std::move(peer_host)) {
   uint8_t sequence = 0;
-  const std::string greeting = frame(sequence, greeting_payload(host_.variable("mysql-server_version"), id_, salt_,
+  const std::string greeting = frame(sequence, greeting_payload(host_.variable("mysql-server_version"), id, salt_,
                                                                 host_.variable("mysql-default_authentication_plugin")));
   FaultKind fault = host_.faults().at(Port::mysql, Phase::accept);
   if (fault == FaultKind::none) fault = host_.faults().at(Port::mysql, Phase::greeting);
@@ -84,14 +84,6 @@ std::optional<Instant> MysqlSession::due() const {
   return delayed_until_;
 }
 
-bool MysqlSession::idle_for(milliseconds limit, Instant now) const {
-  return !delayed_until_ && !in_transaction() && quiet_time(now) > limit;
-}
-
-milliseconds MysqlSession::quiet_time(Instant now) const {
-  return std::chrono::duration_cast<milliseconds>(now - last_activity_);
-}
-
 void MysqlSession::handle(const Packet& packet, Instant now) {
   if (state_ == State::login) {
     const auto login = parse_login(packet.payload);
@@ -111,7 +103,7 @@ void MysqlSession::handle(const Packet& packet, Instant now) {
   } else if (state_ == State::auth_switch) {
     check_password(packet.payload, packet.sequence);
   } else if (packet.payload.empty() || static_cast<uint8_t>(packet.payload[0]) == kQuit) {
-    quit_ = close_ = true;
+    close_ = true;
   } else if (static_cast<uint8_t>(packet.payload[0]) == kQuery) {
     handle_query(packet.payload.substr(1), now);
   } else if (static_cast<uint8_t>(packet.payload[0]) == kPrepare) {

@@ -1,6 +1,7 @@
 // The command line: ProxySQL's own options that tests use, and the double's.
 #pragma once
 
+#include <cstdlib>
 #include <string>
 
 #include "src/base/result.h"
@@ -17,6 +18,10 @@ struct Options {
   std::string control_path;  // unix socket for faults and inspection; none if empty
   std::string version = "2.7.1-16-g2726c27";
   bool die_with_parent = false;
+
+  // ProxySQL 3: PostgreSQL's modules, tables, variables and port, and PAUSE for both protocols. It is told by
+  // `version`.
+  bool has_pgsql() const { return std::atoi(version.c_str()) >= 3; }
 };
 
 // Errors name the argument; code is 1, as ProxySQL exits.

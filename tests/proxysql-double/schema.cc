@@ -99,6 +99,80 @@ const std::vector<TableDefinition>& configuration_tables() {
        "arg4 VARCHAR,\n    "
        "arg5 VARCHAR,\n    "
        "comment VARCHAR NOT NULL DEFAULT ''"},
+      {"pgsql_servers",
+       "hostgroup_id INT CHECK (hostgroup_id>=0) NOT NULL DEFAULT 0,\n    "
+       "hostname VARCHAR NOT NULL,\n    "
+       "port INT CHECK (port >= 0 AND port <= 65535) NOT NULL DEFAULT 5432,\n    "
+       "status VARCHAR CHECK (UPPER(status) IN ('ONLINE','SHUNNED','OFFLINE_SOFT', 'OFFLINE_HARD')) NOT NULL DEFAULT "
+       "'ONLINE',\n    "
+       "weight INT CHECK (weight >= 0 AND weight <=10000000) NOT NULL DEFAULT 1,\n    "
+       "compression INT CHECK (compression IN(0,1)) NOT NULL DEFAULT 0,\n    "
+       "max_connections INT CHECK (max_connections >=0) NOT NULL DEFAULT 1000,\n    "
+       "max_replication_lag INT CHECK (max_replication_lag >= 0 AND max_replication_lag <= 126144000) NOT NULL DEFAULT "
+       "0,\n    "
+       "use_ssl INT CHECK (use_ssl IN(0,1)) NOT NULL DEFAULT 0,\n    "
+       "max_latency_ms INT UNSIGNED CHECK (max_latency_ms>=0) NOT NULL DEFAULT 0,\n    "
+       "comment VARCHAR NOT NULL DEFAULT '',\n    "
+       "PRIMARY KEY (hostgroup_id, hostname, port)",
+       true},
+      {"pgsql_replication_hostgroups",
+       "writer_hostgroup INT CHECK (writer_hostgroup>=0) NOT NULL PRIMARY KEY,\n    "
+       "reader_hostgroup INT NOT NULL CHECK (reader_hostgroup<>writer_hostgroup AND reader_hostgroup>=0),\n    "
+       "check_type VARCHAR NOT NULL DEFAULT 'read_only',\n    "
+       "comment VARCHAR NOT NULL DEFAULT '', UNIQUE (reader_hostgroup)",
+       true},
+      {"pgsql_users",
+       "username VARCHAR NOT NULL,\n    "
+       "password VARCHAR,\n    "
+       "active INT CHECK (active IN (0,1)) NOT NULL DEFAULT 1,\n    "
+       "use_ssl INT CHECK (use_ssl IN (0,1)) NOT NULL DEFAULT 0,\n    "
+       "default_hostgroup INT NOT NULL DEFAULT 0,\n    "
+       "transaction_persistent INT CHECK (transaction_persistent IN (0,1)) NOT NULL DEFAULT 1,\n    "
+       "fast_forward INT CHECK (fast_forward IN (0,1)) NOT NULL DEFAULT 0,\n    "
+       "backend INT CHECK (backend IN (0,1)) NOT NULL DEFAULT 1,\n    "
+       "frontend INT CHECK (frontend IN (0,1)) NOT NULL DEFAULT 1,\n    "
+       "max_connections INT CHECK (max_connections >=0) NOT NULL DEFAULT 10000,\n    "
+       "attributes VARCHAR CHECK (JSON_VALID(attributes) OR attributes = '') NOT NULL DEFAULT '',\n    "
+       "comment VARCHAR NOT NULL DEFAULT '',\n    "
+       "PRIMARY KEY (username, backend),\n    "
+       "UNIQUE (username, frontend)",
+       true},
+      {"pgsql_query_rules",
+       "rule_id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,\n    "
+       "active INT CHECK (active IN (0,1)) NOT NULL DEFAULT 0,\n    "
+       "username VARCHAR,\n    "
+       "database VARCHAR,\n    "
+       "flagIN INT CHECK (flagIN >= 0) NOT NULL DEFAULT 0,\n    "
+       "client_addr VARCHAR,\n    "
+       "proxy_addr VARCHAR,\n    "
+       "proxy_port INT CHECK (proxy_port >= 0 AND proxy_port <= 65535),\n    "
+       "digest VARCHAR,\n    "
+       "match_digest VARCHAR,\n    "
+       "match_pattern VARCHAR,\n    "
+       "negate_match_pattern INT CHECK (negate_match_pattern IN (0,1)) NOT NULL DEFAULT 0,\n    "
+       "re_modifiers VARCHAR DEFAULT 'CASELESS',\n    "
+       "flagOUT INT CHECK (flagOUT >= 0),\n    "
+       "replace_pattern VARCHAR,\n    "
+       "destination_hostgroup INT DEFAULT NULL,\n    "
+       "cache_ttl INT CHECK(cache_ttl > 0),\n    "
+       "cache_empty_result INT CHECK (cache_empty_result IN (0,1)) DEFAULT NULL,\n    "
+       "cache_timeout INT CHECK(cache_timeout >= 0),\n    "
+       "reconnect INT CHECK (reconnect IN (0,1)) DEFAULT NULL,\n    "
+       "timeout INT UNSIGNED CHECK (timeout >= 0),\n    "
+       "retries INT CHECK (retries>=0 AND retries <=1000),\n    "
+       "delay INT UNSIGNED CHECK (delay >=0),\n    "
+       "next_query_flagIN INT UNSIGNED,\n    "
+       "mirror_flagOUT INT UNSIGNED,\n    "
+       "mirror_hostgroup INT UNSIGNED,\n    "
+       "error_msg VARCHAR,\n    "
+       "OK_msg VARCHAR,\n    "
+       "sticky_conn INT CHECK (sticky_conn IN (0,1)),\n    "
+       "multiplex INT CHECK (multiplex IN (0,1,2)),\n    "
+       "log INT CHECK (log IN (0,1)),\n    "
+       "apply INT CHECK(apply IN (0,1)) NOT NULL DEFAULT 0,\n    "
+       "attributes VARCHAR CHECK (JSON_VALID(attributes) OR attributes = '') NOT NULL DEFAULT '',\n    "
+       "comment VARCHAR",
+       true},
       {"global_variables",
        "variable_name VARCHAR NOT NULL PRIMARY KEY,\n    "
        "variable_value VARCHAR NOT NULL"},
@@ -111,6 +185,27 @@ const std::vector<TableDefinition>& statistics_tables() {
       {"stats_mysql_global",
        "Variable_Name VARCHAR NOT NULL PRIMARY KEY,\n    "
        "Variable_Value VARCHAR NOT NULL"},
+      {"stats_pgsql_global",
+       "Variable_Name VARCHAR NOT NULL PRIMARY KEY,\n    "
+       "Variable_Value VARCHAR NOT NULL",
+       true},
+      {"stats_pgsql_query_digest",
+       "hostgroup INT,\n    "
+       "database VARCHAR NOT NULL,\n    "
+       "username VARCHAR NOT NULL,\n    "
+       "client_address VARCHAR NOT NULL,\n    "
+       "digest VARCHAR NOT NULL,\n    "
+       "digest_text VARCHAR NOT NULL,\n    "
+       "count_star INTEGER NOT NULL,\n    "
+       "first_seen INTEGER NOT NULL,\n    "
+       "last_seen INTEGER NOT NULL,\n    "
+       "sum_time INTEGER NOT NULL,\n    "
+       "min_time INTEGER NOT NULL,\n    "
+       "max_time INTEGER NOT NULL,\n    "
+       "sum_rows_affected INTEGER NOT NULL,\n    "
+       "sum_rows_sent INTEGER NOT NULL,\n    "
+       "PRIMARY KEY(hostgroup, database, username, client_address, digest)",
+       true},
       {"stats_proxysql_servers_checksums",
        "hostname VARCHAR NOT NULL,\n    "
        "port INT NOT NULL DEFAULT 6032,\n    "

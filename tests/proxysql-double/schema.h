@@ -1,4 +1,4 @@
-// The tables of ProxySQL 2.7.1 that the double has.
+// The tables of ProxySQL 2.7.1 that the double has, and of 3.0.1 those of PostgreSQL.
 #pragma once
 
 #include <string>
@@ -9,12 +9,13 @@ namespace proxysql_double {
 struct TableDefinition {
   std::string name;
   std::string columns;  // what stands between the parentheses of CREATE TABLE
+  bool pgsql = false;   // ProxySQL 3 alone has it
 };
 
 // Each exists as NAME and runtime_NAME in main, and as NAME in disk.
 const std::vector<TableDefinition>& configuration_tables();
 
-// In schema stats. stats_mysql_query_digest exists with the ending _reset too.
+// In schema stats. The query digests exist with the ending _reset too.
 const std::vector<TableDefinition>& statistics_tables();
 
 // runtime_checksums_values, in main only.

@@ -13,9 +13,10 @@ constexpr std::chrono::milliseconds kRestartTakes{1500};
 Server::Server(Options options_in, std::unique_ptr<Database> database_in)
     : options(std::move(options_in)),
       database(std::move(database_in)),
-      variables(options.version),
+      variables(options.version, options.has_pgsql()),
       modules(*database, variables),
-      mysql_port(variables, faults),
+      mysql_port(ClientPort::Protocol::mysql, variables, faults),
+      pgsql_port(ClientPort::Protocol::pgsql, variables, faults),
       cluster(*this),
       admin_port(*this) {}
 
@@ -26,7 +27,7 @@ pulse::Result<std::unique_ptr<Server>> Server::start(const Options& given) {
   if (options.data_dir.empty()) options.data_dir = cnf->data_dir.empty() ? "/var/lib/proxysql" : cnf->data_dir;
   options.data_dir = std::filesystem::absolute(options.data_dir).string();
   bool new_disk = false;
-  auto database = Database::open(options.data_dir, options.initial, &new_disk);
+  auto database = Database::open(options.data_dir, options.initial, options.has_pgsql(), &new_disk);
   if (!database) return database.error();
   auto server = std::make_unique<Server>(options, std::move(*database));
   auto result = server->load_everything(new_disk || options.reload);
@@ -43,19 +44,23 @@ pulse::Result<void> Server::load_everything(bool read_file) {
   const auto cnf = read_cnf(options.config_file);
   if (!cnf) return cnf.error();
   for (const Module module : {Module::admin_variables, Module::mysql_variables}) modules.runtime_to_memory(module);
-  for (const Module module : all_modules()) {
+  if (options.has_pgsql()) modules.runtime_to_memory(Module::pgsql_variables);
+  for (const Module module : all_modules(options.has_pgsql())) {
     modules.disk_to_memory(module);
     if (!read_file) continue;
     modules.config_to_memory(module, *cnf);
     modules.memory_to_disk(module);
   }
-  for (const Module module : all_modules()) load_to_runtime(module);
+  for (const Module module : all_modules(options.has_pgsql())) load_to_runtime(module);
   variables.freeze();
   return {};
 }
 
 pulse::Result<void> Server::open_ports() {
   if (auto opened = mysql_port.start(); !opened) return opened;
+  if (options.has_pgsql()) {
+    if (auto opened = pgsql_port.start(); !opened) return opened;
+  }
   return admin_port.start();
 }
 
@@ -67,6 +72,9 @@ void Server::load_to_runtime(Module module, std::optional<int64_t> peer_epoch) {
       break;
     case Module::mysql_users:
       mysql_port.load_users(database->query("SELECT username, password FROM rt.mysql_users WHERE frontend=1"));
+      break;
+    case Module::pgsql_users:
+      pgsql_port.load_users(database->query("SELECT username, password FROM rt.pgsql_users WHERE frontend=1"));
       break;
     case Module::scheduler:
       scheduler.load(database->query("SELECT * FROM rt.scheduler ORDER BY id"));
@@ -88,9 +96,10 @@ void Server::restart() {
     log_info("Starting shutdown...");
     admin_port.close();
     mysql_port.stop();
+    pgsql_port.stop();
     std::this_thread::sleep_for(kRestartTakes);
     const std::lock_guard lock(statement_mutex);
-    modules.forget_all();
+    modules.forget_all(options.has_pgsql());
     if (auto loaded = load_everything(false); !loaded) log_error(loaded.error().text);
     if (auto opened = open_ports(); !opened) {
       log_error(opened.error().text);

@@ -10,12 +10,12 @@
 
 #include "src/base/result.h"
 #include "tests/proxysql-double/admin_port.h"
+#include "tests/proxysql-double/client_port.h"
 #include "tests/proxysql-double/cluster.h"
 #include "tests/proxysql-double/database.h"
 #include "tests/proxysql-double/faults.h"
 #include "tests/proxysql-double/journal.h"
 #include "tests/proxysql-double/modules.h"
-#include "tests/proxysql-double/mysql_port.h"
 #include "tests/proxysql-double/options.h"
 #include "tests/proxysql-double/scheduler.h"
 #include "tests/proxysql-double/variables.h"
@@ -55,7 +55,8 @@ struct Server {
   Wedge wedge;
   Journal journal;
   Scheduler scheduler;
-  MysqlPort mysql_port;
+  ClientPort mysql_port;
+  ClientPort pgsql_port;
   Cluster cluster;
   AdminPort admin_port;
 

@@ -18,7 +18,7 @@ std::string trimmed(const std::string& text) {
 
 // Pulls take no mutex of the statements', so one may land between any two of them.
 void land_late_pull(Server& server, const std::string& name) {
-  for (const Module module : all_modules()) {
+  for (const Module module : all_modules(server.options.has_pgsql())) {
     if (module_name(module) != name) continue;
     std::vector<ResultSet> contents;
     for (const std::string& query : content_queries(module)) contents.push_back(server.database->query(query));

@@ -72,7 +72,9 @@ void copy_runtime(Database& database, const std::string& table) {
 
 void refresh_runtime_tables(Server& server, const std::string& text, StatementLock& lock) {
   for (const char* table :
-       {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_replication_hostgroups", "scheduler"}) {
+       {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_replication_hostgroups", "scheduler",
+        "pgsql_servers", "pgsql_users", "pgsql_query_rules", "pgsql_replication_hostgroups"}) {
+    if (!server.options.has_pgsql() && std::string(table).starts_with("pgsql")) continue;
     if (text.find(std::string("runtime_") + table) != std::string::npos) copy_runtime(*server.database, table);
   }
   if (text.find("runtime_proxysql_servers") != std::string::npos) {
@@ -99,9 +101,13 @@ void refresh_runtime_tables(Server& server, const std::string& text, StatementLo
   if (text.find("runtime_checksums_values") != std::string::npos) {
     std::vector<Row> rows;
     const auto stamps = server.modules.stamps();
-    for (const char* name : {"admin_variables", "mysql_query_rules", "mysql_servers", "mysql_users", "mysql_variables",
-                             "proxysql_servers", "mysql_servers_v2"}) {
-      const Stamp& stamp = stamps.at(name);
+    for (const char* name : checksum_names(server.options.has_pgsql())) {
+      const auto found = stamps.find(name);
+      if (found == stamps.end()) {
+        rows.push_back({name, "0", "0", ""});
+        continue;
+      }
+      const Stamp& stamp = found->second;
       rows.push_back({name, std::to_string(stamp.version), std::to_string(stamp.epoch), stamp.checksum});
     }
     refill(*server.database, "main.runtime_checksums_values", rows);
@@ -116,6 +122,12 @@ std::vector<Row> global_rows(Server& server) {
   return rows;
 }
 
+std::vector<Row> pgsql_global_rows(Server& server) {
+  std::vector<Row> rows = {{"ProxySQL_Uptime", std::to_string(server.uptime().count())}};
+  for (const auto& [name, value] : server.pgsql_port.status()) rows.push_back({name, value});
+  return rows;
+}
+
 std::vector<Row> connection_pool_rows(Server& server) {
   const ResultSet servers = server.database->query("SELECT hostgroup_id, hostname, port, status FROM rt.mysql_servers");
   std::vector<Row> rows;
@@ -127,13 +139,20 @@ std::vector<Row> connection_pool_rows(Server& server) {
 }
 
 void refresh_digests(Server& server, const std::string& text) {
-  if (text.find("stats_mysql_query_digest") == std::string::npos) return;
-  const bool reset = text.find("stats_mysql_query_digest_reset") != std::string::npos;
-  ResultSet digests = server.digests(reset);
-  std::vector<Row> rows = std::move(digests.rows);
-  for (Row row; digests.more(row);) rows.push_back(row);
-  refill(*server.database, "stats.stats_mysql_query_digest", reset ? std::vector<Row>() : rows);
-  if (reset) refill(*server.database, "stats.stats_mysql_query_digest_reset", rows);
+  if (text.find("stats_mysql_query_digest") != std::string::npos) {
+    const bool reset = text.find("stats_mysql_query_digest_reset") != std::string::npos;
+    ResultSet digests = server.digests(reset);
+    std::vector<Row> rows = std::move(digests.rows);
+    for (Row row; digests.more(row);) rows.push_back(row);
+    refill(*server.database, "stats.stats_mysql_query_digest", reset ? std::vector<Row>() : rows);
+    if (reset) refill(*server.database, "stats.stats_mysql_query_digest_reset", rows);
+  }
+  if (server.options.has_pgsql() && text.find("stats_pgsql_query_digest") != std::string::npos) {
+    const bool reset = text.find("stats_pgsql_query_digest_reset") != std::string::npos;
+    const std::vector<Row> rows = server.pgsql_port.digests(reset);
+    refill(*server.database, "stats.stats_pgsql_query_digest", reset ? std::vector<Row>() : rows);
+    if (reset) refill(*server.database, "stats.stats_pgsql_query_digest_reset", rows);
+  }
 }
 
 }  // namespace
@@ -155,6 +174,9 @@ void refresh_tables(Server& server, const std::string& text, StatementLock& lock
   };
   for (const auto& [table, rows] : plain) {
     if (text.find(table) != std::string::npos) refill(database, std::string("stats.") + table, rows());
+  }
+  if (server.options.has_pgsql() && text.find("stats_pgsql_global") != std::string::npos) {
+    refill(database, "stats.stats_pgsql_global", pgsql_global_rows(server));
   }
   refresh_digests(server, text);
   if (text.find("stats_proxysql_servers_checksums") != std::string::npos) {

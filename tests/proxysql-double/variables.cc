@@ -8,8 +8,10 @@ namespace proxysql_double {
 namespace {
 
 const VariableDefinition* find_definition(const std::string& name) {
-  for (const VariableDefinition& definition : variable_definitions()) {
-    if (name == definition.name) return &definition;
+  for (const auto* list : {&variable_definitions(), &pgsql_variable_definitions()}) {
+    for (const VariableDefinition& definition : *list) {
+      if (name == definition.name) return &definition;
+    }
   }
   return nullptr;
 }
@@ -21,9 +23,10 @@ int64_t as_number(const std::string& text) {
 
 }  // namespace
 
-Variables::Variables(const std::string& version) {
-  for (const VariableDefinition& definition : variable_definitions()) {
-    values_[definition.name] = definition.default_value;
+Variables::Variables(const std::string& version, bool pgsql) {
+  for (const auto* list : {&variable_definitions(), &pgsql_variable_definitions()}) {
+    if (list == &pgsql_variable_definitions() && !pgsql) break;
+    for (const VariableDefinition& definition : *list) values_[definition.name] = definition.default_value;
   }
   values_["admin-version"] = version;
 }
@@ -34,7 +37,9 @@ Variables::Outcome Variables::set(const std::string& name, const std::string& va
   if (current == values_.end()) return Outcome::unknown;
   if (current->second == value) return Outcome::set;
   if (name == "admin-version") return Outcome::read_only;
-  if (frozen_ && (name == "mysql-threads" || name == "mysql-interfaces")) return Outcome::out_of_range;
+  const bool fixed =
+      name == "mysql-threads" || name == "mysql-interfaces" || name == "pgsql-threads" || name == "pgsql-interfaces";
+  if (frozen_ && fixed) return Outcome::out_of_range;
 
   if (value.empty() && (name == "admin-admin_credentials" || name == "admin-mysql_ifaces"))
     return Outcome::out_of_range;

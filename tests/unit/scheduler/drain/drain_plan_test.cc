@@ -117,6 +117,18 @@ TEST(DrainPlan, PauseComesInTimeAndOnlyForClientsThatAreStillThere) {
   EXPECT_EQ(DrainAction::stop, next_drain_action(policy(), sight(last, milliseconds(0), 2, false)));
 }
 
+TEST(DrainPlan, PauseClosesThePortsOfOneProtocolAfterTheOthers) {
+  EXPECT_EQ(pause_span(4), pause_span(2, 2));
+  EXPECT_EQ(pause_span(8), pause_span(0, 8)) << "PostgreSQL alone";
+  EXPECT_EQ(pause_at(policy(), 6), pause_at(policy(), 2, 4));
+  EXPECT_EQ(pause_at(policy(), 1), pause_at(policy(), 0, 1)) << "no MySQL thread is added where there is none";
+  DrainSight both = sight(*pause_at(policy(), 2, 4));
+  both.pgsql_threads = 4;
+  EXPECT_EQ(DrainAction::pause_and_stop, next_drain_action(policy(), both));
+  both.elapsed -= milliseconds(1);
+  EXPECT_EQ(DrainAction::wait, next_drain_action(policy(), both));
+}
+
 TEST(DrainPlan, NoPauseWhereThereIsNoRoomForIt) {
   EXPECT_FALSE(pause_at(policy(), 32)) << "a minute of half-dead listeners";
   EXPECT_EQ(DrainAction::wait, next_drain_action(policy(), sight(seconds(23), milliseconds(0), 32)));

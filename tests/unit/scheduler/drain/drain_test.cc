@@ -77,8 +77,8 @@ TEST_F(DrainEngine, OvertakesNoPullThatIsDue) {
   clock_.at(milliseconds(3500), [this] { proxysql_->pull_due = true; });
   clock_.at(milliseconds(5500), [this] {  // the core's own values, which its load has changed
     proxysql_->pull_due = false;
-    proxysql_->seen.wait_timeout_ms = 7'200'000;
-    proxysql_->seen.poll_timeout_ms = 1500;
+    proxysql_->seen.mysql.wait_timeout_ms = 7'200'000;
+    proxysql_->seen.mysql.poll_timeout_ms = 1500;
   });
   all_leave_at(seconds(8));
   EXPECT_EQ(kExitOk, drain());
@@ -148,7 +148,7 @@ TEST_F(DrainEngine, OnceNobodyNewComesItGoesToTheLastStep) {
 
 TEST_F(DrainEngine, LowersAgainWhatSomebodyElseHasSet) {
   proxysql_->newcomers = true;
-  clock_.at(milliseconds(1100), [this] { proxysql_->seen.wait_timeout_ms = 28'800'000; });
+  clock_.at(milliseconds(1100), [this] { proxysql_->seen.mysql.wait_timeout_ms = 28'800'000; });
   EXPECT_EQ(kExitOk, drain());
   const auto lowered = proxysql_->times_of("lower 2000");
   ASSERT_THAT(lowered, SizeIs(2));
@@ -193,7 +193,7 @@ TEST_F(DrainEngine, AMemberThatMayPullAfterAllGetsWhatThereWas) {
   }
   EXPECT_EQ(DrainWay::peers_differ, way());
   EXPECT_EQ(-1, proxysql_->record.wait_timeout_ms) << "nothing is left to be restored";
-  EXPECT_EQ(28'800'000, proxysql_->seen.wait_timeout_ms);
+  EXPECT_EQ(28'800'000, proxysql_->seen.mysql.wait_timeout_ms);
   EXPECT_THAT(proxysql_->beginning("sessions"), Not(IsEmpty()));
 }
 
@@ -248,8 +248,8 @@ TEST_F(DrainEngine, ManyRestingSessionsAreClosedInBatches) {
 
 TEST_F(DrainEngine, SaysAtOnceWhomItsDeadlineCantHold) {
   proxysql_->clients = 10'000;
-  proxysql_->seen.threads = 4;
-  proxysql_->seen.not_idle = 0;
+  proxysql_->seen.mysql.threads = 4;
+  proxysql_->seen.mysql.not_idle = 0;
   clock_.at(seconds(1), [this] {
     EXPECT_EQ(42'000, proxysql_->record.estimate_ms);
     EXPECT_EQ(10'000 - 10 * 512, proxysql_->record.will_cut);
@@ -259,7 +259,7 @@ TEST_F(DrainEngine, SaysAtOnceWhomItsDeadlineCantHold) {
 
 TEST_F(DrainEngine, WithoutIdleThreadsAllAreMovedInTime) {
   proxysql_->clients = 10'000;
-  proxysql_->seen.not_idle = 10'003;  // ProxySQL counts its own sessions, too
+  proxysql_->seen.mysql.not_idle = 10'003;  // ProxySQL counts its own sessions, too
   all_leave_at(seconds(2));
   EXPECT_EQ(kExitOk, drain());
   EXPECT_EQ(0, proxysql_->record.will_cut);
@@ -275,7 +275,7 @@ TEST_F(DrainEngine, ASessionThatIsListedAsInUseIsntClosed) {
 
 TEST_F(DrainEngine, WhatADrainBeforeThisOneFoundIsWhatIsToBeRestored) {
   all_leave_at(seconds(2));
-  proxysql_->seen.wait_timeout_ms = 200;
+  proxysql_->seen.mysql.wait_timeout_ms = 200;
   proxysql_->before.record.number = 4;
   proxysql_->before.record.proxysql_started_ns = proxysql_->started_ns;
   proxysql_->before.record.wait_timeout_ms = 28'800'000;
@@ -458,6 +458,93 @@ TEST_F(DrainEngine, WithoutAStopOrAPauseItFailsWithClientsLeft) {
   EXPECT_EQ(kExitTimeout, drain());
   EXPECT_EQ(DrainOutcome::failed, outcome());
   EXPECT_THAT(message(), HasSubstr("3 clients still here at the deadline; readiness stays 503"));
+}
+
+// ProxySQL 3, with clients of both protocols.
+class DrainOfBoth : public DrainEngine {
+ protected:
+  DrainOfBoth() {
+    proxysql_->seen.pgsql = {0, 3'600'000, 1000, 4, false};
+    proxysql_->pgsql_clients = 1;
+  }
+};
+
+TEST_F(DrainOfBoth, BothAreLoweredAndRemembered) {
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->beginning("lower"), ElementsAre("lower both 2000", "lower both 200", "lower both 0"));
+  EXPECT_THAT(proxysql_->lines(), Contains("unloaded edits both"));
+  EXPECT_EQ(28'800'000, proxysql_->record.wait_timeout_ms);
+  EXPECT_EQ(2000, proxysql_->record.poll_timeout_ms);
+  EXPECT_EQ(3'600'000, proxysql_->record.pgsql_wait_timeout_ms);
+  EXPECT_EQ(1000, proxysql_->record.pgsql_poll_timeout_ms);
+}
+
+TEST_F(DrainOfBoth, OneThatWasPutBackIsLoweredAgainAlone) {
+  proxysql_->newcomers = true;
+  clock_.at(milliseconds(1100), [this] { proxysql_->seen.pgsql.wait_timeout_ms = 1'800'000; });
+  clock_.at(milliseconds(1100), [this] { proxysql_->seen.pgsql.poll_timeout_ms = 500; });
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->times_of("lower both 2000"), SizeIs(1));
+  EXPECT_THAT(proxysql_->times_of("lower pgsql 2000"), SizeIs(1));
+  EXPECT_EQ(1'800'000, proxysql_->record.pgsql_wait_timeout_ms);
+  EXPECT_EQ(500, proxysql_->record.pgsql_poll_timeout_ms);
+  EXPECT_EQ(28'800'000, proxysql_->record.wait_timeout_ms);
+}
+
+TEST_F(DrainOfBoth, APullOfMysqlVariablesHoldsPostgresqlUpInNothing) {
+  proxysql_->pull_due = true;
+  all_leave_at(seconds(8));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_LT(first("lower pgsql 2000"), milliseconds(100));
+  EXPECT_THAT(proxysql_->lines(), Contains("unloaded edits pgsql"));
+  const auto& lines = proxysql_->journal;
+  const auto mysql = std::find_if(lines.begin(), lines.end(), [](const auto& line) {
+    return line.what.starts_with("lower") && !line.what.starts_with("lower pgsql");
+  });
+  ASSERT_NE(lines.end(), mysql);
+  EXPECT_GE(mysql->at, seconds(4));
+  EXPECT_EQ(28'800'000, proxysql_->record.wait_timeout_ms);
+}
+
+TEST_F(DrainOfBoth, PostgresqlAloneIsLoweredAlone) {
+  proxysql_->seen.mysql = {};
+  proxysql_->pgsql_clients = 3;
+  all_leave_at(seconds(2));
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->beginning("lower"), Each(::testing::StartsWith("lower pgsql")));
+  EXPECT_EQ(-1, proxysql_->record.wait_timeout_ms) << "nothing to restore";
+}
+
+TEST_F(DrainOfBoth, PauseHasTimeForTheThreadsOfBoth) {
+  proxysql_->newcomers = true;
+  proxysql_->pause_takes = pause_span(2, 4) - milliseconds(100);
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_GE(first("pause"), seconds(25) - kDrainStopReserve - pause_span(2, 4));
+  EXPECT_LT(first("pause"), seconds(25) - kDrainStopReserve - proxysql_->pause_takes);
+  EXPECT_THAT(proxysql_->times_of("connect"), SizeIs(3)) << "what became of both ports is read back";
+  EXPECT_EQ(1, proxysql_->record.paused);
+}
+
+TEST_F(DrainOfBoth, APauseOfOneAloneIsNoneThatRefusesAll) {
+  setup_.policy.stops = false;
+  proxysql_->newcomers = true;
+  proxysql_->only_mysql_pauses = true;
+  EXPECT_EQ(kExitTimeout, drain());
+  EXPECT_EQ(1, proxysql_->record.paused) << "undrain resumes it";
+  EXPECT_THAT(message(), HasSubstr("3 clients still here at the deadline"));
+}
+
+TEST_F(DrainOfBoth, WhatADrainBeforeThisOneFoundIsWhatIsToBeRestored) {
+  all_leave_at(seconds(2));
+  proxysql_->seen.pgsql.wait_timeout_ms = 200;
+  proxysql_->before.record.proxysql_started_ns = proxysql_->started_ns;
+  proxysql_->before.record.wait_timeout_ms = -1;
+  proxysql_->before.record.pgsql_wait_timeout_ms = 7'200'000;
+  proxysql_->before.record.pgsql_poll_timeout_ms = 1500;
+  proxysql_->before.record.outcome = static_cast<uint8_t>(DrainOutcome::failed);
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_EQ(7'200'000, proxysql_->record.pgsql_wait_timeout_ms);
+  EXPECT_EQ(1500, proxysql_->record.pgsql_poll_timeout_ms);
 }
 
 }  // namespace

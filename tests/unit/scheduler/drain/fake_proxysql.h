@@ -43,8 +43,10 @@ class FakeProxySql final : public DrainedAdmin, public DrainedServer, public Dra
   std::string edits;
   std::string pause_refusal;
   milliseconds pause_takes{1500};
-  int64_t started_ns = clock_.boot_ns() - 3'600'000'000'000;   // on CLOCK_BOOTTIME
-  Sighting seen{0, 0, 100, 1000, 28'800'000, 2000, 2, false};  // the first two are filled in
+  int64_t started_ns = clock_.boot_ns() - 3'600'000'000'000;            // on CLOCK_BOOTTIME
+  Sighting seen{0, 0, 100, 1000, {0, 28'800'000, 2000, 2, false}, {}};  // uptime and clients are filled in
+  int64_t pgsql_clients = 0;                                            // of `clients`
+  bool only_mysql_pauses = false;
   DrainBefore before;
   VariablesReach reach{3, "0xA", {{"10.0.0.1", "0xA"}, {"10.0.0.2", "0xA"}}};
   std::optional<std::vector<std::string>> hosts{{"10.0.0.1", "10.0.0.2"}};  // connected to the admin interface
@@ -71,10 +73,12 @@ class FakeProxySql final : public DrainedAdmin, public DrainedServer, public Dra
     if (queries) ++seen.questions;
     seen.uptime_s = (clock_.boot_ns() - started_ns) / 1'000'000'000;
     seen.clients = clients;
+    seen.mysql.clients = clients - pgsql_clients;
+    if (seen.pgsql.is_served()) seen.pgsql.clients = pgsql_clients;
     return seen;
   }
-  Result<std::string> unloaded_edits(Deadline by) override {
-    write("unloaded edits");
+  Result<std::string> unloaded_edits(Protocols which, Deadline by) override {
+    write("unloaded edits" + of(which));
     if (auto answer = answer_in(milliseconds(1), by); !answer) return answer.error();
     return edits;
   }
@@ -82,19 +86,28 @@ class FakeProxySql final : public DrainedAdmin, public DrainedServer, public Dra
     if (auto answer = answer_in(milliseconds(1), by); !answer) return answer.error();
     return pull_due;
   }
-  Result<void> lower(int64_t wait_timeout_ms, Deadline by) override {
-    write("lower " + std::to_string(wait_timeout_ms));
+  Result<void> lower(Protocols which, int64_t wait_timeout_ms, Deadline by) override {
+    write("lower" + of(which) + " " + std::to_string(wait_timeout_ms));
     EXPECT_EQ(wait_timeout_ms, record.lowered_to_ms) << "published before it is done";
+    EXPECT_TRUE(!which.mysql || record.wait_timeout_ms >= 0);
+    EXPECT_TRUE(!which.pgsql || record.pgsql_wait_timeout_ms >= 0);
     if (auto answer = answer_in(milliseconds(3), by); !answer) return answer;
-    seen.wait_timeout_ms = wait_timeout_ms;
-    seen.poll_timeout_ms = kDrainPollTimeoutMs;
+    for (ListenerSight* listener : {which.mysql ? &seen.mysql : nullptr, which.pgsql ? &seen.pgsql : nullptr}) {
+      if (listener == nullptr) continue;
+      listener->wait_timeout_ms = wait_timeout_ms;
+      listener->poll_timeout_ms = kDrainPollTimeoutMs;
+    }
     return {};
   }
-  Result<void> restore(int64_t poll_timeout_ms, int64_t wait_timeout_ms, Deadline by) override {
-    write("restore " + std::to_string(poll_timeout_ms) + " " + std::to_string(wait_timeout_ms));
+  Result<void> restore(const DrainRecord& from, Deadline by) override {
+    const std::string pgsql =
+        from.pgsql_wait_timeout_ms < 0 ? "" : ", pgsql " + std::to_string(from.pgsql_wait_timeout_ms);
+    write("restore " + std::to_string(from.poll_timeout_ms) + " " + std::to_string(from.wait_timeout_ms) + pgsql);
     if (auto answer = answer_in(milliseconds(3), by); !answer) return answer;
-    seen.poll_timeout_ms = poll_timeout_ms;
-    seen.wait_timeout_ms = wait_timeout_ms;
+    seen.mysql.poll_timeout_ms = from.poll_timeout_ms;
+    seen.mysql.wait_timeout_ms = from.wait_timeout_ms;
+    if (!pgsql.empty()) seen.pgsql.poll_timeout_ms = from.pgsql_poll_timeout_ms;
+    if (!pgsql.empty()) seen.pgsql.wait_timeout_ms = from.pgsql_wait_timeout_ms;
     return {};
   }
   Result<VariablesReach> variables_reach(Deadline by) override {
@@ -125,7 +138,8 @@ class FakeProxySql final : public DrainedAdmin, public DrainedServer, public Dra
     write("pause");
     if (!pause_refusal.empty()) return Error{pause_refusal, 1045};
     auto answer = answer_in(pause_takes, by);
-    if (answer) seen.paused = true;
+    if (answer) seen.mysql.paused = true;
+    if (answer && seen.pgsql.is_served()) seen.pgsql.paused = !only_mysql_pauses;
     return answer;
   }
   Result<void> shut_down(Deadline by) override {
@@ -204,6 +218,7 @@ class FakeProxySql final : public DrainedAdmin, public DrainedServer, public Dra
   }
 
  private:
+  static std::string of(Protocols which) { return which.pgsql ? which.mysql ? " both" : " pgsql" : ""; }
   void write(std::string what) { journal.push_back({clock_.elapsed(), std::move(what)}); }
   void within(Deadline by) const { EXPECT_LE(by.instant(), deadline_) << "a wait beyond the drain's deadline"; }
 

@@ -84,6 +84,26 @@ pulse={ role="satellite" }
   EXPECT_EQ("/etc/p.cnf:16", source_of(*loaded, "pulse.interval_ms"));
 }
 
+TEST(Config, ThePostgresqlPortIsTheFilesOrNone) {
+  const auto port_of = [](const std::string& groups) {
+    const auto loaded = parse(groups + kRole);
+    return loaded ? loaded->config.daemon.pgsql_host + ":" + std::to_string(loaded->config.daemon.pgsql_port)
+                  : loaded.error().text;
+  };
+  EXPECT_EQ("127.0.0.1:0", port_of(""));
+  EXPECT_EQ("127.0.0.1:0", port_of("pgsql_users=()\n"));
+  EXPECT_EQ("127.0.0.1:6133", port_of("pgsql_users=( { username=\"u\" } )\n"));
+  EXPECT_EQ("127.0.0.1:6133", port_of("pgsql_servers=( { address=\"a\" } )\n"));
+  EXPECT_EQ("127.0.0.1:6133", port_of("pgsql_variables={ threads=2 }\n"));
+  EXPECT_EQ("10.0.0.9:7133", port_of("pgsql_variables={ interfaces=\"10.0.0.9:7133;0.0.0.0:8\" }\n"));
+  EXPECT_EQ("127.0.0.1:7133", port_of("pgsql_variables={ interfaces=\"some-name:7133\" }\n"));
+  const auto said = parse("pgsql_variables={ threads=2 }\npulse={ role=\"core\" daemon={ pgsql_port=0 } }");
+  ASSERT_TRUE(said);
+  EXPECT_EQ(0, said->config.daemon.pgsql_port);
+  EXPECT_EQ("/etc/p.cnf:1: pulse.daemon.pgsql_host = \"db\": allowed is an IPv4 or IPv6 address",
+            error_of("pulse={ role=\"core\" daemon={ pgsql_host=\"db\" } }"));
+}
+
 TEST(Config, TheFilesGroupsOfConfigurationAreThoseWithRows) {
   const auto loaded = parse("mysql_servers=( { address=\"a\" } )\nmysql_users=()\nmysql_variables={ threads=2 }\n" +
                             std::string(kRole));

@@ -1,4 +1,5 @@
-// The MySQL port: worker threads that share its listeners, idle connections closed as mysql-wait_timeout says, PAUSE.
+// A port for clients, MySQL or PostgreSQL: worker threads that share its listeners, idle connections closed as
+// wait_timeout says, PAUSE.
 #pragma once
 
 #include <atomic>
@@ -13,19 +14,21 @@
 #include <vector>
 
 #include "src/base/result.h"
-#include "tests/proxysql-double/mysql_session.h"
+#include "tests/proxysql-double/client_session.h"
 #include "tests/proxysql-double/socket.h"
 #include "tests/proxysql-double/variables.h"
 
 namespace proxysql_double {
 
 // Thread-safe.
-class MysqlPort : private SessionHost {
+class ClientPort : private SessionHost {
  public:
-  MysqlPort(const Variables& variables, const Faults& faults) : variables_(variables), faults_(faults) {}
-  ~MysqlPort() override = default;
+  enum class Protocol { mysql, pgsql };
+  ClientPort(Protocol protocol, const Variables& variables, const Faults& faults)
+      : protocol_(protocol), variables_(variables), faults_(faults) {}
+  ~ClientPort() override = default;
 
-  // Listens on mysql-interfaces with mysql-threads workers.
+  // Listens on the protocol's `interfaces` with `threads` workers.
   pulse::Result<void> start();
   // Drops every client and ends the workers.
   void stop();
@@ -42,7 +45,7 @@ class MysqlPort : private SessionHost {
   void load_users(const ResultSet& users);
 
   int64_t connected() const { return connected_; }
-  // Names and values of stats_mysql_global, but ProxySQL_Uptime.
+  // Names and values of stats_mysql_global or stats_pgsql_global, but ProxySQL_Uptime.
   std::vector<std::pair<std::string, std::string>> status();
   std::vector<Row> processlist();
   // Closes a client whatever it does; false if there is none.
@@ -53,7 +56,7 @@ class MysqlPort : private SessionHost {
   struct Connection {
     Fd fd;
     Address peer;
-    MysqlSession session;
+    std::unique_ptr<ClientSession> session;
     bool watched_for_output = false;
   };
   struct Worker {
@@ -81,6 +84,9 @@ class MysqlPort : private SessionHost {
   std::optional<std::string> password_of(const std::string& user) const override;
   void count_statement(const std::string& user, const std::string& text, std::chrono::microseconds took) override;
 
+  bool is_mysql() const { return protocol_ == Protocol::mysql; }
+  std::string own(const char* variable) const { return (is_mysql() ? "mysql-" : "pgsql-") + std::string(variable); }
+  bool accepts_nobody() const;
   pulse::Result<void> open_listeners();
   void set_accepting(bool accepting);
   void run(Worker& worker);
@@ -93,6 +99,7 @@ class MysqlPort : private SessionHost {
   void close_connection(Worker& worker, Connection& connection);
   void maintain(Worker& worker);
 
+  const Protocol protocol_;
   const Variables& variables_;
   const Faults& faults_;
   std::mutex mutex_;  // listeners and workers

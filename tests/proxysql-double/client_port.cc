@@ -1,4 +1,4 @@
-#include "tests/proxysql-double/mysql_port.h"
+#include "tests/proxysql-double/client_port.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,6 +16,8 @@
 #include <regex>
 
 #include "tests/proxysql-double/log.h"
+#include "tests/proxysql-double/mysql_session.h"
+#include "tests/proxysql-double/pgsql_session.h"
 
 namespace proxysql_double {
 namespace {
@@ -56,9 +58,13 @@ void watch(const Fd& epoll, int operation, int fd, uint32_t events) {
 
 }  // namespace
 
-pulse::Result<void> MysqlPort::open_listeners() {
+bool ClientPort::accepts_nobody() const {
+  return is_mysql() && faults_.at(Port::mysql, Phase::accept) == FaultKind::noaccept;
+}
+
+pulse::Result<void> ClientPort::open_listeners() {
   std::vector<Fd> listeners;
-  for (const Address& address : parse_interfaces(variables_.text("mysql-interfaces"))) {
+  for (const Address& address : parse_interfaces(variables_.text(own("interfaces")))) {
     auto listener = listen_on(address);
     if (!listener) return listener.error();
     listeners.push_back(std::move(*listener));
@@ -68,26 +74,26 @@ pulse::Result<void> MysqlPort::open_listeners() {
   return {};
 }
 
-pulse::Result<void> MysqlPort::start() {
+pulse::Result<void> ClientPort::start() {
   if (auto opened = open_listeners(); !opened) return opened;
   stopping_ = false;
   paused_ = false;
   accepting_ = true;
   const std::lock_guard lock(mutex_);
-  const auto threads = static_cast<size_t>(variables_.number("mysql-threads"));
+  const auto threads = static_cast<size_t>(variables_.number(own("threads")));
   for (size_t i = 0; i < threads; ++i) {
     auto worker = std::make_unique<Worker>();
     worker->epoll = Fd(::epoll_create1(EPOLL_CLOEXEC));
     worker->wake = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     watch(worker->epoll, EPOLL_CTL_ADD, worker->wake.get(), EPOLLIN);
     worker->last_maintenance = Clock::now();
-    worker->thread = std::thread(&MysqlPort::run, this, std::ref(*worker));
+    worker->thread = std::thread(&ClientPort::run, this, std::ref(*worker));
     workers_.push_back(std::move(worker));
   }
   return {};
 }
 
-void MysqlPort::stop() {
+void ClientPort::stop() {
   stopping_ = true;
   accepting_ = false;
   std::vector<std::unique_ptr<Worker>> workers;
@@ -103,7 +109,7 @@ void MysqlPort::stop() {
 }
 
 // Returns when no worker watches the listeners any more, or all do.
-void MysqlPort::set_accepting(bool accepting) {
+void ClientPort::set_accepting(bool accepting) {
   accepting_ = accepting;
   std::unique_lock lock(mutex_);
   for (const auto& worker : workers_) wake(worker->wake);
@@ -113,7 +119,7 @@ void MysqlPort::set_accepting(bool accepting) {
   });
 }
 
-bool MysqlPort::pause() {
+bool ClientPort::pause() {
   if (paused_) return false;
   size_t threads = 0;
   {
@@ -131,14 +137,14 @@ bool MysqlPort::pause() {
   return true;
 }
 
-pulse::Result<void> MysqlPort::resume() {
+pulse::Result<void> ClientPort::resume() {
   if (auto opened = open_listeners(); !opened) return opened;
   paused_ = false;
   set_accepting(true);
   return {};
 }
 
-void MysqlPort::drain(milliseconds limit) {
+void ClientPort::drain(milliseconds limit) {
   set_accepting(false);
   {
     const std::lock_guard lock(mutex_);
@@ -148,19 +154,19 @@ void MysqlPort::drain(milliseconds limit) {
   for (milliseconds waited{0}; waited < limit && connected_ > 0; waited += kStep) std::this_thread::sleep_for(kStep);
 }
 
-void MysqlPort::load_users(const ResultSet& users) {
+void ClientPort::load_users(const ResultSet& users) {
   const std::lock_guard lock(users_mutex_);
   users_.clear();
   for (const Row& row : users.rows) users_[row[0].value_or("")] = row[1].value_or("");
 }
 
-std::optional<std::string> MysqlPort::password_of(const std::string& user) const {
+std::optional<std::string> ClientPort::password_of(const std::string& user) const {
   const std::lock_guard lock(users_mutex_);
   const auto found = users_.find(user);
   return found == users_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void MysqlPort::count_statement(const std::string& user, const std::string& text, std::chrono::microseconds took) {
+void ClientPort::count_statement(const std::string& user, const std::string& text, std::chrono::microseconds took) {
   ++questions_;
   const std::string digest = digest_text(text);
   const int64_t now = std::time(nullptr);
@@ -174,9 +180,8 @@ void MysqlPort::count_statement(const std::string& user, const std::string& text
   entry.max_us = std::max<int64_t>(entry.max_us, took.count());
 }
 
-std::vector<std::pair<std::string, std::string>> MysqlPort::status() {
+std::vector<std::pair<std::string, std::string>> ClientPort::status() {
   int64_t transactions = 0;
-  int64_t busy = 0;
   size_t threads = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -184,37 +189,42 @@ std::vector<std::pair<std::string, std::string>> MysqlPort::status() {
     for (const auto& worker : workers_) {
       const std::lock_guard worker_lock(worker->mutex);
       for (const auto& [fd, connection] : worker->connections) {
-        if (connection->session.in_transaction()) ++transactions;
-        if (!connection->session.running().empty()) ++busy;
+        if (connection->session->in_transaction()) ++transactions;
       }
     }
   }
-  return {{"Active_Transactions", std::to_string(transactions)},
-          {"Client_Connections_aborted", std::to_string(aborted_)},
-          {"Client_Connections_connected", std::to_string(connected_)},
-          {"Client_Connections_created", std::to_string(created_)},
-          {"Server_Connections_aborted", "0"},
-          {"Server_Connections_connected", "0"},
-          {"Server_Connections_created", "0"},
-          {"Server_Connections_delayed", "0"},
-          {"Client_Connections_non_idle", std::to_string(connected_)},  // as without --idle-threads
-          {"Questions", std::to_string(questions_)},
-          {"Slow_queries", "0"},
-          {"Servers_table_version", "1"},
-          {"MySQL_Thread_Workers", std::to_string(threads)},
-          {"Access_Denied_Wrong_Password", "0"},
-          {"MySQL_Monitor_Workers", "0"},
-          {"mysql_listener_paused", paused_ ? "true" : "false"}};
+  std::vector<std::pair<std::string, std::string>> both = {{"Active_Transactions", std::to_string(transactions)},
+                                                           {"Client_Connections_aborted", std::to_string(aborted_)},
+                                                           {"Client_Connections_connected", std::to_string(connected_)},
+                                                           {"Client_Connections_created", std::to_string(created_)},
+                                                           {"Server_Connections_aborted", "0"},
+                                                           {"Server_Connections_connected", "0"},
+                                                           {"Server_Connections_created", "0"},
+                                                           {"Server_Connections_delayed", "0"},
+                                                           {"Client_Connections_non_idle", std::to_string(connected_)},
+                                                           {"Slow_queries", "0"}};
+  if (is_mysql()) {
+    both.insert(both.end(), {{"Questions", std::to_string(questions_)},
+                             {"Servers_table_version", "1"},
+                             {"MySQL_Thread_Workers", std::to_string(threads)},
+                             {"Access_Denied_Wrong_Password", "0"},
+                             {"MySQL_Monitor_Workers", "0"},
+                             {"mysql_listener_paused", paused_ ? "true" : "false"}});
+  } else {
+    both.insert(both.end(), {{"PgSQL_Thread_Workers", std::to_string(threads)},
+                             {"pgsql_listener_paused", paused_ ? "true" : "false"}});
+  }
+  return both;
 }
 
-std::vector<Row> MysqlPort::processlist() {
+std::vector<Row> ClientPort::processlist() {
   std::vector<Row> rows;
   const auto now = Clock::now();
   const std::lock_guard lock(mutex_);
   for (size_t i = 0; i < workers_.size(); ++i) {
     const std::lock_guard worker_lock(workers_[i]->mutex);
     for (const auto& [fd, connection] : workers_[i]->connections) {
-      const MysqlSession& session = connection->session;
+      const ClientSession& session = *connection->session;
       const bool running = !session.running().empty();
       // Multiplexing: who asks nothing and has no transaction holds no connection to a backend.
       const bool has_backend = running || session.in_transaction();
@@ -231,12 +241,12 @@ std::vector<Row> MysqlPort::processlist() {
   return rows;
 }
 
-bool MysqlPort::kill(uint32_t session) {
+bool ClientPort::kill(uint32_t session) {
   const std::lock_guard lock(mutex_);
   for (const auto& worker : workers_) {
     const std::lock_guard worker_lock(worker->mutex);
     for (const auto& [fd, connection] : worker->connections) {
-      if (connection->session.id() != session) continue;
+      if (connection->session->id() != session) continue;
       log_warning("Closing killed client connection " + connection->peer.host + ":" +
                   std::to_string(connection->peer.port));
       close_connection(*worker, *connection);
@@ -246,7 +256,7 @@ bool MysqlPort::kill(uint32_t session) {
   return false;
 }
 
-std::vector<Row> MysqlPort::digests(bool reset) {
+std::vector<Row> ClientPort::digests(bool reset) {
   std::vector<Row> rows;
   const std::lock_guard lock(digests_mutex_);
   for (const auto& [key, entry] : digests_) {
@@ -259,7 +269,7 @@ std::vector<Row> MysqlPort::digests(bool reset) {
   return rows;
 }
 
-void MysqlPort::run(Worker& worker) {
+void ClientPort::run(Worker& worker) {
   constexpr int kEvents = 64;
   epoll_event events[kEvents];
   while (!stopping_) {
@@ -286,14 +296,14 @@ void MysqlPort::run(Worker& worker) {
 }
 
 // Until the next thing that is due without a client's doing; mysql-poll_timeout at most.
-int MysqlPort::wait_ms(Worker& worker) const {
+int ClientPort::wait_ms(Worker& worker) const {
   const auto now = Clock::now();
-  milliseconds wait(variables_.number("mysql-poll_timeout"));
-  if (variables_.number("mysql-wait_timeout") == 0) wait = std::min(wait, kLongestPollAtZero);
+  milliseconds wait(variables_.number(own("poll_timeout")));
+  if (variables_.number(own("wait_timeout")) == 0) wait = std::min(wait, kLongestPollAtZero);
   const std::lock_guard lock(worker.mutex);
-  if (faults_.at(Port::mysql, Phase::accept) == FaultKind::noaccept) wait = std::min(wait, kFaultSlice);
+  if (accepts_nobody()) wait = std::min(wait, kFaultSlice);
   for (const auto& [fd, connection] : worker.connections) {
-    if (const auto due = connection->session.due()) {
+    if (const auto due = connection->session->due()) {
       const bool silent = *due > now + std::chrono::hours(1);
       const auto left = std::chrono::duration_cast<milliseconds>(*due - now) + milliseconds(1);
       wait = std::min(wait, silent ? kFaultSlice : std::max(left, milliseconds(0)));
@@ -303,8 +313,8 @@ int MysqlPort::wait_ms(Worker& worker) const {
 }
 
 // Follows the wish to accept or not.
-void MysqlPort::watch_listeners(Worker& worker) {
-  const bool wanted = accepting_ && faults_.at(Port::mysql, Phase::accept) != FaultKind::noaccept;
+void ClientPort::watch_listeners(Worker& worker) {
+  const bool wanted = accepting_ && !accepts_nobody();
   const std::lock_guard lock(mutex_);
   if (worker.watches_listeners == wanted) return;
   for (const Fd& listener : listeners_) {
@@ -315,8 +325,8 @@ void MysqlPort::watch_listeners(Worker& worker) {
   settled_.notify_all();
 }
 
-void MysqlPort::accept_from(Worker& worker, int listener) {
-  if (!accepting_ || faults_.at(Port::mysql, Phase::accept) == FaultKind::noaccept) return;
+void ClientPort::accept_from(Worker& worker, int listener) {
+  if (!accepting_ || accepts_nobody()) return;
   Fd fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd.open()) return;
   const int on = 1;
@@ -325,29 +335,35 @@ void MysqlPort::accept_from(Worker& worker, int listener) {
   const auto id = static_cast<uint32_t>(++created_);
   const Address peer = peer_of(fd.get());
   const int key = fd.get();
-  auto connection = std::make_unique<Connection>(
-      Connection{std::move(fd), peer, MysqlSession(*this, id, peer.host, Clock::now()), false});
+  SessionHost& host = *this;
+  std::unique_ptr<ClientSession> session;
+  if (is_mysql()) {
+    session = std::make_unique<MysqlSession>(host, id, peer.host, Clock::now());
+  } else {
+    session = std::make_unique<PgsqlSession>(host, id, Clock::now());
+  }
+  auto connection = std::make_unique<Connection>(Connection{std::move(fd), peer, std::move(session), false});
   Connection& added = *connection;
   worker.connections[key] = std::move(connection);
   watch(worker.epoll, EPOLL_CTL_ADD, key, EPOLLIN | EPOLLRDHUP);
   flush(worker, added);
 }
 
-void MysqlPort::handle_input(Worker& worker, Connection& connection) {
+void ClientPort::handle_input(Worker& worker, Connection& connection) {
   char buffer[65536];
   const ssize_t got = ::recv(connection.fd.get(), buffer, sizeof(buffer), 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) {
-    if (connection.session.logged_in()) ++aborted_;
+    if (connection.session->logged_in()) ++aborted_;
     close_connection(worker, connection);
     return;
   }
-  connection.session.receive({buffer, static_cast<size_t>(got)}, Clock::now());
+  connection.session->receive({buffer, static_cast<size_t>(got)}, Clock::now());
   flush(worker, connection);
 }
 
-bool MysqlPort::flush(Worker& worker, Connection& connection) {
-  std::string& output = connection.session.output();
+bool ClientPort::flush(Worker& worker, Connection& connection) {
+  std::string& output = connection.session->output();
   size_t done = 0;
   while (done < output.size()) {
     const ssize_t sent = ::send(connection.fd.get(), output.data() + done, output.size() - done, MSG_NOSIGNAL);
@@ -358,11 +374,11 @@ bool MysqlPort::flush(Worker& worker, Connection& connection) {
       return false;
     }
     done += static_cast<size_t>(sent);
-    connection.session.touch(Clock::now());
+    connection.session->touch(Clock::now());
   }
   output.erase(0, done);
-  if (connection.session.wants_reset()) reset_on_close(connection.fd.get());
-  if (connection.session.wants_close() || connection.session.wants_reset()) {
+  if (connection.session->wants_reset()) reset_on_close(connection.fd.get());
+  if (connection.session->wants_close() || connection.session->wants_reset()) {
     close_connection(worker, connection);
     return false;
   }
@@ -374,38 +390,38 @@ bool MysqlPort::flush(Worker& worker, Connection& connection) {
   return true;
 }
 
-void MysqlPort::close_connection(Worker& worker, Connection& connection) {
-  if (!connection.session.logged_in() && !connection.session.wants_close() &&
+void ClientPort::close_connection(Worker& worker, Connection& connection) {
+  if (!connection.session->logged_in() && !connection.session->wants_close() &&
       variables_.boolean("mysql-log_unhealthy_connections")) {
     log_warning("Closing unhealthy client connection " + connection.peer.host + ":" +
                 std::to_string(connection.peer.port));
   }
   --connected_;
   // A child that the scheduler has just forked has it open, too. A reset comes with close() alone.
-  if (!connection.session.wants_reset()) ::shutdown(connection.fd.get(), SHUT_RDWR);
+  if (!connection.session->wants_reset()) ::shutdown(connection.fd.get(), SHUT_RDWR);
   watch(worker.epoll, EPOLL_CTL_DEL, connection.fd.get(), 0);
   worker.connections.erase(connection.fd.get());
 }
 
 // What is due by the clock, and once a second the hunt for idle connections.
-void MysqlPort::maintain(Worker& worker) {
+void ClientPort::maintain(Worker& worker) {
   const auto now = Clock::now();
   std::vector<Connection*> connections;
   for (const auto& [fd, connection] : worker.connections) connections.push_back(connection.get());
 
   std::erase_if(connections, [&](Connection* connection) {
-    if (!connection->session.due()) return false;
-    connection->session.advance(now);
+    if (!connection->session->due()) return false;
+    connection->session->advance(now);
     return !flush(worker, *connection);
   });
   if (now - worker.last_maintenance < kMaintenanceInterval) return;
   worker.last_maintenance = now;
-  const milliseconds limit(variables_.number("mysql-wait_timeout"));
+  const milliseconds limit(variables_.number(own("wait_timeout")));
   for (Connection* connection : connections) {
-    if (!connection->session.idle_for(limit, now)) continue;
+    if (!connection->session->idle_for(limit, now)) continue;
     const std::string text = "Killing client connection " + connection->peer.host + ":" +
                              std::to_string(connection->peer.port) + " because inactive for " +
-                             std::to_string(connection->session.quiet_time(now).count()) + "ms";
+                             std::to_string(connection->session->quiet_time(now).count()) + "ms";
     // What has come in during this turn is served first. ProxySQL doesn't look again, but its turns are far shorter.
     char request = 0;
     if (::recv(connection->fd.get(), &request, 1, MSG_PEEK) > 0) continue;
