@@ -180,23 +180,27 @@ void proxysql(Exposition& out, const MetricsInput& input) {
 void backends(Exposition& out, const MetricsInput& input) {
   const Observation& seen = input.status.view.observation;
   if (seen.globals_ns == 0) return;
-  out.family("proxysql_pulse_backends", "gauge",
-             "Rows of runtime_mysql_servers by status; offline: OFFLINE_SOFT and OFFLINE_HARD.");
-  out.sample({{"status", "online"}}, seen.backends_online);
-  out.sample({{"status", "shunned"}}, seen.backends_shunned);
-  out.sample({{"status", "offline"}}, seen.backends_offline);
+  out.family(
+      "proxysql_pulse_backends", "gauge",
+      "Rows of runtime_mysql_servers and runtime_pgsql_servers by status; offline: OFFLINE_SOFT and OFFLINE_HARD.");
+  out.sample({{"status", "online"}}, seen.backends.online);
+  out.sample({{"status", "shunned"}}, seen.backends.shunned);
+  out.sample({{"status", "offline"}}, seen.backends.offline);
 
   const Hostgroups& hostgroups = input.status.view.hostgroups;
   const uint32_t shown = std::min<uint32_t>(hostgroups.count, kHostgroups);
   if (hostgroups.at_ns == 0) return;
-  out.family("proxysql_pulse_hostgroup_backends", "gauge",
-             "Rows of runtime_mysql_servers by hostgroup and status, of the 64 hostgroups with the lowest numbers.");
+  out.family(
+      "proxysql_pulse_hostgroup_backends", "gauge",
+      "Rows of runtime_mysql_servers and runtime_pgsql_servers by hostgroup, protocol and status, of 64 hostgroups: "
+      "MySQL's with the lowest numbers first.");
   for (uint32_t i = 0; i < shown; ++i) {
     const Hostgroup& hostgroup = hostgroups.hostgroups[i];
     const std::string id = std::to_string(hostgroup.id);
-    out.sample({{"hostgroup", id}, {"status", "online"}}, hostgroup.online);
-    out.sample({{"hostgroup", id}, {"status", "shunned"}}, hostgroup.shunned);
-    out.sample({{"hostgroup", id}, {"status", "offline"}}, hostgroup.offline);
+    const char* const protocol = hostgroup.pgsql == 0 ? "mysql" : "pgsql";
+    out.sample({{"hostgroup", id}, {"protocol", protocol}, {"status", "online"}}, hostgroup.online);
+    out.sample({{"hostgroup", id}, {"protocol", protocol}, {"status", "shunned"}}, hostgroup.shunned);
+    out.sample({{"hostgroup", id}, {"protocol", protocol}, {"status", "offline"}}, hostgroup.offline);
   }
   out.gauge("proxysql_pulse_hostgroups", "Hostgroups with backends, all of them.", hostgroups.count);
   out.gauge("proxysql_pulse_hostgroups_without_online", "Hostgroups none of whose backends is ONLINE, of all.",

@@ -23,6 +23,11 @@ bool has_pgsql(std::string_view version) {
   return parsed && *parsed >= ProxysqlVersion{3, 0, 0};
 }
 
+bool syncs_pgsql(std::string_view version) {
+  const auto parsed = parse_proxysql_version(version);
+  return parsed && *parsed >= ProxysqlVersion{3, 0, 7};
+}
+
 bool resume_may_stall(std::string_view version) {
   const auto parsed = parse_proxysql_version(version);
   return parsed && *parsed < ProxysqlVersion{2, 7, 2};

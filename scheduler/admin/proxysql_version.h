@@ -21,6 +21,9 @@ std::optional<ProxysqlVersion> parse_proxysql_version(std::string_view text);
 // text that says nothing is taken for a version without.
 bool has_pgsql(std::string_view version);
 
+// Whether its nodes pull PostgreSQL's modules from each other.
+bool syncs_pgsql(std::string_view version);
+
 // RESUME may leave all of this version's workers waiting for ever (sysown/proxysql#4757, mended in 2.7.2).
 bool resume_may_stall(std::string_view version);
 

@@ -31,8 +31,8 @@ Result<InstanceLock> wait_for_lock(const StateAccess& state, Deadline deadline) 
 
 void print(const Plan& plan, const Seen& seen) {
   std::printf("ProxySQL %s, up %lld s: %u backends online of %u, %lld clients, %zu rows of proxysql_servers\n",
-              seen.version.c_str(), static_cast<long long>(seen.uptime_s), seen.backends_online,
-              seen.backends_online + seen.backends_shunned + seen.backends_offline,
+              seen.version.c_str(), static_cast<long long>(seen.uptime_s), seen.backends.online,
+              seen.backends.online + seen.backends.shunned + seen.backends.offline,
               static_cast<long long>(seen.clients), seen.servers.size());
   if (!plan.situation.empty()) std::printf("situation: %s\n", plan.situation.c_str());
   if (plan.steps.empty()) std::printf("nothing to do\n");

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "shm/segment/boot.h"
+#include "src/config/modules.h"
 
 namespace pulse {
 
@@ -93,13 +94,15 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
     out.globals_ns = now_ns;
     out.proxysql_started_ns = now_ns - seen.uptime_s * 1'000'000'000;
     out.clients = seen.clients;
-    out.clients_idle = seen.clients_not_idle < 0 ? 0 : std::max<int64_t>(0, seen.clients - seen.clients_not_idle);
+    const int64_t of_mysql = seen.clients - seen.pgsql_clients;
+    out.clients_idle = seen.clients_not_idle < 0 ? 0 : std::max<int64_t>(0, of_mysql - seen.clients_not_idle);
     out.threads = seen.threads;
-    out.backends_online = seen.backends_online;
-    out.backends_shunned = seen.backends_shunned;
-    out.backends_offline = seen.backends_offline;
-    out.backends_total = seen.backends_online + seen.backends_shunned + seen.backends_offline;
+    out.pgsql_clients = seen.pgsql_clients;
+    out.backends = seen.backends;
+    out.pgsql_backends = seen.pgsql_backends;
     out.listener_paused = seen.listener_paused ? 1 : 0;
+    out.serves_mysql = seen.serves_mysql ? 1 : 0;
+    out.serves_pgsql = seen.serves_pgsql ? 1 : 0;
     set_text(out.version, seen.version);
   } else {
     out.globals_ns = last.globals_ns;
@@ -107,21 +110,22 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
     out.clients = last.clients;
     out.clients_idle = last.clients_idle;
     out.threads = last.threads;
-    out.backends_online = last.backends_online;
-    out.backends_shunned = last.backends_shunned;
-    out.backends_offline = last.backends_offline;
-    out.backends_total = last.backends_total;
+    out.pgsql_clients = last.pgsql_clients;
+    out.backends = last.backends;
+    out.pgsql_backends = last.pgsql_backends;
     out.listener_paused = last.listener_paused;
+    out.serves_mysql = last.serves_mysql;
+    out.serves_pgsql = last.serves_pgsql;
     out.version = last.version;
   }
 
   // Uptime comes in whole seconds: two looks at one boot differ by less than two.
   const bool same_boot = last.at_ns != 0 && is_same_proxysql(seen, last, out.proxysql_started_ns);
   const bool received = std::any_of(seen.modules.begin(), seen.modules.end(), [](const ModuleRow& module) {
-    return module.version > 1 &&
-           (module.name == "mysql_servers" || module.name == "mysql_servers_v2" || module.name == "mysql_users");
+    const FileModule* known = module.version > 1 ? find_file_module(module.name) : nullptr;
+    return known != nullptr && known->serves;
   });
-  out.configured = received || out.backends_total > 0 || (same_boot && last.configured != 0) ? 1 : 0;
+  out.configured = received || out.backends.total() > 0 || (same_boot && last.configured != 0) ? 1 : 0;
 
   for (const ModuleRow& module : seen.modules) {
     if (out.modules_count == kModules) break;
@@ -165,10 +169,12 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
 Hostgroups to_hostgroups(const Seen& seen, int64_t now_ns) {
   Hostgroups out{};
   out.at_ns = now_ns;
-  for (const auto& [id, hostgroup] : seen.hostgroups) {
-    if (out.count < kHostgroups) out.hostgroups[out.count] = hostgroup;
-    ++out.count;
-    if (hostgroup.online == 0) ++out.without_online;
+  for (const auto* of_protocol : {&seen.hostgroups, &seen.pgsql_hostgroups}) {
+    for (const auto& [id, hostgroup] : *of_protocol) {
+      if (out.count < kHostgroups) out.hostgroups[out.count] = hostgroup;
+      ++out.count;
+      if (hostgroup.online == 0) ++out.without_online;
+    }
   }
   return out;
 }

@@ -60,10 +60,22 @@ Result<Seen> Reconciliation::observe(std::optional<Look> wanted) {
   const uint64_t id = client_.connection_id();
   Look look = wanted.value_or(what_to_look_at(known_.last, id, began_.ns));
   for (;;) {
-    auto answer = client_.query(observe_statement(look), deadline_);
+    auto answer = client_.query(observe_statement(look, pgsql_), deadline_);
+    if (!answer && pgsql_ && lacks_pgsql(answer.error())) {  // an older ProxySQL by now
+      pgsql_ = false;
+      continue;
+    }
     if (!answer) return answer.error();
     auto seen = parse_seen(*answer, look);
+    if (!seen && !pgsql_ && has_pgsql(version_in(*answer))) {  // PostgreSQL alone, and not known yet
+      pgsql_ = true;
+      continue;
+    }
     if (!seen) return seen.error();
+    if (seen->has_globals && !pgsql_ && has_pgsql(seen->version)) {
+      pgsql_ = true;
+      continue;
+    }
     if (look == Look::cluster && has_loaded(*seen, known_.last)) {
       look = Look::everything;
       continue;
@@ -104,9 +116,10 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   if (known_.may_load_file) read_contents();
   CoreList list = known_.list;
   list.keeps_others = config_.discovery.members_of_file;
-  made_.reset(
-      new CorePlan(plan_core({seen, list, config, known_.core, started_ns, began_.ns, known_.applied, known_.reports,
-                              contents_ ? &*contents_ : nullptr, known_.resync})));  // made in place
+  made_.reset(new CorePlan(plan_core(
+      {seen, list, config, known_.core, started_ns, began_.ns, known_.applied, known_.reports,
+       contents_ ? &*contents_ : nullptr, known_.resync,
+       syncs_pgsql(seen.has_globals ? std::string_view(seen.version) : text(known_.last.version))})));  // made in place
   if (!known_.may_load_file && made_->record.standing == static_cast<uint8_t>(Standing::aside)) {
     set_text(made_->record.reason, "what was loaded from it isn't known to this user's beats");
   }

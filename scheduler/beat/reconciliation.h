@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "scheduler/admin/admin_session.h"
+#include "scheduler/admin/proxysql_version.h"
 #include "scheduler/cluster/cluster_query.h"
 #include "scheduler/cluster/core_plan.h"
 #include "scheduler/cluster/membership.h"
@@ -48,7 +49,12 @@ class Reconciliation {
  public:
   // All by reference, `began` is when the beat itself did.
   Reconciliation(AdminSession& client, const Config& config, const Known& known, Deadline deadline, BootTime began)
-      : client_(client), config_(config), known_(known), deadline_(deadline), began_(began) {}
+      : client_(client),
+        config_(config),
+        known_(known),
+        deadline_(deadline),
+        began_(began),
+        pgsql_(has_pgsql(text(known.last.version))) {}
 
   // Reads ProxySQL: with `look`, or as much as is due.
   Result<Seen> observe(std::optional<Look> look = std::nullopt);
@@ -78,6 +84,7 @@ class Reconciliation {
   const Known& known_;
   const Deadline deadline_;
   const BootTime began_;
+  bool pgsql_;                            // what ProxySQL last said of its version; corrected by what it answers
   std::unique_ptr<CorePlan> made_;        // a core's
   std::optional<FileContents> contents_;  // where the file has changed
   std::optional<Result<FileRows>> rows_;  // of the file, once they were needed

@@ -26,22 +26,24 @@ ServerRow* server(Seen& seen, const std::string& hostname, const std::string& po
   return &seen.servers.back();
 }
 
-bool take_backends(Seen& seen, const std::vector<std::string>& row) {
+bool take_backends(Seen& seen, const std::vector<std::string>& row, bool pgsql) {
   int64_t count = 0, id = 0;
   if (!to_number(row[2], count) || !to_number(row[3], id) || id < 0 || id > UINT32_MAX) return false;
-  Hostgroup& hostgroup = seen.hostgroups[static_cast<uint32_t>(id)];
+  Hostgroup& hostgroup = (pgsql ? seen.pgsql_hostgroups : seen.hostgroups)[static_cast<uint32_t>(id)];
   hostgroup.id = static_cast<uint32_t>(id);
-  const auto add = [count](uint32_t& all, uint32_t& of_hostgroup) {
-    all += static_cast<uint32_t>(count);
+  hostgroup.pgsql = pgsql ? 1 : 0;
+  const auto add = [&](uint32_t BackendCounts::*all, uint32_t& of_hostgroup) {
+    seen.backends.*all += static_cast<uint32_t>(count);
+    if (pgsql) seen.pgsql_backends.*all += static_cast<uint32_t>(count);
     of_hostgroup += static_cast<uint32_t>(count);
   };
   const std::string& status = row[1];
   if (status == "ONLINE") {
-    add(seen.backends_online, hostgroup.online);
+    add(&BackendCounts::online, hostgroup.online);
   } else if (status.rfind("SHUNNED", 0) == 0) {
-    add(seen.backends_shunned, hostgroup.shunned);
+    add(&BackendCounts::shunned, hostgroup.shunned);
   } else {
-    add(seen.backends_offline, hostgroup.offline);
+    add(&BackendCounts::offline, hostgroup.offline);
   }
   return true;
 }
@@ -80,17 +82,24 @@ bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime)
     seen.modules.push_back(std::move(module));
     return good;
   }
-  if (kind == "backends") return take_backends(seen, row);
+  if (kind == "backends" || kind == "pgsql_backends") return take_backends(seen, row, kind != "backends");
   if (kind == "now") return to_number(row[1], seen.now_s);
-  if (kind == "global") {
+  if (kind == "global" || kind == "pgsql_global") {
+    const bool pgsql = kind != "global";
     if (row[1] == "ProxySQL_Uptime") {
       has_uptime = true;
       return to_number(row[2], seen.uptime_s);
     }
-    if (row[1] == "Client_Connections_connected") return to_number(row[2], seen.clients);
+    if (row[1] == "Client_Connections_connected") {
+      (pgsql ? seen.serves_pgsql : seen.serves_mysql) = true;
+      if (!to_number(row[2], number)) return false;
+      seen.clients += number;
+      if (pgsql) seen.pgsql_clients += number;
+      return true;
+    }
+    if (row[1].ends_with("_listener_paused")) seen.listener_paused |= row[2] == "true" || row[2] == "1";
     if (row[1] == "Client_Connections_non_idle") return to_number(row[2], seen.clients_not_idle);
     if (row[1] == "MySQL_Thread_Workers") return to_number(row[2], seen.threads);
-    if (row[1] == "mysql_listener_paused") seen.listener_paused = row[2] == "true" || row[2] == "1";
     if (row[1] == "admin-version") seen.version = row[2];
     if (row[1] == "admin-cluster_username") seen.no_cluster_user = row[2].empty();
     return true;
@@ -100,7 +109,7 @@ bool take_row(Seen& seen, const std::vector<std::string>& row, bool& has_uptime)
 
 }  // namespace
 
-std::string observe_statement(Look look) {
+std::string observe_statement(Look look, bool pgsql) {
   std::string statement =
       "SELECT 'memory', hostname, port, '', '' FROM proxysql_servers"
       " UNION ALL SELECT 'runtime', hostname, port, '', '' FROM runtime_proxysql_servers"
@@ -111,7 +120,7 @@ std::string observe_statement(Look look) {
   if (look == Look::cluster) return statement;
   // ProxySQL refreshes a table when it finds its name in lower case. GLOBAL_VARIABLES is no such table, but naming it
   // rebuilds runtime_global_variables under the checksums' mutex; the version needs no refresh.
-  return statement.append(
+  statement.append(
       " UNION ALL SELECT 'backends', status, COUNT(*), hostgroup_id, '' FROM runtime_mysql_servers"
       " GROUP BY hostgroup_id, status"
       " UNION ALL SELECT 'global', Variable_Name, Variable_Value, '', '' FROM stats_mysql_global WHERE Variable_Name IN"
@@ -119,6 +128,16 @@ std::string observe_statement(Look look) {
       " 'mysql_listener_paused')"
       " UNION ALL SELECT 'global', variable_name, variable_value, '', '' FROM GLOBAL_VARIABLES"
       " WHERE variable_name IN ('admin-version', 'admin-cluster_username')");
+  if (!pgsql) return statement;
+  return statement.append(
+      " UNION ALL SELECT 'pgsql_backends', status, COUNT(*), hostgroup_id, '' FROM runtime_pgsql_servers"
+      " GROUP BY hostgroup_id, status"
+      " UNION ALL SELECT 'pgsql_global', Variable_Name, Variable_Value, '', '' FROM stats_pgsql_global"
+      " WHERE Variable_Name IN ('ProxySQL_Uptime', 'Client_Connections_connected', 'pgsql_listener_paused')");
+}
+
+bool lacks_pgsql(const Error& error) {
+  return error.text.find("no such table") != std::string::npos && error.text.find("_pgsql_") != std::string::npos;
 }
 
 Result<Seen> parse_seen(const AdminResult& answer, Look look) {
@@ -133,10 +152,19 @@ Result<Seen> parse_seen(const AdminResult& answer, Look look) {
   }
   seen.has_globals = look == Look::everything;
   if (seen.now_s == 0) return Error{"ProxySQL's answer is incomplete: no time"};
-  if (seen.has_globals && !has_uptime) return Error{"ProxySQL's answer is incomplete: no ProxySQL_Uptime"};
+  if (seen.has_globals && !has_uptime)
+    return Error{
+        "ProxySQL's answer is incomplete: no ProxySQL_Uptime, neither MySQL's nor PostgreSQL's statistics have rows"};
   // A server that is neither in memory nor at runtime any more may still have checksums for a moment.
   std::erase_if(seen.servers, [](const ServerRow& row) { return !row.in_memory && !row.in_runtime; });
   return seen;
+}
+
+std::string version_in(const AdminResult& answer) {
+  for (const auto& row : answer.rows) {
+    if (row.size() == kColumns && row[0] == "global" && row[1] == "admin-version") return row[2];
+  }
+  return "";
 }
 
 }  // namespace pulse

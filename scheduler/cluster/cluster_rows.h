@@ -41,15 +41,15 @@ struct Seen {
   uint64_t connection_id = 0;
 
   bool has_globals = false;  // what follows was asked for
-  uint32_t backends_online = 0;
-  uint32_t backends_shunned = 0;
-  uint32_t backends_offline = 0;
-  std::map<uint32_t, Hostgroup> hostgroups;  // the same backends, by hostgroup_id
-  int64_t clients = 0;
-  int64_t clients_not_idle = -1;  // those that aren't in idle threads; -1: this ProxySQL doesn't say
-  int64_t threads = 0;
+  // Of both protocols; the second of each is PostgreSQL's part.
+  BackendCounts backends{}, pgsql_backends{};
+  std::map<uint32_t, Hostgroup> hostgroups, pgsql_hostgroups;  // the same backends, by hostgroup_id
+  int64_t clients = 0, pgsql_clients = 0;
+  bool serves_mysql = false, serves_pgsql = false;  // a protocol that is off has no statistics
+  int64_t clients_not_idle = -1;  // of MySQL's those that aren't in idle threads; -1: this ProxySQL doesn't say
+  int64_t threads = 0;            // MySQL's
   int64_t uptime_s = 0;
-  bool listener_paused = false;
+  bool listener_paused = false;  // of a protocol at least
   std::string version;
 
   bool no_cluster_user = false;  // without it ProxySQL checks nobody; of the last look at everything

@@ -43,6 +43,7 @@ struct CoreInput {
   Reports reports = {};                      // of the other cores
   const FileContents* file = nullptr;        // null: the file is as it was when the record's contents were read
   bool resync_requested = false;
+  bool syncs_pgsql = false;  // this ProxySQL's version does
 };
 
 struct CorePlan {

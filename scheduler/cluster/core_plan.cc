@@ -86,6 +86,24 @@ bool loaded_a_moment_ago(const Dispute& dispute, const CoreInput& input) {
   return is_recent && std::any_of(servers.begin(), servers.end(), [](const ServerRow& row) { return row.in_runtime; });
 }
 
+// Whether anything is to be done with a module of PostgreSQL's: what a LOAD of it comes to shows in its version alone,
+// and where nobody pulls it, each node has its own. Says in `record` why not.
+bool takes_part(const CoreInput& input, const FileModule& module, CoreModule& record) {
+  const ModuleRow* own = checksum_of(module, input.seen.modules);
+  std::string why;
+  if (own == nullptr) {
+    why = "this ProxySQL has no PostgreSQL modules";
+  } else if (!input.syncs_pgsql) {
+    why = "ProxySQL syncs it since 3.0.7: each node serves what its own file or database says";
+  } else if (own->version == 0) {
+    why = "ProxySQL keeps no version of it, so what a load comes to can't be seen";
+  }
+  if (why.empty()) return true;
+  record.state = static_cast<uint8_t>(FileState::none);
+  set_text(record.why, why);
+  return false;
+}
+
 }  // namespace
 
 const Core* self_of(const CoreInput& input) { return input.list.usable() ? input.list.self() : nullptr; }
@@ -130,11 +148,15 @@ CorePlan plan_core(const CoreInput& input) {
   out.record.waiting = 0;
   const auto standing = static_cast<Standing>(out.record.standing);
   for (const FileModule& module : file_modules()) {
-    put_together(module, taken_apart, out.plan);
     const bool wanted =
         contains(input.config.core.modules, module.name) && contains(input.config.file_groups, module.name);
+    // Without the module there is no statement that ProxySQL would take.
+    const bool is_there = !module.pgsql || checksum_of(module, input.seen.modules) != nullptr;
+    if (!is_there && !wanted) continue;
+    if (is_there) put_together(module, taken_apart, out.plan);
     CoreModule* record = core_module(out.record, module.name);
     if (record == nullptr) continue;
+    if (module.pgsql && !takes_part(input, module, *record)) continue;
     note_served(input.seen, module, *record);
     if (!wanted) continue;
     bool may_unlock = standing == Standing::aside;

@@ -89,6 +89,16 @@ void note_served(const Seen& seen, const FileModule& module, CoreModule& record)
 void unlock(const CoreInput& input, const Core& self, const FileModule& module, CoreModule& record, CorePlan& out) {
   const ModuleRow* own = checksum_of(module, input.seen.modules);
   record.kept = {};
+  if (module.pgsql) {
+    // A peer's newer one isn't seen from here: a load of this one's would take its place.
+    const ModuleRow* counted = find_module(input.seen.modules, module.name);
+    if (counted == nullptr || counted->version != 1) return;
+    set_text(record.kept, std::string(module.name) +
+                              " is at version 1, which satellites ignore. ProxySQL doesn't say " +
+                              "whether another core has a newer one, so it isn't loaded: LOAD " + module.command +
+                              " TO RUNTIME on one core makes it count");
+    return;
+  }
   if (own == nullptr || !is_locked(input, self, module)) return;
   const std::string at_version_1 =
       std::string(module.name) + " is at version 1, which satellites ignore, and no core has a newer one";
@@ -126,6 +136,7 @@ void unlock(const CoreInput& input, const Core& self, const FileModule& module, 
 
 void end_divergence(const CoreInput& input, const Core& self, Plan& plan) {
   for (const FileModule& module : file_modules()) {
+    if (module.pgsql) continue;  // whether a peer's differs isn't seen from here
     const ModuleRow* own = checksum_of(module, input.seen.modules);
     if (own == nullptr) continue;
     const std::string reason = divergence(input, self, *own, plan);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/admin/proxysql_version.h"
 #include "scheduler/admin/row_collector.h"
 #include "scheduler/cluster/cluster_query.h"
 #include "src/base/number.h"
@@ -30,6 +31,7 @@ class Questions {
     cluster() && scheduler() && variables();
     for (const FileModule& module : file_modules()) {
       if (ended_) return;
+      if (module.pgsql && !pgsql_) continue;
       one_module(module, kMostComparedRows);
     }
   }
@@ -69,9 +71,14 @@ class Questions {
   }
 
   bool cluster() {
-    auto answer = rows(observe_statement(Look::everything));
+    auto answer = rows(observe_statement(Look::everything, pgsql_));
     if (!answer) return fail();
-    auto parsed = parse_seen(AdminResult{answer->take_rows()}, Look::everything);
+    const AdminResult result{answer->take_rows()};
+    if (!pgsql_ && has_pgsql(version_in(result))) {
+      pgsql_ = true;
+      return cluster();
+    }
+    auto parsed = parse_seen(result, Look::everything);
     if (!parsed) {
       last_error_ = parsed.error();
       return fail();
@@ -172,6 +179,7 @@ class Questions {
   const Deadline deadline_;
   AdminSeen& seen_;
   bool ended_ = false;
+  bool pgsql_ = false;  // this version has PostgreSQL's tables
   Error last_error_;
 };
 

@@ -49,11 +49,12 @@ std::string key_text(const FileRow& row, const std::vector<std::string>& key) {
 // ProxySQL lists a user twice at runtime; `backend` and `frontend` are then of either row. For the file, which has one
 // row for both, the name is the key.
 std::vector<std::string> key_of(std::string_view table) {
-  return table == "mysql_users" ? std::vector<std::string>{"username"} : read_table(table, nullptr).key;
+  return table == "mysql_users" || table == "pgsql_users" ? std::vector<std::string>{"username"}
+                                                          : read_table(table, nullptr).key;
 }
 
 std::optional<FileRow> as_in_memory(std::string_view table, Place place, FileRow row) {
-  if (place != Place::runtime || table != "mysql_servers") return row;
+  if (place != Place::runtime || (table != "mysql_servers" && table != "pgsql_servers")) return row;
   const auto status = row.find("status");
   if (status == row.end()) return row;
   if (status->second == "OFFLINE_HARD") return std::nullopt;
@@ -158,7 +159,7 @@ PlaceRows rows_of_file(const FileTable* file) {
   PlaceRows out;
   if (file == nullptr) return out;
   out.known = true;
-  const std::vector<std::string> key = file->name == "mysql_users" ? key_of(file->name) : file->key;
+  const std::vector<std::string> key = file->name.ends_with("_users") ? key_of(file->name) : file->key;
   for (FileRow row : file->rows) {
     // What ProxySQL reads otherwise than it stands there can't be compared.
     for (const std::string& column : file->mistyped) row.erase(column);

@@ -111,13 +111,15 @@ Findings health_findings(const Examined& all) {
                     port + (node.clients < 0 ? "" : ", " + counted(static_cast<uint64_t>(node.clients), "client"))});
   }
   const Observation& seen = node.view.observation;
-  if (seen.backends_total != 0 && seen.backends_online == 0) {
-    list.push_back({Severity::critical, "backends", "none of " + counted(seen.backends_total, "backend") + " is online",
-                    "every statement fails", "see runtime_mysql_servers and the monitor's tables"});
-  } else if (seen.backends_online < seen.backends_total) {
-    list.push_back({Severity::notice, "backends",
-                    std::to_string(seen.backends_online) + " of " + counted(seen.backends_total, "backend") + " online",
-                    "", "see runtime_mysql_servers"});
+  if (seen.backends.total() != 0 && seen.backends.online == 0) {
+    list.push_back({Severity::critical, "backends",
+                    "none of " + counted(seen.backends.total(), "backend") + " is online", "every statement fails",
+                    "see runtime_mysql_servers and the monitor's tables"});
+  } else if (seen.backends.online < seen.backends.total()) {
+    list.push_back(
+        {Severity::notice, "backends",
+         std::to_string(seen.backends.online) + " of " + counted(seen.backends.total(), "backend") + " online", "",
+         "see runtime_mysql_servers"});
   }
   const double stall_ms = fork_cost_ms(seen.memory);
   if (stall_ms >= kDearForkMs && node.config.daemon.beats != BeatsMode::always) {

@@ -135,10 +135,7 @@ bool Drain::may_lower_pgsql(const Sighting& seen) const {
 
 // Says at once whom the deadline can't hold.
 void Drain::estimate(const Sighting& seen) {
-  const auto idle_of = [](const ListenerSight& listener) {
-    return listener.not_idle < 0 ? 0 : std::max<int64_t>(0, listener.clients - listener.not_idle);
-  };
-  const int64_t idle = idle_of(seen.mysql) + idle_of(seen.pgsql);
+  const int64_t idle = seen.mysql.idle() + seen.pgsql.idle();
   const DrainEstimate found = estimate_drain({seen.clients, idle, seen.mysql.threads + seen.pgsql.threads},
                                              {policy().settle, policy().timeout, !lowers(way())}, kDrainStopReserve);
   record_.estimate_ms = found.needed.count();

@@ -30,6 +30,7 @@ struct ListenerSight {
   bool paused = false;
   int64_t not_idle = -1;  // clients that aren't in idle threads
 
+  int64_t idle() const { return not_idle < 0 || clients < not_idle ? 0 : clients - not_idle; }
   bool is_served() const { return clients >= 0 && wait_timeout_ms >= 0 && poll_timeout_ms >= 0; }
   bool is_lowered_to(int64_t wait_ms) const {
     return wait_timeout_ms == wait_ms && poll_timeout_ms == kDrainPollTimeoutMs;

@@ -112,8 +112,8 @@ class Blocks {
       all += (all.empty() ? "" : ", ") + show(one);
     add("mysql port", {all + (input_.port.answers ? " answers" : " doesn't answer: " + input_.port.reason) +
                        (input_.clients < 0 ? "" : ", " + std::to_string(input_.clients) + " clients")});
-    add("backends", {number(seen_.backends_online) + " online, " + number(seen_.backends_shunned) + " shunned, " +
-                     number(seen_.backends_offline) + " offline; seen " + age(seen_.at_ns)});
+    add("backends", {number(seen_.backends.online) + " online, " + number(seen_.backends.shunned) + " shunned, " +
+                     number(seen_.backends.offline) + " offline; seen " + age(seen_.at_ns)});
     add("proxysql", {seen_.at_ns == 0 ? "not seen yet"
                                       : std::string(text(seen_.version)) + ", up " +
                                             show_span(input_.now_ns - seen_.proxysql_started_ns) +

@@ -47,21 +47,31 @@ struct ProcessMemory {
   uint64_t huge_kb;        // AnonHugePages: of the resident memory
 };
 
+// Backends by status.
+struct BackendCounts {
+  uint32_t online;
+  uint32_t shunned;
+  uint32_t offline;  // OFFLINE_SOFT and OFFLINE_HARD
+  uint32_t total() const { return online + shunned + offline; }
+};
+
 struct Observation {
   int64_t at_ns;
   int64_t globals_ns;  // when uptime, clients, backends, listener and version were last read: not with every beat
   int64_t proxysql_started_ns;
-  int64_t clients;
-  int64_t clients_idle;  // of these, those in ProxySQL's idle threads; 0 without --idle-threads
-  int64_t threads;       // MySQL threads; 0: not known
-  uint32_t backends_online;
-  uint32_t backends_shunned;
-  uint32_t backends_offline;  // OFFLINE_SOFT and OFFLINE_HARD
-  uint32_t backends_total;
-  uint8_t listener_paused;
-  uint8_t configured;  // a configuration has been received from a core, or came with the file
+  int64_t clients;               // of both protocols
+  int64_t pgsql_clients;         // of those
+  int64_t clients_idle;          // of MySQL's, those in ProxySQL's idle threads; 0 without --idle-threads
+  int64_t threads;               // MySQL threads; 0: not known
+  BackendCounts backends;        // of both protocols
+  BackendCounts pgsql_backends;  // of those
+  uint8_t listener_paused;       // of a protocol at least
+  uint8_t configured;            // a configuration has been received from a core, or came with the file
   uint8_t is_core;
   uint8_t no_cluster_user;  // admin-cluster_username isn't set: ProxySQL checks no peer
+  uint8_t serves_mysql;     // a protocol that is off has no statistics
+  uint8_t serves_pgsql;
+  std::array<uint8_t, 6> unused;
   uint32_t modules_count;
   uint32_t peers_count;  // of all rows; peers[] holds the first kPeers, those at runtime before others
   uint32_t live_peers;
@@ -98,6 +108,7 @@ struct ProxysqlStart {
 
 struct Hostgroup {  // its backends by status, as in Observation
   uint32_t id;
+  uint32_t pgsql;  // one of runtime_pgsql_servers, whose numbers are their own
   uint32_t online;
   uint32_t shunned;
   uint32_t offline;

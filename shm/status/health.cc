@@ -144,9 +144,9 @@ std::string describe(State state, const StateView& view, int64_t now_ns) {
     return seen.no_cluster_user == 0 ? "beating; no core is alive"
                                      : "beating; admin-cluster_username isn't set, so ProxySQL never checks a core";
   }
-  if (seen.backends_total == 0) return "beating; no backends";
-  if (seen.backends_online == 0) return "all backends offline";
-  return seen.backends_online < seen.backends_total ? "some backends offline" : "all backends online";
+  if (seen.backends.total() == 0) return "beating; no backends";
+  if (seen.backends.online == 0) return "all backends offline";
+  return seen.backends.online < seen.backends.total() ? "some backends offline" : "all backends online";
 }
 
 }  // namespace

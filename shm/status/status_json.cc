@@ -47,10 +47,10 @@ Json heartbeat(const StatusInput& input) {
 }
 
 Json backends(const Observation& seen) {
-  return Json{{"online", seen.backends_online},
-              {"shunned", seen.backends_shunned},
-              {"offline", seen.backends_offline},
-              {"total", seen.backends_total}};
+  return Json{{"online", seen.backends.online},
+              {"shunned", seen.backends.shunned},
+              {"offline", seen.backends.offline},
+              {"total", seen.backends.total()}};
 }
 
 Json common(const StatusInput& input, bool passes, const std::string& message, const char* probe_name) {

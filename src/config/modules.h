@@ -16,6 +16,9 @@ struct FileModule {
   const char* checksum;  // the module whose checksum moves only with a load
   std::span<const char* const> tables;  // the first one mustn't be empty when it is loaded; none: variables
   bool serves = false;                  // a satellite that has received this one can serve clients
+  // ProxySQL 3 alone has it, and syncs it since 3.0.7. It never shows what a peer holds of it: nothing is decided by
+  // that.
+  bool pgsql = false;
 };
 
 namespace detail {
@@ -25,6 +28,9 @@ inline constexpr const char* kMysqlServers[] = {
     "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups",  "mysql_servers_ssl_params"};
 inline constexpr const char* kMysqlUsers[] = {"mysql_users"};
 inline constexpr const char* kMysqlQueryRules[] = {"mysql_query_rules"};
+inline constexpr const char* kPgsqlServers[] = {"pgsql_servers", "pgsql_replication_hostgroups"};
+inline constexpr const char* kPgsqlUsers[] = {"pgsql_users"};
+inline constexpr const char* kPgsqlQueryRules[] = {"pgsql_query_rules"};
 
 }  // namespace detail
 
@@ -35,6 +41,10 @@ inline constexpr FileModule kFileModules[] = {
     {"mysql_query_rules", "MYSQL QUERY RULES", "mysql_query_rules", detail::kMysqlQueryRules},
     {"mysql_variables", "MYSQL VARIABLES", "mysql_variables", {}},
     {"admin_variables", "ADMIN VARIABLES", "admin_variables", {}},
+    {"pgsql_servers", "PGSQL SERVERS", "pgsql_servers_v2", detail::kPgsqlServers, true, true},
+    {"pgsql_users", "PGSQL USERS", "pgsql_users", detail::kPgsqlUsers, true, true},
+    {"pgsql_query_rules", "PGSQL QUERY RULES", "pgsql_query_rules", detail::kPgsqlQueryRules, false, true},
+    {"pgsql_variables", "PGSQL VARIABLES", "pgsql_variables", {}, false, true},
 };
 
 constexpr std::span<const FileModule> file_modules() { return kFileModules; }

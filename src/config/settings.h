@@ -81,7 +81,8 @@ struct CoreSettings {
   Authority authority = Authority::never;  // if not set: revision with kubernetes
   Apply apply = Apply::on_change;
   // Of these, those that the file contains.
-  std::vector<std::string> modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables"};
+  std::vector<std::string> modules = {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_variables",
+                                      "pgsql_servers", "pgsql_users", "pgsql_query_rules", "pgsql_variables"};
 };
 
 struct DrainSettings {

@@ -6,5 +6,5 @@
 
 int main(int argc, char**) {
   const pulse::Look look = argc > 1 ? pulse::Look::everything : pulse::Look::cluster;
-  return std::fputs(pulse::observe_statement(look).c_str(), stdout) < 0 ? 1 : 0;
+  return std::fputs(pulse::observe_statement(look, false).c_str(), stdout) < 0 ? 1 : 0;
 }

@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (client) {
     static_cast<void>(client->connection_id());
     for (const Look look : {Look::everything, Look::cluster}) {
-      const auto answer = client->query(observe_statement(look), deadline);
+      const auto answer = client->query(observe_statement(look, true), deadline);
       if (!answer) {
         expect(!answer.error().text.empty(), "an error says what was tried");
         break;

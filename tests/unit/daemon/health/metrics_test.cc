@@ -69,9 +69,8 @@ class MetricsTest : public ::testing::Test {
     seen.globals_ns = kNow - 4 * kS;
     seen.proxysql_started_ns = seen.globals_ns - 3'600 * kS;
     seen.is_core = seen.configured = 1;
-    seen.backends_online = 3;
-    seen.backends_shunned = 1;
-    seen.backends_total = 4;
+    seen.backends.online = 3;
+    seen.backends.shunned = 1;
     seen.live_peers = 1;
     set_text(seen.version, "2.7.1");
     add_module("mysql_users", 0, 0);
@@ -82,7 +81,7 @@ class MetricsTest : public ::testing::Test {
       seen.peers[i].port = 6032;
     }
     seen.peers[1].live = 1;
-    view_.hostgroups = {seen.globals_ns, 2, 1, {{{0, 3, 0, 0}, {10, 0, 1, 0}}}};
+    view_.hostgroups = {seen.globals_ns, 2, 1, {{{0, 0, 3, 0, 0}, {10, 0, 0, 1, 0}}}};
     view_.drain.number = 1;
     view_.drain.outcome = static_cast<uint8_t>(DrainOutcome::undone);
     view_.drain.phase = static_cast<uint8_t>(DrainPhase::ended);
@@ -288,9 +287,9 @@ TEST_F(MetricsTest, BackendsByHostgroup) {
   EXPECT_EQ("3", value("backends{status=\"online\"}"));
   EXPECT_EQ("1", value("backends{status=\"shunned\"}"));
   EXPECT_EQ("0", value("backends{status=\"offline\"}"));
-  EXPECT_EQ("3", value("hostgroup_backends{hostgroup=\"0\",status=\"online\"}"));
-  EXPECT_EQ("0", value("hostgroup_backends{hostgroup=\"10\",status=\"online\"}"));
-  EXPECT_EQ("1", value("hostgroup_backends{hostgroup=\"10\",status=\"shunned\"}"));
+  EXPECT_EQ("3", value("hostgroup_backends{hostgroup=\"0\",protocol=\"mysql\",status=\"online\"}"));
+  EXPECT_EQ("0", value("hostgroup_backends{hostgroup=\"10\",protocol=\"mysql\",status=\"online\"}"));
+  EXPECT_EQ("1", value("hostgroup_backends{hostgroup=\"10\",protocol=\"mysql\",status=\"shunned\"}"));
   EXPECT_EQ("2", value("hostgroups"));
   EXPECT_EQ("1", value("hostgroups_without_online"));
   EXPECT_EQ("0", value("hostgroups_left_out"));

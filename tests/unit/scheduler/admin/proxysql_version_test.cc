@@ -19,6 +19,10 @@ TEST(ProxysqlVersion, PostgresqlCameWithThree) {
   EXPECT_TRUE(has_pgsql("3.0.0"));
   EXPECT_TRUE(has_pgsql("10.1.2"));
   EXPECT_FALSE(has_pgsql("")) << "what isn't known isn't named";
+  EXPECT_FALSE(syncs_pgsql("3.0.6"));
+  EXPECT_TRUE(syncs_pgsql("3.0.7"));
+  EXPECT_TRUE(syncs_pgsql("3.1.0"));
+  EXPECT_FALSE(syncs_pgsql(""));
 }
 
 TEST(ProxysqlVersion, ResumeStalledUntilTwoSevenTwo) {

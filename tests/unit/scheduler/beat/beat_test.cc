@@ -304,5 +304,50 @@ TEST_F(BeatTest, OnlyTheDefaultPathRemembersItsFile) {
   EXPECT_EQ(31u, memory_->config_identity.load());
 }
 
+// ProxySQL of a version, as its answers say it.
+class VersionTest : public BeatTest {
+ protected:
+  void answers_as(const std::string& version) {
+    Rows rows = kGood;
+    rows.push_back({"global", "admin-version", version, "", ""});
+    system_.looks = {rows};
+  }
+  Events looks() const {
+    Events looks;
+    std::copy_if(system_.events.begin(), system_.events.end(), std::back_inserter(looks),
+                 [](const std::string& event) { return event.starts_with("look at"); });
+    return looks;
+  }
+};
+
+TEST_F(VersionTest, TwoIsAskedWhatItWasAlwaysAsked) {
+  answers_as("2.7.1-16-g2726c27");
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ(Events{"look at everything"}, looks());
+}
+
+TEST_F(VersionTest, ThreeIsAskedOfPostgresqlOnceItsVersionIsKnown) {
+  answers_as("3.0.1-39-g596d5ba");
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ((Events{"look at everything", "look at everything and PostgreSQL"}), looks());
+  system_.events.clear();
+  Observation last = read(memory_->observation);
+  last.globals_ns = 0;
+  memory_->observation.publish(last);
+  EXPECT_EQ(kExitOk, run());
+  EXPECT_EQ(Events{"look at everything and PostgreSQL"}, looks()) << "the segment remembers it";
+}
+
+TEST_F(VersionTest, AnOlderOneInItsPlaceIsAskedAsSuch) {
+  Observation last{};
+  set_text(last.version, "3.0.1");
+  memory_->observation.publish(last);
+  answers_as("2.7.1-16-g2726c27");
+  system_.refusals = {{"look at everything and PostgreSQL",
+                       Error{"SELECT ...: ProxySQL Admin Error: no such table: stats_pgsql_global", 1045}}};
+  EXPECT_EQ(kExitOk, run()) << log_;
+  EXPECT_EQ((Events{"look at everything and PostgreSQL", "look at everything"}), looks());
+}
+
 }  // namespace
 }  // namespace pulse

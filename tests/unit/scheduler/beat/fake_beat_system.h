@@ -109,7 +109,11 @@ class FakeSession final : public AdminSession {
   Result<AdminResult> query(const std::string& statement, Deadline) override {
     const bool look = statement.rfind("SELECT 'memory'", 0) == 0;
     const bool everything = statement.find("stats_mysql_global") != std::string::npos;
-    const std::string shown = !look ? statement : everything ? "look at everything" : "look at the cluster";
+    const bool pgsql = statement.find("stats_pgsql_global") != std::string::npos;
+    const std::string shown = !look        ? statement
+                              : pgsql      ? "look at everything and PostgreSQL"
+                              : everything ? "look at everything"
+                                           : "look at the cluster";
     system_.note(shown);
     system_.clock = system_.clock + system_.takes;
     for (const auto& [refused, error] : system_.refusals) {

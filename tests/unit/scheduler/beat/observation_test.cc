@@ -186,7 +186,7 @@ class ToObservation : public ::testing::Test {
 TEST_F(ToObservation, CarriesOverWhatWasNotLookedAt) {
   last_.globals_ns = 5;
   last_.clients = 17;
-  last_.backends_total = 4;
+  last_.backends.online = 4;
   last_.proxysql_started_ns = 3;
   set_text(last_.version, "2.7.1");
   seen_.has_globals = false;
@@ -194,7 +194,7 @@ TEST_F(ToObservation, CarriesOverWhatWasNotLookedAt) {
   EXPECT_EQ(1'000'000'000'000, out.at_ns);
   EXPECT_EQ(5, out.globals_ns);
   EXPECT_EQ(17, out.clients);
-  EXPECT_EQ(4u, out.backends_total);
+  EXPECT_EQ(4u, out.backends.total());
   EXPECT_EQ(3, out.proxysql_started_ns);
   EXPECT_EQ("2.7.1", text(out.version));
 }
@@ -239,9 +239,9 @@ TEST_F(ToObservation, ConfiguredByAPullByBackendsOrFromBefore) {
   seen_.modules = {{"mysql_servers_v2", 2, 0, ""}};
   EXPECT_EQ(1, now().configured);
   seen_.modules.clear();
-  seen_.backends_shunned = 1;
+  seen_.backends.shunned = 1;
   EXPECT_EQ(1, now().configured);
-  seen_.backends_shunned = 0;
+  seen_.backends.shunned = 0;
   seen_.uptime_s = 100;
   last_.configured = 1;
   last_.at_ns = 1;
@@ -264,6 +264,13 @@ TEST_F(ToObservation, HoldsSoManyModules) {
   EXPECT_EQ(std::to_string(kModules - 1), text(now().modules[kModules - 1].name));
 }
 
+TEST_F(ToObservation, APostgresqlUserAloneIsAConfiguration) {
+  seen_.modules = {{"pgsql_users", 2, 1, "0x1"}};
+  EXPECT_EQ(1, now().configured);
+  seen_.modules = {{"pgsql_query_rules", 2, 1, "0x1"}};
+  EXPECT_EQ(0, now().configured);
+}
+
 TEST_F(ToObservation, HoldsSoManyPeersAndCountsAll) {
   for (size_t i = 0; i < kPeers + 5; ++i) seen_.servers.push_back({std::to_string(i), 1, true, true, 0, 0});
   EXPECT_EQ(kPeers + 5, now().peers_count);
@@ -272,8 +279,8 @@ TEST_F(ToObservation, HoldsSoManyPeersAndCountsAll) {
 
 TEST(ToHostgroups, InOrderWithWhatHasNoServer) {
   Seen seen;
-  seen.hostgroups[10] = {10, 4, 1, 3};
-  seen.hostgroups[2] = {2, 0, 1, 2};
+  seen.hostgroups[10] = {10, 0, 4, 1, 3};
+  seen.hostgroups[2] = {2, 0, 0, 1, 2};
   const Hostgroups hostgroups = to_hostgroups(seen, 7);
   EXPECT_EQ(7, hostgroups.at_ns);
   ASSERT_EQ(2u, hostgroups.count);
@@ -284,9 +291,21 @@ TEST(ToHostgroups, InOrderWithWhatHasNoServer) {
   EXPECT_EQ(4u, hostgroups.hostgroups[1].online);
 }
 
+TEST(ToHostgroups, OfBothProtocolsWhoseNumbersAreTheirOwn) {
+  Seen seen;
+  seen.hostgroups[1] = {1, 0, 2, 0, 0};
+  seen.pgsql_hostgroups[1] = {1, 1, 0, 3, 0};
+  const Hostgroups hostgroups = to_hostgroups(seen, 7);
+  ASSERT_EQ(2u, hostgroups.count);
+  EXPECT_EQ(1u, hostgroups.without_online);
+  EXPECT_EQ(0u, hostgroups.hostgroups[0].pgsql);
+  EXPECT_EQ(1u, hostgroups.hostgroups[1].pgsql);
+  EXPECT_EQ(3u, hostgroups.hostgroups[1].shunned);
+}
+
 TEST(ToHostgroups, HoldsSoManyAndCountsAll) {
   Seen seen;
-  for (uint32_t i = 0; i < kHostgroups + 5; ++i) seen.hostgroups[i] = {i, 0, 1, 0};
+  for (uint32_t i = 0; i < kHostgroups + 5; ++i) seen.hostgroups[i] = {i, 0, 0, 1, 0};
   const Hostgroups hostgroups = to_hostgroups(seen, 1);
   EXPECT_EQ(kHostgroups + 5, hostgroups.count);
   EXPECT_EQ(kHostgroups + 5, hostgroups.without_online);

@@ -17,9 +17,55 @@ Result<Seen> parse_everything(const AdminResult& rows) { return parse_seen(rows,
 
 TEST(ObserveStatement, NeverNamesTheTableThatHangsProxySQL) {
   for (const Look look : {Look::cluster, Look::everything}) {
-    EXPECT_EQ(std::string::npos, observe_statement(look).find("metrics"));
-    EXPECT_EQ(std::string::npos, observe_statement(look).find("global_variables")) << "rebuilds the runtime's table";
+    EXPECT_EQ(std::string::npos, observe_statement(look, true).find("metrics"));
+    EXPECT_EQ(std::string::npos, observe_statement(look, true).find("global_variables"))
+        << "rebuilds the runtime's table";
   }
+}
+
+TEST(ObserveStatement, NamesPostgresqlsTablesOnlyWhereTheyAre) {
+  EXPECT_EQ(std::string::npos, observe_statement(Look::everything, false).find("pgsql"));
+  EXPECT_NE(std::string::npos, observe_statement(Look::everything, true).find("FROM stats_pgsql_global"));
+  EXPECT_NE(std::string::npos, observe_statement(Look::everything, true).find("FROM runtime_pgsql_servers"));
+  EXPECT_EQ(observe_statement(Look::cluster, false), observe_statement(Look::cluster, true));
+  EXPECT_TRUE(lacks_pgsql({"SELECT ...: ProxySQL Admin Error: no such table: stats_pgsql_global", 1045}));
+  EXPECT_TRUE(lacks_pgsql({"no such table: runtime_pgsql_servers", 1045}));
+  EXPECT_FALSE(lacks_pgsql({"no such table: runtime_mysql_servers", 1045}));
+}
+
+TEST(ParseSeen, EitherProtocolMayBeOff) {
+  const std::vector<std::vector<std::string>> pgsql = {{"pgsql_backends", "ONLINE", "2", "10", ""},
+                                                       {"pgsql_backends", "SHUNNED", "1", "11", ""},
+                                                       {"pgsql_global", "ProxySQL_Uptime", "77", "", ""},
+                                                       {"pgsql_global", "Client_Connections_connected", "5", "", ""},
+                                                       {"pgsql_global", "pgsql_listener_paused", "true", "", ""},
+                                                       {"global", "admin-version", "3.0.1", "", ""},
+                                                       {"now", "1000000", "", "", ""}};
+  const auto alone = parse_everything({pgsql, 0});
+  ASSERT_TRUE(alone) << alone.error().text;
+  EXPECT_EQ(77, alone->uptime_s);
+  EXPECT_EQ(5, alone->clients);
+  EXPECT_EQ(5, alone->pgsql_clients);
+  EXPECT_FALSE(alone->serves_mysql);
+  EXPECT_TRUE(alone->serves_pgsql);
+  EXPECT_TRUE(alone->listener_paused);
+  auto rows = pgsql;
+  rows.insert(rows.begin(), {{"backends", "ONLINE", "4", "10", ""},
+                             {"global", "Client_Connections_connected", "17", "", ""},
+                             {"global", "mysql_listener_paused", "false", "", ""}});
+  const auto both = parse_everything({rows, 0});
+  ASSERT_TRUE(both);
+  EXPECT_EQ(22, both->clients);
+  EXPECT_EQ(5, both->pgsql_clients);
+  EXPECT_EQ(6u, both->backends.online);
+  EXPECT_EQ(2u, both->pgsql_backends.online);
+  EXPECT_EQ(4u, both->hostgroups.at(10).online);
+  EXPECT_EQ(2u, both->pgsql_hostgroups.at(10).online);
+  EXPECT_TRUE(both->listener_paused);
+  const auto neither = parse_everything({{pgsql[5], pgsql[6]}, 0});
+  ASSERT_FALSE(neither);
+  EXPECT_NE(std::string::npos, neither.error().text.find("neither MySQL's nor PostgreSQL's"));
+  EXPECT_EQ("3.0.1", version_in({{pgsql[5], pgsql[6]}, 0}));
 }
 
 TEST(ParseSeen, TakesAllParts) {
@@ -50,9 +96,9 @@ TEST(ParseSeen, TakesAllParts) {
   EXPECT_EQ(1'700'000'001, seen->servers[0].modules[0].epoch);
   EXPECT_EQ("0xCD", seen->servers[0].modules[0].checksum);
   EXPECT_FALSE(seen->servers[1].in_memory);
-  EXPECT_EQ(4u, seen->backends_online);
-  EXPECT_EQ(2u, seen->backends_shunned);
-  EXPECT_EQ(5u, seen->backends_offline);
+  EXPECT_EQ(4u, seen->backends.online);
+  EXPECT_EQ(2u, seen->backends.shunned);
+  EXPECT_EQ(5u, seen->backends.offline);
   ASSERT_EQ(2u, seen->hostgroups.size());
   const auto shown = [&](uint32_t id) {
     const Hostgroup& each = seen->hostgroups.at(id);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "shm/record/core_record.h"
+
 namespace pulse {
 namespace {
 
@@ -536,6 +538,102 @@ TEST_F(CorePlanTest, GarbageInTheRecordIsBounded) {
   record_.stamps_count = 4'000'000'000;
   record_.standing = 200;
   EXPECT_THAT(statements(), Each(Not(IsEmpty())));
+}
+
+// PostgreSQL's modules: what peers hold of them is in no answer.
+class PgsqlPlanTest : public CorePlanTest {
+ protected:
+  PgsqlPlanTest() {
+    config_.core.modules = {"pgsql_servers", "pgsql_users", "pgsql_query_rules", "pgsql_variables"};
+    config_.file_groups = {"pgsql_users", "pgsql_variables"};
+    seen_.modules.push_back({"pgsql_users", 1, kNowS - 60, "0xOwn"});
+    seen_.modules.push_back({"pgsql_variables", 1, kNowS - 60, "0xOwn"});
+    seen_.modules.push_back({"pgsql_servers", 1, kNowS - 60, "0xOwn"});
+  }
+  CorePlan plan(bool syncs) {
+    return plan_core({seen_, list_, config_, record_, started_ns_, now_ns_, {}, {}, nullptr, false, syncs});
+  }
+  std::vector<std::string> statements_of(bool syncs) {
+    std::vector<std::string> all;
+    for (const Step& step : plan(syncs).plan.steps) all.push_back(step.statement);
+    return all;
+  }
+  std::string why(const CorePlan& plan, const char* module) {
+    const CoreModule* found = find_core_module(plan.record, module);
+    return found == nullptr ? "" : std::string(text(found->why));
+  }
+};
+
+TEST_F(PgsqlPlanTest, TheNewestCoresFileIsLoadedAsOfMysql) {
+  EXPECT_THAT(statements_of(true), ElementsAre("LOAD PGSQL USERS FROM CONFIG", "DELETE FROM pgsql_users",
+                                               "LOAD PGSQL USERS FROM CONFIG", "LOAD PGSQL USERS TO RUNTIME",
+                                               "LOAD PGSQL VARIABLES FROM CONFIG", "LOAD PGSQL VARIABLES TO RUNTIME"));
+  for (const Step& step : plan(true).plan.steps) {
+    EXPECT_EQ(step.loads, step.from_file) << "read back before it is loaded";
+    const bool table = step.statement == "LOAD PGSQL USERS TO RUNTIME";
+    EXPECT_EQ(table ? "pgsql_users" : "", step.needs_rows_in);
+  }
+}
+
+TEST_F(PgsqlPlanTest, WhatNobodyPullsStaysAsItIs) {
+  EXPECT_THAT(statements_of(false), IsEmpty());
+  EXPECT_THAT(why(plan(false), "pgsql_users"), HasSubstr("syncs it since 3.0.7"));
+}
+
+TEST_F(PgsqlPlanTest, WhatKeepsNoVersionIsntLoaded) {
+  own("pgsql_variables") = {"pgsql_variables", 0, 0, ""};
+  EXPECT_THAT(statements_of(true), Not(::testing::Contains(HasSubstr("PGSQL VARIABLES"))));
+  EXPECT_THAT(why(plan(true), "pgsql_variables"), HasSubstr("keeps no version"));
+}
+
+TEST_F(PgsqlPlanTest, AVersionWithoutThemIsntAskedForThem) {
+  std::erase_if(seen_.modules, [](const ModuleRow& row) { return row.name.starts_with("pgsql"); });
+  record_.proxysql_started_ns = kBoot;
+  record_.taken_apart = ~uint32_t{0} << 5;  // by a beat that died while there was a newer ProxySQL
+  for (const bool syncs : {false, true}) EXPECT_THAT(statements_of(syncs), IsEmpty());
+  EXPECT_THAT(why(plan(false), "pgsql_users"), HasSubstr("has no PostgreSQL modules"));
+  config_.file_groups = {"mysql_users"};
+  EXPECT_EQ(nullptr, find_core_module(plan(false).record, "pgsql_users")) << "and nothing is noted of them";
+}
+
+TEST_F(PgsqlPlanTest, NothingIsUnlockedForWhatOthersHaveIsntKnown) {
+  config_.core.authority = Authority::never;
+  EXPECT_THAT(statements_of(true), IsEmpty());
+  const CorePlan made = plan(true);
+  const CoreModule* users = find_core_module(made.record, "pgsql_users");
+  ASSERT_NE(nullptr, users);
+  EXPECT_THAT(std::string(text(users->kept)), HasSubstr("LOAD PGSQL USERS TO RUNTIME on one core makes it count"));
+  list_.cores = {list_.cores[1]};
+  seen_.servers = {row(2)};
+  EXPECT_THAT(statements_of(true), IsEmpty()) << "nor by a core that is alone: it may only not know of the others";
+  own("pgsql_users").version = 2;
+  const CorePlan after = plan(true);
+  EXPECT_EQ("", text(find_core_module(after.record, "pgsql_users")->kept));
+}
+
+TEST_F(PgsqlPlanTest, NoDivergenceIsEnded) {
+  config_.core.authority = Authority::never;
+  for (const char* name : {"pgsql_users", "pgsql_servers"}) own(name).version = 3;
+  theirs(1, "pgsql_users") = {"pgsql_users", 5, kNowS - 60, "0xOther"};  // should a version show it one day
+  EXPECT_THAT(statements_of(true), IsEmpty());
+}
+
+TEST_F(PgsqlPlanTest, APullThatOverwroteTheLoadShowsInTheEpochAndIsMadeGood) {
+  const CorePlan first = plan(true);
+  Seen after = seen_;
+  for (ModuleRow& row : after.modules) {
+    if (!row.name.starts_with("pgsql_users")) continue;
+    row.version = 2;
+    row.epoch = kNowS - 300;  // a peer's, which came right after the load
+    row.checksum = "0xPeers";
+  }
+  CorePlan settled_plan = first;
+  settle_core(settled_plan.record, settled_plan.applied, settled_plan.plan, {{"pgsql_users"}, {}}, seen_, after,
+              now_ns_);
+  record_ = settled_plan.record;
+  seen_ = after;
+  pass(2);
+  EXPECT_THAT(statements_of(true), ::testing::Contains("LOAD PGSQL USERS TO RUNTIME"));
 }
 
 }  // namespace

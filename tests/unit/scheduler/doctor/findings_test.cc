@@ -214,11 +214,11 @@ TEST_F(FindingsTest, HealthIsSaidInItsOwnWords) {
   all_.node.port.reason = "nothing listens there";
   EXPECT_THAT(found(), ElementsAre(HasSubstr("critical mysql port: 127.0.0.1:6033 doesn't answer: nothing listens")));
   all_.node.port.answers = true;
-  all_.node.view.observation.backends_total = 2;
+  all_.node.view.observation.backends.shunned = 2;
   EXPECT_THAT(found(), ElementsAre(HasSubstr("critical backends: none of 2 backends")));
-  all_.node.view.observation.backends_online = 1;
+  all_.node.view.observation.backends = {1, 1, 0};
   EXPECT_THAT(found(), ElementsAre(HasSubstr("notice backends: 1 of 2")));
-  all_.node.view.observation.backends_online = 2;
+  all_.node.view.observation.backends = {2, 0, 0};
   all_.node.view.observation.memory.page_table_kb = 9 << 10;
   EXPECT_THAT(found(), ElementsAre(AllOf(HasSubstr("warning scheduler: each run stalls"), HasSubstr("daemon.beats"))));
   all_.node.config.daemon.beats = BeatsMode::always;

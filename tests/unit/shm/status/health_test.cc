@@ -27,7 +27,7 @@ class VerdictTest : public ::testing::Test {
     view_.observation.at_ns = kNow - kS / 2;
     view_.observation.configured = 1;
     view_.observation.live_peers = 1;
-    view_.observation.backends_total = view_.observation.backends_online = 2;
+    view_.observation.backends.online = 2;
     port_.known = port_.answers = port_.ever_answered = true;
     port_.since_ns = kNow - 100 * kS;
     port_.looked_at_ns = kNow;

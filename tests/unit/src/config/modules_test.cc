@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "shm/segment/layout_proxysql.h"
 #include "src/config/settings.h"
 
 namespace pulse {
@@ -30,17 +31,33 @@ TEST(Modules, ServersAndUsersAreWhatClientsNeed) {
   for (const FileModule& module : file_modules()) {
     if (module.serves) serving.emplace_back(module.name);
   }
-  EXPECT_EQ((std::vector<std::string>{"mysql_servers", "mysql_users"}), serving);
+  EXPECT_EQ((std::vector<std::string>{"mysql_servers", "mysql_users", "pgsql_servers", "pgsql_users"}), serving);
+}
+
+TEST(Modules, PostgresqlsAreToldByTheirNames) {
+  for (const FileModule& module : file_modules()) {
+    EXPECT_EQ(module.pgsql, std::string_view(module.name).starts_with("pgsql_")) << module.name;
+  }
+}
+
+TEST(Modules, EachHasRoomInTheSegment) {
+  EXPECT_LE(file_modules().size(), kCoreModules);
+  EXPECT_LE(file_modules().size(), 8 * sizeof CoreRecord{}.taken_apart) << "one bit each";
+  EXPECT_GE(kModules, 17u) << "of runtime_checksums_values in ProxySQL 4";
+  for (const FileModule& module : file_modules()) {
+    EXPECT_LT(std::string_view(module.name).size(), sizeof CoreModule{}.name);
+  }
 }
 
 TEST(Modules, EachGroupOfTheFileIsOneModules) {
   std::vector<std::string> groups;
   each_file_group([&](const char* group) { groups.emplace_back(group); });
-  EXPECT_EQ(
-      (std::vector<std::string>{"mysql_servers", "mysql_replication_hostgroups", "mysql_group_replication_hostgroups",
-                                "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups", "mysql_servers_ssl_params",
-                                "mysql_users", "mysql_query_rules", "mysql_variables", "admin_variables"}),
-      groups);
+  EXPECT_EQ((std::vector<std::string>{
+                "mysql_servers", "mysql_replication_hostgroups", "mysql_group_replication_hostgroups",
+                "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups", "mysql_servers_ssl_params", "mysql_users",
+                "mysql_query_rules", "mysql_variables", "admin_variables", "pgsql_servers",
+                "pgsql_replication_hostgroups", "pgsql_users", "pgsql_query_rules", "pgsql_variables"}),
+            groups);
 }
 
 }  // namespace
