@@ -6,21 +6,33 @@
 
 namespace pulse {
 
+namespace {
+
+// What is left of one thread's sessions after a pass. It takes one after the other, and puts the last one into each
+// gap, which it then passes over: of the last few, every second one stays.
+int64_t after_pass(int64_t sessions) {
+  return sessions > kIdleSessionsPerPass ? sessions - kIdleSessionsPerPass : sessions / 2;
+}
+
+}  // namespace
+
 DrainEstimate estimate_drain(const DrainLoad& load, const DrainTime& time, milliseconds stop_reserve) {
   constexpr int64_t kDefaultThreads = 4;  // ProxySQL's
   const int64_t threads = std::clamp<int64_t>(load.threads == 0 ? kDefaultThreads : load.threads, 1, 1024);
-  const int64_t per_pass = kIdleSessionsPerPass * threads;
-  const int64_t clients = std::max<int64_t>(0, load.clients);
+  constexpr int64_t kMost = 10'000'000;
+  const int64_t clients = std::clamp<int64_t>(load.clients, 0, kMost);
   const int64_t idle = std::clamp<int64_t>(load.idle, 0, clients);
   const milliseconds begins = time.waits_to_settle ? time.settle : milliseconds(0);
-  // The first pass comes up to one pass later.
-  const milliseconds passes = idle == 0 ? milliseconds(0) : kIdlePass * ((idle + per_pass - 1) / per_pass + 1);
+  const milliseconds left = time.timeout - stop_reserve - begins;
 
   DrainEstimate estimate;
-  estimate.needed = std::max(time.settle + (clients == 0 ? milliseconds(0) : kDrainUsual), begins + passes);
-  const milliseconds left = time.timeout - stop_reserve - begins - kIdlePass;
-  const int64_t closed = left.count() <= 0 ? 0 : left / kIdlePass * per_pass;
-  estimate.cut = std::max<int64_t>(0, idle - closed);
+  milliseconds passes{0};
+  for (int64_t sessions = (idle + threads - 1) / threads; sessions > 0; sessions = after_pass(sessions)) {
+    passes += kIdlePass;
+    if (passes > left && estimate.cut == 0) estimate.cut = std::min(idle, sessions * threads);
+  }
+  const milliseconds quiet = passes.count() == 0 ? milliseconds(0) : kDrainQuiet;
+  estimate.needed = std::max(time.settle + (clients == 0 ? milliseconds(0) : kDrainUsual), begins + passes + quiet);
   return estimate;
 }
 

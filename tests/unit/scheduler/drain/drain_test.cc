@@ -251,8 +251,8 @@ TEST_F(DrainEngine, SaysAtOnceWhomItsDeadlineCantHold) {
   proxysql_->seen.mysql.threads = 4;
   proxysql_->seen.mysql.not_idle = 0;
   clock_.at(seconds(1), [this] {
-    EXPECT_EQ(42'000, proxysql_->record.estimate_ms);
-    EXPECT_EQ(10'000 - 10 * 512, proxysql_->record.will_cut);
+    EXPECT_EQ(53'000, proxysql_->record.estimate_ms);
+    EXPECT_EQ((2500 - 11 * 128) * 4, proxysql_->record.will_cut);
   });
   EXPECT_EQ(kExitOk, drain());
 }
