@@ -196,6 +196,15 @@ TEST(ProxysqlDouble, ReadsItsFileAsTheRealServerDoes) {
   EXPECT_TRUE(admin.ask("LOAD ADMIN VARIABLES TO RUNTIME"));
   EXPECT_EQ("0", admin.ask("SELECT count(*) FROM GLOBAL_VARIABLES WHERE variable_name LIKE 'admin-admin-%'"));
   EXPECT_TRUE(server.admin().up()) << "an empty value leaves the credentials as they are";
+  const auto user = [&](const std::string& table) {
+    return admin.ask("SELECT variable_value FROM " + table + " WHERE variable_name='admin-cluster_username'");
+  };
+  EXPECT_TRUE(admin.ask("SET admin-cluster_username='node'"));
+  EXPECT_TRUE(admin.ask("LOAD ADMIN VARIABLES TO RUNTIME"));
+  EXPECT_TRUE(admin.ask("SET admin-cluster_username=''"));
+  EXPECT_TRUE(admin.ask("LOAD ADMIN VARIABLES TO RUNTIME"));
+  EXPECT_EQ("", user("global_variables"));
+  EXPECT_EQ("node", user("runtime_global_variables")) << "so is the cluster's user";
 }
 
 TEST(ProxysqlDouble, FaultHitsTheStatementItIsMeantFor) {

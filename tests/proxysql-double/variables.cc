@@ -44,6 +44,9 @@ Variables::Outcome Variables::set(const std::string& name, const std::string& va
   if (value.empty() && (name == "admin-admin_credentials" || name == "admin-mysql_ifaces"))
     return Outcome::out_of_range;
 
+  // Accepted, and without effect.
+  if (value.empty() && (name == "admin-cluster_username" || name == "admin-cluster_password")) return Outcome::set;
+
   const VariableDefinition* definition = find_definition(name);
   if (definition->kind == VariableKind::number) {
     const int64_t number = as_number(value);
