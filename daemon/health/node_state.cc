@@ -210,12 +210,12 @@ NodeState::Snapshot NodeState::look() {
   return snapshot;
 }
 
-void NodeState::read_lists(Snapshot& snapshot, Lists wanted) {
+void NodeState::read_lists(Snapshot& snapshot) {
   const std::shared_ptr<Segment> current = segment();
   if (!current) return;
   read_members(*current, boot_id_, snapshot.view);
   read_applied(*current, snapshot.view);
-  if (wanted == Lists::all) read_hostgroups(*current, boot_id_, snapshot.view);
+  read_hostgroups(*current, boot_id_, snapshot.view);
   read_jobs(*current, boot_id_, snapshot.now_ns, snapshot.view);
 }
 

@@ -45,8 +45,7 @@ class NodeState {
   Snapshot look();
   // Reads into `snapshot` what it leaves out, for probes have no use for it: the members, the jobs, the hostgroups. Any
   // thread.
-  enum class Lists { without_hostgroups, all };
-  void read_lists(Snapshot& snapshot, Lists wanted);
+  void read_lists(Snapshot& snapshot);
 
   // A drain that this daemon starts counts from here on, also before its process has told the segment, and where there
   // is none. drain_ended(): the process has ended; `stopped` if ProxySQL has, too.

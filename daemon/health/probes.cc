@@ -1,6 +1,7 @@
 #include "daemon/health/probes.h"
 
 #include "daemon/health/metrics.h"
+#include "daemon/page/page.h"
 #include "shm/status/status_json.h"
 #include "src/base/clock.h"
 #include "src/base/log_thread.h"
@@ -30,19 +31,20 @@ std::optional<HttpResponse> Probes::handle(const HttpRequest& request) {
   }
   const bool is_status = request.path == "/status";
   const bool is_metrics = request.path == "/metrics";
-  if (endpoint == nullptr && !is_status && !is_metrics) {
+  const bool is_page = request.path == "/";
+  if (endpoint == nullptr && !is_status && !is_metrics && !is_page) {
     return json_response(
         404, error_json("there is no " + request.path +
-                        "; see /healthz/started, /healthz/ready, /healthz/live, /status, /metrics and /shutdown"));
+                        "; see /, /healthz/started, /healthz/ready, /healthz/live, /status, /metrics and /shutdown"));
   }
   if (request.method != "GET" && request.method != "HEAD") {
     HttpResponse refused = json_response(405, error_json(request.path + " takes GET and HEAD"));
     refused.headers.push_back({"Allow", "GET, HEAD"});
     return refused;
   }
+  if (is_page) return page_response();
   NodeState::Snapshot now = state_.look();
-  if (is_status || is_metrics)
-    state_.read_lists(now, is_metrics ? NodeState::Lists::all : NodeState::Lists::without_hostgroups);
+  if (is_status || is_metrics) state_.read_lists(now);
   const StatusInput input = now.input(config_);
   if (is_status) return json_response(200, status_json(input));
   if (is_metrics) {

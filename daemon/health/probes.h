@@ -1,4 +1,4 @@
-// Answers the requests that change nothing: the probes, /status and /metrics.
+// Answers the requests that change nothing: the probes, /status, /metrics and the page at /.
 #pragma once
 
 #include <cstdint>

@@ -44,6 +44,7 @@ NodeStatus read_node_status(const Options& options, Deadline deadline) {
     view = read_state(*opened.segment, machine_boot_id(), policy.backoff(), boottime_ns());
     read_members(*opened.segment, machine_boot_id(), view);
     read_applied(*opened.segment, view);
+    read_hostgroups(*opened.segment, machine_boot_id(), view);
     view.lock_problem = lock_file_problem(config.state, opened.segment->user(), config.group);
     read_jobs(*opened.segment, machine_boot_id(), boottime_ns(), view);
   } else {

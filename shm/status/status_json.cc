@@ -145,6 +145,21 @@ Json proxysql(const StatusInput& input) {
               {"modules", modules}};
 }
 
+// Null if no beat of this boot of the machine has looked.
+Json hostgroups(const StatusInput& input) {
+  const Hostgroups& seen = input.view.hostgroups;
+  if (seen.at_ns == 0) return nullptr;
+  Json list = Json::array();
+  for (uint32_t i = 0; i < std::min<uint32_t>(seen.count, kHostgroups); ++i) {
+    const Hostgroup& one = seen.hostgroups[i];
+    list.push_back({{"id", one.id}, {"online", one.online}, {"shunned", one.shunned}, {"offline", one.offline}});
+  }
+  return Json{{"age_ms", age_ms(seen.at_ns, input.now_ns)},
+              {"total", seen.count},
+              {"without_online", seen.without_online},
+              {"list", list}};
+}
+
 Json membership(const StatusInput& input) {
   const Dispute& dispute = input.view.core.dispute;
   const bool differs = dispute.agrees_ns == 0;
@@ -398,6 +413,7 @@ std::string status_json(const StatusInput& input) {
   json["drain_would_cut"] = estimate ? Json(estimate->cut) : Json(nullptr);
   json["mysql_port"] = mysql_port(input);
   json["proxysql"] = proxysql(input);
+  json["hostgroups"] = hostgroups(input);
   if (input.config.is_core()) json["authority"] = authority(input);
   if (input.config.is_core()) json["membership"] = membership(input);
   if (input.config.is_core()) json["core_files"] = core_files(input);

@@ -44,6 +44,8 @@ TEST_F(ProbesTest, EachHasItsPath) {
   EXPECT_EQ(200, metrics.status);
   EXPECT_THAT(metrics.content_type, HasSubstr("text/plain"));
   EXPECT_THAT(metrics.body, HasSubstr("proxysql_pulse_build_info"));
+  EXPECT_THAT(ask("/").content_type, HasSubstr("text/html"));
+  EXPECT_EQ(405, ask("/", "POST").status);
 }
 
 TEST_F(ProbesTest, WhatThereIsNotAndWhatMayNotBeIsRefused) {
