@@ -75,12 +75,18 @@ class SingleTier : public ::testing::Test {
 TEST_F(SingleTier, VersionOneIsLeftAndAllAreReady) {
   for (Host& host : hosts_) {
     EXPECT_TRUE(eventually([&] { return host.daemon->get("/healthz/ready").status == 200; }));
-    EXPECT_EQ("static", host.daemon->get("/status").body["discovery"]["source"]);
-    for (const char* module : {"mysql_servers", "mysql_users"}) {
-      EXPECT_TRUE(eventually([&] { return version(host, module) > 1; })) << module << "\n" << host.server.log();
-    }
+    EXPECT_TRUE(eventually([&] { return host.daemon->get("/status").body["discovery"]["source"] == "static"; }));
   }
-  // What is loaded on any of them reaches all.
+  // One loads what all have: a satellite, and a node that starts from nothing, take it from there.
+  for (const char* module : {"mysql_servers", "mysql_users"}) {
+    EXPECT_TRUE(eventually([&] {
+      return std::any_of(hosts_.begin(), hosts_.end(), [&](Host& host) { return version(host, module) > 1; });
+    })) << module
+        << "\n"
+        << hosts_[0].server.log();
+  }
+  // What is loaded on any of them reaches all. Not in the second of that load: ProxySQL doesn't sync over equal epochs.
+  pass_beats(4);
   hosts_[2].server.query("INSERT INTO mysql_users (username, password) VALUES ('late', 'late')");
   hosts_[2].server.query("LOAD MYSQL USERS TO RUNTIME");
   for (Host& host : hosts_) {
