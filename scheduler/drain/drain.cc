@@ -10,6 +10,7 @@
 #include "scheduler/drain/drain_admin.h"
 #include "scheduler/drain/drain_text.h"
 #include "scheduler/drain/drained_process.h"
+#include "scheduler/drain/sighting.h"
 #include "scheduler/run/hard_timer.h"
 #include "scheduler/run/limits.h"
 #include "scheduler/run/state_access.h"
@@ -121,13 +122,11 @@ Result<void> Drain::look_by_admin() {
   trouble_.answered();
   if (auto chosen = choose_way(); !chosen) return chosen;
   if (record_.estimate_ms < 0) estimate(*seen);
-  const Protocols may{lowers(way()), may_lower_pgsql(*seen)};
-  if (auto lowered = lower(*seen, may); !lowered) return lowered;
-  return may.mysql ? Result<void>{} : close_resting();
+  if (auto lowered = lower(*seen, {lowers(way()), may_lower_pgsql(*seen)}); !lowered) return lowered;
+  return lowers(way()) ? Result<void>{} : close_resting();
 }
 
-// Could destroy: other nodes' clients, if they pull it. What they hold of pgsql_variables, and whether they pull them,
-// is in no answer: so it has to be known that there is no such node, or that this version pulls none.
+// Could destroy: other nodes' clients. Whether one pulls pgsql_variables is in no answer: so for certain none may.
 bool Drain::may_lower_pgsql(const Sighting& seen) const {
   return way() == DrainWay::satellite || way() == DrainWay::alone ||
          (way() != DrainWay::undecided && !seen.pgsql_is_pulled);
@@ -141,13 +140,7 @@ void Drain::estimate(const Sighting& seen) {
   record_.estimate_ms = found.needed.count();
   record_.will_cut = found.cut;
   notice_.publish(record_);
-  if (found.cut > 0) {
-    log_warning("drain: " + clients_text(idle) + " rest in ProxySQL's idle threads, which close " +
-                std::to_string(kIdleSessionsPerPass) + " each in two seconds: that takes " +
-                show_seconds(nanoseconds(found.needed).count()) + ", so some " + clients_text(found.cut) +
-                " will be cut; a drain.timeout_ms of " + std::to_string((found.needed + kDrainStopReserve).count()) +
-                " would hold them");
-  }
+  if (found.cut > 0) log_warning("drain: " + will_cut_text(idle, found));
 }
 
 // Once that lowering might reach another node, it stays so.
@@ -249,18 +242,9 @@ Result<void> Drain::lower(const Sighting& seen, Protocols may) {
   return admin_.lower(which, wanted, answer_by());
 }
 
-// What is to be restored is what was there first, or what a core has loaded meanwhile. Lowered by a drain, both
-// variables are what this one has set.
 void Drain::remember(const char* protocol, const ListenerSight& seen, int64_t& wait_ms, int64_t& poll_ms) {
-  const bool first = wait_ms < 0;
-  const bool changed = record_.lowered_to_ms >= 0 && seen.wait_timeout_ms != record_.lowered_to_ms;
-  if (first || (changed && seen.poll_timeout_ms != kDrainPollTimeoutMs)) {
-    wait_ms = seen.wait_timeout_ms;
-    poll_ms = seen.poll_timeout_ms;
-  }
-  if (first || !changed) return;
-  log_info(std::string("drain: ") + protocol + "-wait_timeout was set to " + std::to_string(seen.wait_timeout_ms) +
-           " by somebody else, a core's load as a rule; lowered again");
+  if (remember_found(seen, record_.lowered_to_ms, wait_ms, poll_ms)) return;
+  log_info(lowered_again_text(protocol, seen.wait_timeout_ms));
 }
 
 // A load of ours would overtake a core's that ProxySQL is about to pull, and keep its variables out for good.
@@ -338,8 +322,7 @@ void Drain::pause() {
 // Each protocol has an answer of its own, and only the first was read.
 void Drain::read_back_pause() {
   if (!admin_.connect(in(kShutdownAnswer))) return;
-  const auto seen = admin_.look(in(kShutdownAnswer));
-  if (seen) {
+  if (const auto seen = admin_.look(in(kShutdownAnswer))) {
     record_.paused = record_.paused != 0 || (seen->is_paused() && !clients_.was_paused()) ? 1 : 0;
     clients_.set_paused(seen->refuses_all());
   }

@@ -1,6 +1,7 @@
 #include "scheduler/drain/drain_text.h"
 
 #include "src/base/show.h"
+#include "src/config/drain_steps.h"
 
 namespace pulse {
 
@@ -12,6 +13,18 @@ std::string first_count_text(int64_t clients, const DrainPolicy& policy) {
   return clients_text(clients) + "; " + (policy.stops ? "stops" : "ends") + " when they have left, " +
          show_seconds(nanoseconds(policy.settle).count()) + " from now at the earliest and " +
          show_seconds(nanoseconds(policy.timeout).count()) + " at the latest";
+}
+
+std::string will_cut_text(int64_t idle, const DrainEstimate& found) {
+  return clients_text(idle) + " rest in ProxySQL's idle threads, which close " + std::to_string(kIdleSessionsPerPass) +
+         " each in two seconds: that takes " + show_seconds(nanoseconds(found.needed).count()) + ", so some " +
+         clients_text(found.cut) + " will be cut; a drain.timeout_ms of " +
+         std::to_string((found.needed + kDrainStopReserve).count()) + " would hold them";
+}
+
+std::string lowered_again_text(const char* protocol, int64_t wait_timeout_ms) {
+  return std::string("drain: ") + protocol + "-wait_timeout was set to " + std::to_string(wait_timeout_ms) +
+         " by somebody else, a core's load as a rule; lowered again";
 }
 
 std::string stopped_text(const std::string& how, int64_t left) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "scheduler/drain/drain_plan.h"
+#include "shm/record/drain_estimate.h"
 #include "shm/segment/layout.h"
 #include "src/base/clock.h"
 
@@ -15,6 +16,12 @@ std::string clients_text(int64_t clients);
 
 // What the drain is up to, when it counts the clients for the first time.
 std::string first_count_text(int64_t clients, const DrainPolicy& policy);
+
+// At its start, of `idle` clients in idle threads whom the deadline can't hold.
+std::string will_cut_text(int64_t idle, const DrainEstimate& found);
+
+// A protocol's wait_timeout isn't what the drain has set.
+std::string lowered_again_text(const char* protocol, int64_t wait_timeout_ms);
 
 // How it ended. `error` is the admin interface's last one, "" if there was none.
 std::string stopped_text(const std::string& how, int64_t left);

@@ -77,4 +77,14 @@ Result<Sighting> sighting_of(const AdminResult& answer) {
   return seen;
 }
 
+bool remember_found(const ListenerSight& seen, int64_t lowered_to_ms, int64_t& wait_ms, int64_t& poll_ms) {
+  const bool first = wait_ms < 0;
+  const bool changed = lowered_to_ms >= 0 && seen.wait_timeout_ms != lowered_to_ms;
+  if (first || (changed && seen.poll_timeout_ms != kDrainPollTimeoutMs)) {
+    wait_ms = seen.wait_timeout_ms;
+    poll_ms = seen.poll_timeout_ms;
+  }
+  return first || !changed;
+}
+
 }  // namespace pulse

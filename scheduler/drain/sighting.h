@@ -17,4 +17,8 @@ std::string look_statement(bool pgsql);
 // Fails if neither protocol is there, or if the uptime is missing. A protocol that is off has no rows.
 Result<Sighting> sighting_of(const AdminResult& answer);
 
+// What is to be restored of a protocol: what was there first (`wait_ms` is -1 until then), or what a core has loaded
+// meanwhile. Lowered by a drain, both variables are what that has set. False if somebody has raised them since.
+bool remember_found(const ListenerSight& seen, int64_t lowered_to_ms, int64_t& wait_ms, int64_t& poll_ms);
+
 }  // namespace pulse

@@ -534,6 +534,32 @@ TEST_F(DrainOfBoth, APauseOfOneAloneIsNoneThatRefusesAll) {
   EXPECT_THAT(message(), HasSubstr("3 clients still here at the deadline"));
 }
 
+// A core of several whose variables are synced: what it lowered would reach the others.
+TEST_F(DrainOfBoth, ACoresPostgresqlVariablesAreLoweredOnlyWhereNobodyPullsThem) {
+  for (const bool pulled : {false, true}) {
+    use(seconds(5), seconds(25));
+    proxysql_->seen.pgsql = {0, 3'600'000, 1000, 4, false};
+    proxysql_->seen.pgsql_is_pulled = pulled;
+    setup_.policy.satellite = false;
+    all_leave_at(seconds(2));
+    EXPECT_EQ(kExitOk, drain());
+    EXPECT_EQ(pulled, proxysql_->beginning("lower").empty());
+    EXPECT_THAT(proxysql_->beginning("lower"), Each(::testing::StartsWith("lower pgsql")));
+    EXPECT_EQ(-1, proxysql_->record.wait_timeout_ms);
+  }
+}
+
+TEST_F(DrainOfBoth, AMemberThatMayPullAfterAllGetsWhatThereWasOfBoth) {
+  setup_.policy.satellite = false;
+  proxysql_->reach.diffs = 0;
+  clock_.at(milliseconds(2500), [this] { proxysql_->reach.members[1].admin_checksum = "0xB"; });
+  proxysql_->newcomers = true;
+  EXPECT_EQ(kExitOk, drain());
+  ASSERT_THAT(proxysql_->beginning("restore"), ElementsAre("restore 2000 28800000, pgsql 3600000"));
+  EXPECT_EQ(-1, proxysql_->record.wait_timeout_ms);
+  EXPECT_EQ(3'600'000, proxysql_->record.pgsql_wait_timeout_ms) << "nobody pulls these: lowered again";
+}
+
 TEST_F(DrainOfBoth, WhatADrainBeforeThisOneFoundIsWhatIsToBeRestored) {
   all_leave_at(seconds(2));
   proxysql_->seen.pgsql.wait_timeout_ms = 200;
