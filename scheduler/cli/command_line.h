@@ -25,7 +25,7 @@ struct Options {
   bool json = false;
   bool no_shutdown = false;
   bool watch = false;
-  std::optional<std::string> module_diff;  // doctor's
+  std::optional<std::string> module_diff;       // doctor's
   DumpTable table{"stats_mysql_query_digest"};  // dump's own, as the next two
   DumpFormat format = DumpFormat::csv;
   std::string output = "/tmp";        // a directory, or "-" for standard output
