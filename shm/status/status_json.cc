@@ -152,7 +152,11 @@ Json hostgroups(const StatusInput& input) {
   Json list = Json::array();
   for (uint32_t i = 0; i < std::min<uint32_t>(seen.count, kHostgroups); ++i) {
     const Hostgroup& one = seen.hostgroups[i];
-    list.push_back({{"id", one.id}, {"online", one.online}, {"shunned", one.shunned}, {"offline", one.offline}});
+    list.push_back({{"id", one.id},
+                    {"protocol", one.pgsql == 0 ? "mysql" : "pgsql"},
+                    {"online", one.online},
+                    {"shunned", one.shunned},
+                    {"offline", one.offline}});
   }
   return Json{{"age_ms", age_ms(seen.at_ns, input.now_ns)},
               {"total", seen.count},

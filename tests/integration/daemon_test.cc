@@ -92,7 +92,7 @@ TEST(DaemonTest, SpeaksHttp) {
   Daemon daemon(server);
   EXPECT_EQ(404, daemon.get("/metrics-not").status);
   EXPECT_EQ("error", daemon.get("/nope").body["status"]);
-  EXPECT_EQ(404, daemon.get("/").status);
+  EXPECT_EQ(405, daemon.get("/", "POST").status);
   EXPECT_EQ(405, daemon.get("/healthz/live", "POST").status);
   EXPECT_EQ(405, daemon.get("/status", "DELETE").status);
   EXPECT_EQ(200, daemon.get("/healthz/live", "HEAD").status);
