@@ -113,18 +113,18 @@ TEST(Metrics, BackendsByHostgroup) {
   const std::string metrics = daemon.get("/metrics").text;
   EXPECT_EQ(kHostgroups / 2 + 4, value(metrics, "backends{status=\"online\"}")) << "of all hostgroups";
   EXPECT_EQ(kHostgroups / 2 + 3, value(metrics, "backends{status=\"offline\"}"));
-  EXPECT_EQ(2, value(metrics, "hostgroup_backends{hostgroup=\"0\",status=\"online\"}"));
-  EXPECT_EQ(0, value(metrics, "hostgroup_backends{hostgroup=\"10\",status=\"online\"}"));
-  EXPECT_EQ(1, value(metrics, "hostgroup_backends{hostgroup=\"10\",status=\"offline\"}"));
-  EXPECT_EQ(1, value(metrics, "hostgroup_backends{hostgroup=\"630\",status=\"offline\"}"));
-  EXPECT_EQ(-1, value(metrics, "hostgroup_backends{hostgroup=\"640\",status=\"online\"}"));
+  EXPECT_EQ(2, value(metrics, "hostgroup_backends{hostgroup=\"0\",protocol=\"mysql\",status=\"online\"}"));
+  EXPECT_EQ(0, value(metrics, "hostgroup_backends{hostgroup=\"10\",protocol=\"mysql\",status=\"online\"}"));
+  EXPECT_EQ(1, value(metrics, "hostgroup_backends{hostgroup=\"10\",protocol=\"mysql\",status=\"offline\"}"));
+  EXPECT_EQ(1, value(metrics, "hostgroup_backends{hostgroup=\"630\",protocol=\"mysql\",status=\"offline\"}"));
+  EXPECT_EQ(-1, value(metrics, "hostgroup_backends{hostgroup=\"640\",protocol=\"mysql\",status=\"online\"}"));
   EXPECT_EQ(kHostgroups + 6, value(metrics, "hostgroups"));
   EXPECT_EQ(kHostgroups / 2 + 3, value(metrics, "hostgroups_without_online"));
   EXPECT_EQ(6, value(metrics, "hostgroups_left_out"));
 
   // Not every beat looks at the backends: what is known of them stays.
   ASSERT_EQ(kExitOk, server.beat().exit_code);
-  EXPECT_EQ(2, value(daemon, "hostgroup_backends{hostgroup=\"0\",status=\"online\"}"));
+  EXPECT_EQ(2, value(daemon, "hostgroup_backends{hostgroup=\"0\",protocol=\"mysql\",status=\"online\"}"));
 }
 
 TEST(Metrics, AreAnsweredWhileTheAdminInterfaceHangs) {
