@@ -10,6 +10,7 @@
 #include "shm/segment/boot.h"
 #include "shm/segment/lock.h"
 #include "src/base/log.h"
+#include "src/config/client_ports.h"
 #include "src/linux/interfaces.h"
 
 namespace pulse {
@@ -27,9 +28,8 @@ NodeState::NodeState(const Config& config, const std::string& host_name)
       running_since_ns_(boottime_ns()),
       mysql_look_(config.daemon.mysql_interfaces,
                   config.daemon.mysql_look == PortLook::active ? MysqlLook::Mode::active : MysqlLook::Mode::passive),
-      client_count_(
-          [all = config.daemon.mysql_interfaces](Deadline deadline) { return count_established(all, deadline); },
-          milliseconds(500)) {
+      client_count_([all = client_ports(config.daemon)](Deadline deadline) { return count_established(all, deadline); },
+                    milliseconds(500)) {
   open_segment();
 }
 

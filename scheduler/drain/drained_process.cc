@@ -10,6 +10,7 @@
 
 #include "scheduler/run/engine_clock.h"
 #include "src/base/unique_fd.h"
+#include "src/config/client_ports.h"
 #include "src/linux/interfaces.h"
 
 namespace pulse {
@@ -31,9 +32,7 @@ bool is_served(const std::string& path) {
 }  // namespace
 
 DrainedPorts drained_ports(const Config& config) {
-  DrainedPorts ports{config.daemon.mysql_interfaces, config.admin.host, static_cast<uint16_t>(config.admin.port)};
-  if (config.daemon.pgsql_port != 0) ports.clients.push_back({config.daemon.pgsql_host, config.daemon.pgsql_port});
-  return ports;
+  return {client_ports(config.daemon), config.admin.host, static_cast<uint16_t>(config.admin.port)};
 }
 
 void DrainedProcess::find_process(Deadline by) {

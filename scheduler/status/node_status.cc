@@ -8,6 +8,7 @@
 
 #include "scheduler/run/state_access.h"
 #include "shm/segment/boot.h"
+#include "src/config/client_ports.h"
 #include "src/linux/interfaces.h"
 
 namespace pulse {
@@ -51,7 +52,7 @@ NodeStatus read_node_status(const Options& options, Deadline deadline) {
     view.problem = opened.segment.error().text;
   }
   node.port = look_at_port(config, sooner(milliseconds(500), deadline));
-  const auto clients = count_established(config.daemon.mysql_interfaces, sooner(milliseconds(1000), deadline));
+  const auto clients = count_established(client_ports(config.daemon), sooner(milliseconds(1000), deadline));
   if (clients) node.clients = static_cast<int64_t>(*clients);
   Memory memory;
   node.now_ns = boottime_ns();

@@ -46,11 +46,14 @@ Json heartbeat(const StatusInput& input) {
               {"next_attempt_in_ms", record.next_attempt_ns == 0 ? 0 : std::max<int64_t>(0, next / 1'000'000)}};
 }
 
-Json backends(const Observation& seen) {
-  return Json{{"online", seen.backends.online},
-              {"shunned", seen.backends.shunned},
-              {"offline", seen.backends.offline},
-              {"total", seen.backends.total()}};
+Json backends(const BackendCounts& seen) {
+  return Json{{"online", seen.online}, {"shunned", seen.shunned}, {"offline", seen.offline}, {"total", seen.total()}};
+}
+
+// Of clients and backends PostgreSQL's part, as a beat saw them last; null where ProxySQL doesn't serve it.
+Json pgsql(const Observation& seen) {
+  if (seen.serves_pgsql == 0) return nullptr;
+  return Json{{"clients", seen.pgsql_clients}, {"backends", backends(seen.pgsql_backends)}};
 }
 
 Json common(const StatusInput& input, bool passes, const std::string& message, const char* probe_name) {
@@ -60,7 +63,7 @@ Json common(const StatusInput& input, bool passes, const std::string& message, c
               {"draining", input.verdict.state == State::draining},
               {"clients", input.clients < 0 ? Json(nullptr) : Json(input.clients)},
               {"clients_age_ms", age_ms(input.clients_at_ns, input.now_ns)},
-              {"backends", backends(input.view.observation)},
+              {"backends", backends(input.view.observation.backends)},
               {"state", name(input.verdict.state)},
               {"heartbeat", heartbeat(input)},
               {"observed_age_ms", age_ms(input.view.observation.at_ns, input.now_ns)},
@@ -137,6 +140,7 @@ Json proxysql(const StatusInput& input) {
               {"globals_age_ms", age_ms(seen.globals_ns, input.now_ns)},
               {"configured", seen.configured != 0},
               {"listener_paused", seen.listener_paused != 0},
+              {"pgsql", pgsql(seen)},
               {"memory", memory(seen.memory)},
               {"cluster_user_set", seen.no_cluster_user == 0},
               {"live_cores", seen.live_peers},

@@ -40,6 +40,18 @@ TEST_F(StatusJsonTest, Discovery) {
   EXPECT_EQ("none", status()["discovery"]["source"]) << "whatever is in the segment";
 }
 
+TEST_F(StatusJsonTest, PostgresqlsPartIsToldApart) {
+  EXPECT_TRUE(status()["proxysql"]["pgsql"].is_null());
+  view_.observation.serves_pgsql = 1;
+  view_.observation.pgsql_clients = 4;
+  view_.observation.backends = {5, 1, 0};
+  view_.observation.pgsql_backends = {2, 1, 0};
+  const json both = status();
+  EXPECT_EQ(4, both["proxysql"]["pgsql"]["clients"]);
+  EXPECT_EQ(3, both["proxysql"]["pgsql"]["backends"]["total"]);
+  EXPECT_EQ(6, both["backends"]["total"]) << "of both";
+}
+
 TEST_F(StatusJsonTest, WhatHasBeenAppliedIsTold) {
   config_.role = Role::core;
   view_.core.revision = 7;
