@@ -11,7 +11,7 @@ struct ProxysqlVersion {
   int major = 0;
   int minor = 0;
   int patch = 0;
-  auto operator<=>(const ProxysqlVersion&) const = default;
+  auto operator<=>(const ProxysqlVersion&) const = default;  // NOLINT(modernize-use-nullptr): the operator's 0
 };
 
 // Of admin-version's text, as "3.0.1-39-g596d5ba"; nothing if it doesn't begin with a version.

@@ -126,9 +126,6 @@ Findings admin_findings(const Examined& all) {
       }
       return list;
     case AdminSeen::Login::unreachable:
-      list.push_back(
-          {Severity::critical, kSubject, admin.why, "no beat gets in either: nothing is healed", admin.hint});
-      return list;
     case AdminSeen::Login::refused:
       list.push_back(
           {Severity::critical, kSubject, admin.why, "no beat gets in either: nothing is healed", admin.hint});

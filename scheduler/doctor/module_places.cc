@@ -42,7 +42,8 @@ std::string key_text(const FileRow& row, const std::vector<std::string>& key) {
     text += (text.empty() ? "" : " ") + (cell == row.end() ? "" : cell->second);
   }
   if (!key.empty()) return text;
-  for (const auto& [column, value] : row) text += (text.empty() ? "" : ", ") + column + " " + value;
+  for (const auto& [column, value] : row)
+    text.append(text.empty() ? "" : ", ").append(column).append(" ").append(value);
   return text;
 }
 

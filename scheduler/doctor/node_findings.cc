@@ -13,8 +13,6 @@ namespace pulse {
 
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
-
 // With --idle-threads ProxySQL closes so many idle clients per thread at most, every two seconds.
 constexpr int64_t kIdleClosedAtOnce = 128;
 constexpr milliseconds kIdleCloseEvery{2000};

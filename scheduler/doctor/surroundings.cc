@@ -118,9 +118,10 @@ ProcessSeen look_at_process(const Config& config, Deadline deadline) {
   const auto before = thread_times(*pid);
   std::this_thread::sleep_for(left_of(deadline, kWatched));
   const int64_t most = ::sysconf(_SC_CLK_TCK) * kWatched.count() / 1000;
-  for (const auto& [thread, ticks] : thread_times(*pid)) {
-    const auto was = std::find_if(before.begin(), before.end(), [&](const auto& one) { return one.first == thread; });
-    if (was != before.end() && (ticks - was->second) * 2 > most) ++seen.busy_threads;
+  for (const auto& now : thread_times(*pid)) {
+    const auto was =
+        std::find_if(before.begin(), before.end(), [&](const auto& one) { return one.first == now.first; });
+    if (was != before.end() && (now.second - was->second) * 2 > most) ++seen.busy_threads;
   }
   return seen;
 }

@@ -183,7 +183,7 @@ Result<void> Drain::take_back() {
 Result<void> Drain::close_resting() {
   const auto rests = close_from(policy(), sight());
   if (!rests) return {};
-  const auto closed = closer_.close_some(*rests, answer_by());
+  auto closed = closer_.close_some(*rests, answer_by());
   record_.closed = closer_.closed();
   return closed;
 }
