@@ -324,7 +324,7 @@ TEST(Guard, AStoppedGuardIsKilledByTheNextOneOnceItIsOverdue) {
   std::string said;
   ASSERT_TRUE(eventually([&] {
     const Ran next = node.run("a", 10'000, "true");
-    said = next.output;
+    said += next.output;
     return next.exit_code == 0;
   }));
   EXPECT_THAT(said, HasSubstr("killed a guard that was "));
