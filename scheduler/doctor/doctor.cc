@@ -31,10 +31,6 @@ constexpr milliseconds kDefaultTimeout{5000};
 // So long a beat that runs may take before its wait is taken for a hang.
 constexpr milliseconds kBeatPatience{500};
 
-Deadline sooner(nanoseconds span, Deadline deadline) {
-  return Deadline::at(std::min(Deadline::after(span).instant(), deadline.instant()));
-}
-
 class Doctor {
  public:
   explicit Doctor(const Options& options)

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/doctor/findings.h"
+#include "shm/record/drain_estimate.h"
 #include "shm/record/fork_cost.h"
 #include "shm/segment/names.h"
 #include "src/base/number.h"
@@ -12,12 +13,6 @@
 namespace pulse {
 
 namespace {
-
-// With --idle-threads ProxySQL closes so many idle clients per thread at most, every two seconds.
-constexpr int64_t kIdleClosedAtOnce = 128;
-constexpr milliseconds kIdleCloseEvery{2000};
-// Without it, all that are idle go within this time.
-constexpr milliseconds kCloseWithin{2000};
 
 int64_t mysql_threads(const Examined& all) {
   const auto threads = all.admin.variables.find("mysql-threads");
@@ -163,19 +158,17 @@ Findings daemon_findings(const Examined& all) {
 Findings drain_findings(const Examined& all) {
   const NodeStatus& node = all.node;
   if (!all.file_error.empty() || node.clients < 0) return {};
-  const milliseconds has = node.config.drain.timeout - kDrainStopReserve;
-  milliseconds needs = node.config.drain.settle + kDrainQuiet;
+  const DrainSettings& drain = node.config.drain;
+  const milliseconds has = drain.timeout - kDrainStopReserve;
   std::string how = counted(static_cast<uint64_t>(node.clients), "client");
-  const int64_t threads = std::max<int64_t>(1, mysql_threads(all));
-  if (all.process.idle_threads && node.clients > 0) {
-    const int64_t rounds = (node.clients + kIdleClosedAtOnce * threads - 1) / (kIdleClosedAtOnce * threads);
-    needs += kIdleCloseEvery * rounds;
-    how += ", --idle-threads";
-  } else if (node.clients > 0) {
-    needs += kCloseWithin;
-  }
+  if (all.process.idle_threads && node.clients > 0) how += ", --idle-threads";
+  // Which of the clients rest isn't known here: all of them may.
+  const milliseconds needs =
+      estimate_drain({node.clients, all.process.idle_threads ? node.clients : 0, mysql_threads(all)},
+                     {drain.settle, drain.timeout, node.config.is_core()}, kDrainStopReserve)
+          .needed;
   const std::string what = "would need some " + show_span(nanoseconds(needs).count()) + " of its " +
-                           show_span(nanoseconds(node.config.drain.timeout).count()) + " now (" + how + ")";
+                           show_span(nanoseconds(drain.timeout).count()) + " now (" + how + ")";
   if (needs <= has) return {{Severity::ok, "drain", what}};
   const auto enough = std::chrono::ceil<std::chrono::seconds>(needs + kDrainStopReserve);
   return {

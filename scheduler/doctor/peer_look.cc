@@ -9,6 +9,7 @@
 #include "scheduler/admin/admin_client.h"
 #include "scheduler/admin/admin_errors.h"
 #include "scheduler/doctor/surroundings.h"
+#include "scheduler/run/limits.h"
 #include "src/base/host_port.h"
 #include "src/base/http_round.h"
 
@@ -18,10 +19,6 @@ namespace {
 
 constexpr milliseconds kEachLogin{700};
 constexpr milliseconds kEachLookup{300};
-
-Deadline sooner(nanoseconds span, Deadline deadline) {
-  return Deadline::at(std::min(Deadline::after(span).instant(), deadline.instant()));
-}
 
 class Peers {
  public:

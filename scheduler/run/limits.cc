@@ -11,6 +11,10 @@ Deadline io_deadline(MonotonicTime began, milliseconds timeout) {
   return Deadline::at(began + span - std::min<nanoseconds>(milliseconds(30), span / 5));
 }
 
+Deadline sooner(nanoseconds span, Deadline deadline) {
+  return Deadline::at(std::min(Deadline::after(span).instant(), deadline.instant()));
+}
+
 void limit_memory() {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes
   const rlimit limit{64 << 20, 64 << 20};

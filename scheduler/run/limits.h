@@ -9,6 +9,9 @@ namespace pulse {
 // publish and to log.
 Deadline io_deadline(MonotonicTime began, milliseconds timeout);
 
+// `span` from now, or `deadline` if that is sooner: for a part of a run that isn't to have all of its time.
+Deadline sooner(nanoseconds span, Deadline deadline);
+
 // Caps this process's memory at 64 MiB: a peer that never stops sending fills no more than that.
 void limit_memory();
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "scheduler/run/limits.h"
 #include "scheduler/run/state_access.h"
 #include "shm/segment/boot.h"
 #include "src/config/client_ports.h"
@@ -14,10 +15,6 @@
 namespace pulse {
 
 namespace {
-
-Deadline sooner(nanoseconds span, Deadline deadline) {
-  return Deadline::at(std::min(Deadline::after(span).instant(), deadline.instant()));
-}
 
 PortView look_at_port(const Config& config, Deadline deadline) {
   PortView port;
