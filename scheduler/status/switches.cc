@@ -1,7 +1,11 @@
 #include "scheduler/status/switches.h"
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #include <array>
 #include <cstdio>
+#include <string>
 
 #include "scheduler/cli/command.h"
 #include "scheduler/run/hard_timer.h"
@@ -16,7 +20,7 @@ namespace {
 
 enum class For { all, satellites };
 
-// Runs `access` on the layout of a writable segment and returns the exit code.
+// Runs `access` on the layout of a writable segment, and its path, and returns the exit code.
 template <class Access>
 int with_segment(const Options& options, For for_whom, Access access) {
   arm_hard_timer(Deadline::after(options.timeout.value_or(kCommandTimeout)));
@@ -30,26 +34,36 @@ int with_segment(const Options& options, For for_whom, Access access) {
     log_error(opened.segment.error().text);
     return kExitUnavailable;
   }
-  if (!guarded([&] { access(opened.segment->layout()); })) {
+  if (!guarded([&] { access(opened.segment->layout(), opened.config.state); })) {
     log_error("the state segment " + opened.config.state + " was cut short");
     return kExitUnavailable;
   }
   return kExitOk;
 }
 
+// Whether what the file holds is lost when the host reboots.
+bool is_in_memory(const std::string& path) {
+  struct statfs on {};
+  return ::statfs(path.c_str(), &on) == 0 && on.f_type == TMPFS_MAGIC;
+}
+
 }  // namespace
 
 int run_maintenance(const Options& options) {
   const bool on = options.arguments.front() == "on";
-  return with_segment(options, For::all, [&](Layout& layout) {
+  return with_segment(options, For::all, [&](Layout& layout, const std::string& state) {
     switch_maintenance(layout, on);
-    std::puts(on ? "maintenance is on: /healthz/ready answers 503 until proxysql-pulse maintenance off"
-                 : "maintenance is off");
+    if (!on) {
+      std::puts("maintenance is off");
+      return;
+    }
+    std::printf("maintenance is on: /healthz/ready answers 503 until proxysql-pulse maintenance off%s\n",
+                is_in_memory(state) ? (", or a reboot: " + state + " is in memory").c_str() : "");
   });
 }
 
 int run_resync(const Options& options) {
-  return with_segment(options, For::satellites, [](Layout& layout) {
+  return with_segment(options, For::satellites, [](Layout& layout, const std::string& /*state*/) {
     layout.resync_requested.fetch_add(1, std::memory_order_relaxed);
     std::puts("asked for: the next beat puts proxysql_servers back to the configuration file's entries and loads it");
   });

@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 
 #include "src/base/exit_code.h"
@@ -36,6 +39,26 @@ TEST(Command, ABeatWithBlockedAndIgnoredSignalsStillEndsInTime) {
   });
   EXPECT_EQ(kExitTimeout, ran.exit_code);
   EXPECT_LT(ran.took, milliseconds(200 + 250));
+}
+
+// Where the switch is lost at a reboot, the person who sets it is told.
+TEST(Command, MaintenanceSaysWhetherARebootEndsIt) {
+  Server::Options options;
+  Server server(options);
+  const std::string state = "/dev/shm/pulse-test." + std::to_string(::getpid());
+  for (const std::string& path : {server.state(), state}) {
+    ASSERT_EQ(kExitOk, server.run({"beat", "--state=" + path}).exit_code);
+    struct statfs system {};
+    ASSERT_EQ(0, ::statfs(path.c_str(), &system));
+    const bool in_memory = system.f_type == TMPFS_MAGIC;
+    const Ran on = server.run({"maintenance", "--state=" + path, "on"});
+    EXPECT_EQ(kExitOk, on.exit_code) << on.output;
+    EXPECT_EQ(in_memory, on.output.find("or a reboot: " + path + " is in memory") != std::string::npos) << on.output;
+    EXPECT_EQ("maintenance is off\n", server.run({"maintenance", "--state=" + path, "off"}).output);
+  }
+  for (const auto& file : std::filesystem::directory_iterator("/dev/shm")) {
+    if (file.path().string().rfind(state, 0) == 0) std::filesystem::remove(file);
+  }
 }
 
 // The scheduler's child may inherit a log pipe that nobody reads. That says nothing about ProxySQL: it is no time-out.

@@ -226,7 +226,9 @@ void Server::start() {
     }
     argv.insert(argv.end(), options_.arguments.begin(), options_.arguments.end());
   }
-  process_ = std::make_unique<Process>(argv, dir_, Process::Options{{"PATH=/usr/bin:/bin"}, "server", {}});
+  Process::Options of_process{{"PATH=/usr/bin:/bin"}, "server", {}};
+  of_process.environment.insert(of_process.environment.end(), options_.environment.begin(), options_.environment.end());
+  process_ = std::make_unique<Process>(argv, dir_, std::move(of_process));
   const auto answers = [&](uint16_t port) { return bool(connect_loopback(port, 5, options_.address.c_str())); };
   const bool up = eventually([&] {
     return !process_->running() ||

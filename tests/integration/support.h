@@ -85,8 +85,9 @@ class Server {
     std::string mysql_users = "{ username=\"app\", password=\"app\", default_hostgroup=0 },";
     std::string query_rules = "";  // no elements: the file lacks the group
     bool start = true;
-    bool double_always = false;               // also where PROXYSQL_BIN names a real one: a backend for it
-    std::vector<std::string> arguments = {};  // more, for the double
+    bool double_always = false;                 // also where PROXYSQL_BIN names a real one: a backend for it
+    std::vector<std::string> arguments = {};    // more, for the double
+    std::vector<std::string> environment = {};  // more, of the server and what it starts
     // Both ports' address; ports of 0 are free ones.
     std::string address = "127.0.0.1";
     uint16_t admin_port = 0;
