@@ -115,6 +115,8 @@ std::optional<Options> parse(int argc, char** argv) {
       options.effort = kQuick;
     } else if (argument == "--traffic") {
       options.traffic = true;
+    } else if (argument == "--shipped") {
+      options.effort.shipped = options.traffic = true;
     } else if (argument == "--markdown" && has_value) {
       options.markdown = argv[++i];
     } else if (argument == "--svg" && has_value) {
@@ -184,7 +186,7 @@ int main(int argc, char** argv) {
   const auto options = pulse::bench::parse(argc, argv);
   if (!options) {
     std::fputs(
-        "usage: bench --release DIR --bench DIR [--quick] [--traffic] [--markdown FILE] [--svg FILE]; see "
+        "usage: bench --release DIR --bench DIR [--quick] [--traffic] [--shipped] [--markdown FILE] [--svg FILE]; see "
         "tests/bench/run\n",
         stderr);
     return 64;

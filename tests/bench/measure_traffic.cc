@@ -58,12 +58,14 @@ struct Traffic {
   std::vector<float> late_us;
 };
 
-TrafficEffort effort_of(bool quick) {
-  if (quick) return {{0, 1}, 2, milliseconds(2'500), milliseconds(12'000), minutes(3)};
+TrafficEffort effort_of(const Effort& effort) {
+  if (effort.shipped) return {{0, 4}, 6, milliseconds(6'000), milliseconds(0), minutes(10)};
+  if (effort.quick) return {{0, 1}, 2, milliseconds(2'500), milliseconds(12'000), minutes(3)};
   return {{0, 1, 4, 8}, 3, milliseconds(6'000), milliseconds(90'000), minutes(22)};
 }
 
-std::vector<TrafficCase> cases_of(bool quick, bool has_mysql, bool has_agent) {
+std::vector<TrafficCase> cases_of(const Effort& effort, bool has_mysql, bool has_agent) {
+  const bool quick = effort.quick;
   std::vector<TrafficCase> cases;
   for (const bool thp : {false, true}) {
     const std::string mark = thp ? "thp: " : "";
@@ -71,9 +73,9 @@ std::vector<TrafficCase> cases_of(bool quick, bool has_mysql, bool has_agent) {
       cases.push_back({mark + what, starter, milliseconds(interval_ms), thp});
     };
     add("nothing", Starter::nobody, 0);
-    add("scheduler, 500 ms", Starter::scheduler, 500);
+    if (!effort.shipped) add("scheduler, 500 ms", Starter::scheduler, 500);
     add("daemon, 2 s", Starter::daemon, static_cast<int>(kDaemonInterval.count()));
-    if (quick && thp) continue;
+    if (effort.shipped || (quick && thp)) continue;
     add("scheduler, 2 s", Starter::scheduler, 2'000);
     if (!quick) add("scheduler, 10 s", Starter::scheduler, 10'000);
     if (has_mysql) add("bash + mysql, 2 s", Starter::script, 2'000);
@@ -244,8 +246,7 @@ void report_stalls(Bench& bench, const Traffic& traffic) {
       "Beats every 500 ms by the scheduler, less nothing. A run's stall: the slowest statement of a half second, the "
       "median of all half seconds. The slowest's: the slowest of a round, the median of the rounds. Copied: VmPTE "
       "less 4 KiB for each huge page, whose page table is kept in reserve, counted and not copied. By a line through "
-      "the "
-      "sizes without thp, a run costs " +
+      "the sizes without thp, a run costs " +
       number(slope_of(usual), 1, "ms") + " for each MiB that is copied, the slowest " +
       number(slope_of(slowest), 1, "ms") + ".");
 }
@@ -377,7 +378,7 @@ void report_traffic(Bench& bench, Traffic& traffic, const TrafficEffort& effort)
 }  // namespace
 
 Result<void> measure_traffic(Bench& bench) {
-  const TrafficEffort effort = effort_of(bench.effort.quick);
+  const TrafficEffort effort = effort_of(bench.effort);
   const Deadline end = Deadline::after(effort.most);
   if (!bench.programs.real) return Error{"--traffic needs a real ProxySQL: set PROXYSQL_BIN"};
   const std::string mariadb = MariaDb::find();
@@ -389,7 +390,7 @@ Result<void> measure_traffic(Bench& bench) {
   Rows statements;
   const std::string agent = find_proxysql_agent();
   Traffic traffic;
-  traffic.cases = cases_of(bench.effort.quick, std::ifstream("/usr/bin/mysql").good(), !agent.empty());
+  traffic.cases = cases_of(bench.effort, std::ifstream("/usr/bin/mysql").good(), !agent.empty());
   bench.report.item("Backend: " + output_of({mariadb, "--no-defaults", "--version"}) +
                     "; huge pages of this kernel: " + read_file("/sys/kernel/mm/transparent_hugepage/enabled"));
   {
@@ -397,16 +398,19 @@ Result<void> measure_traffic(Bench& bench) {
     if (auto up = plain.start(); !up) return up;
     TrafficProxy thp(bench.programs, bench.dir.path(), true, backend.port(), agent);
     if (auto up = thp.start(); !up) return up;
-    auto timed = time_statements(bench, plain);
-    if (!timed) return timed.error();
-    statements = std::move(*timed);
+    if (!bench.effort.shipped) {
+      auto timed = time_statements(bench, plain);
+      if (!timed) return timed.error();
+      statements = std::move(*timed);
+    }
     if (auto ran = run_sizes(traffic, plain, thp, effort, end); !ran) return ran;
   }
   if (traffic.sizes.empty()) return Error{"no size could be measured: " + traffic.remarks.front()};
   report_traffic(bench, traffic, effort);
+  plot_traffic(bench, traffic);
+  if (bench.effort.shipped) return {};
   report_stalls(bench, traffic);
   report_statements(bench, statements);
-  plot_traffic(bench, traffic);
   return report_mixed_load(bench, backend.port(), effort.mixed);
 }
 

@@ -23,6 +23,7 @@ struct Effort {
   std::chrono::milliseconds many_span{50'000};
   std::chrono::seconds pile_span{60};
   bool quick = false;
+  bool shipped = false;  // of the traffic: what is recommended, beside nothing
 };
 
 // What a measurement works with, and the report that it adds to. Whoever makes it owns what it names.
