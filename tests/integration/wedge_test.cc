@@ -56,8 +56,22 @@ Watch watch(const Server& server, const Daemon& daemon, seconds span) {
   return seen;
 }
 
-TEST(Wedge, OfKind1ForAMinutePilesUpNothing) {
-  Server server(every_half_second());
+// Who starts beats, and how often.
+struct Starts {
+  const char* by;
+  int row_ms;
+  const char* pulse;
+  milliseconds interval;
+  milliseconds timeout;
+};
+
+class WedgeOfAMinute : public ::testing::TestWithParam<Starts> {};
+
+TEST_P(WedgeOfAMinute, PilesUpNothing) {
+  Server::Options options = every_half_second();
+  options.beat_interval_ms = GetParam().row_ms;
+  options.pulse = GetParam().pulse;
+  Server server(options);
   Daemon daemon(server);
   ASSERT_TRUE(eventually([&] { return daemon.state() == "beating"; })) << daemon.process().output();
   ASSERT_TRUE(eventually([&] { return daemon.get("/healthz/ready").status == 200; }));
@@ -68,7 +82,7 @@ TEST(Wedge, OfKind1ForAMinutePilesUpNothing) {
   server.wedge(kWedge);
   const int64_t attempts_before = server.status()["counters"]["started"];
   ASSERT_TRUE(eventually([&] { return daemon.state() == "admin_unresponsive"; },
-                         milliseconds(2 * (kIntervalMs + 505)) + kTimeout + kSlack))
+                         2 * (GetParam().interval + milliseconds(505)) + GetParam().timeout + kSlack))
       << "within two beats";
   const auto left = kWedge - std::chrono::duration_cast<seconds>(nanoseconds(monotonic_ns() - wedged_at)) - seconds(3);
   const Watch seen = watch(server, daemon, left);
@@ -87,7 +101,7 @@ TEST(Wedge, OfKind1ForAMinutePilesUpNothing) {
       static_cast<long long>(attempts), seen.probes, seen.probe_ms[seen.probe_ms.size() / 2],
       seen.probe_ms[seen.probe_ms.size() * 99 / 100]);
   EXPECT_LE(seen.most_beats, 1u);
-  EXPECT_LE(seen.longest, kTimeout + kSlack);
+  EXPECT_LE(seen.longest, GetParam().timeout + kSlack);
   EXPECT_LE(seen.most_threads - threads_before, 12);
   EXPECT_LE(attempts, 10);
   EXPECT_GT(seen.probes, 500);
@@ -96,13 +110,22 @@ TEST(Wedge, OfKind1ForAMinutePilesUpNothing) {
 
   // All blocked threads go when the wedge ends; the beats notice, and the first attempt works.
   server.unwedge();
-  ASSERT_TRUE(eventually([&] { return daemon.state() == "beating"; }, seconds(15))) << daemon.process().output();
+  ASSERT_TRUE(eventually([&] { return daemon.state() == "beating"; }, seconds(45)))
+      << "by the longest back-off: " << daemon.process().output();
   const auto not_ok = [](const nlohmann::json& counters) {
     return counters["started"].get<int64_t>() - counters["ok"].get<int64_t>();
   };
   EXPECT_EQ(not_ok(status["counters"]), not_ok(server.status()["counters"])) << "no attempt failed after the wedge";
   EXPECT_TRUE(eventually([&] { return server.threads() <= threads_before + 2; }));
 }
+
+// The second is what proxysql-config/ has.
+INSTANTIATE_TEST_SUITE_P(Wedge, WedgeOfAMinute,
+                         ::testing::Values(Starts{"Scheduler", kIntervalMs, "", milliseconds(kIntervalMs), kTimeout},
+                                           Starts{"Daemon", 30'000,
+                                                  "interval_ms=2000, timeout_ms=1500, daemon={ beats=\"always\" }, ",
+                                                  milliseconds(2000), milliseconds(1500)}),
+                         [](const auto& of) { return of.param.by; });
 
 // Beats come from a wrapper without exec, from cron, from a timer: each has another parent, and none of them is
 // ProxySQL.
