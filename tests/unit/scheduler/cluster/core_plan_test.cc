@@ -447,6 +447,32 @@ TEST_F(CorePlanTest, VersionOneIsUnlockedWhenNobodyHasANewerOne) {
   EXPECT_THAT(statements(), Not(::testing::Contains("LOAD MYSQL USERS TO RUNTIME"))) << "not even asked yet";
 }
 
+TEST_F(CorePlanTest, ANewerOneOfACoreThatTheListLacksIsPulledToo) {
+  config_.core.authority = Authority::never;
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  seen_.servers.push_back(row(4));
+  EXPECT_THAT(statements(), Not(::testing::Contains("LOAD MYSQL USERS TO RUNTIME"))) << "the list may be a minute old";
+  seen_.servers.back().silent = std::chrono::seconds(6);
+  EXPECT_THAT(statements(), ::testing::Contains("LOAD MYSQL USERS TO RUNTIME")) << "dead";
+}
+
+TEST_F(CorePlanTest, ACoreThatHasNothingKeepsNoOtherFromUnlocking) {
+  config_.core.authority = Authority::never;
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  list_.cores[0].created_at = 301;
+  EXPECT_THAT(statements(), IsEmpty()) << "the newest does it";
+  theirs(1, "mysql_users").checksum = "0x0000000000000000";
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
+}
+
+TEST_F(CorePlanTest, TheNewestRevisionThatWasSeenOutlivesARestart) {
+  record_.proxysql_started_ns = kBoot;
+  record_.newest_revision = 6;
+  started_ns_ = kBoot + 60 * kSecond;
+  EXPECT_EQ(6, made().record.newest_revision);
+  EXPECT_EQ(6, core_record_after_boot(record_).newest_revision);
+}
+
 TEST_F(CorePlanTest, WhatIsUnlockedIsNotLoadedAgain) {
   config_.core.authority = Authority::never;
   for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
