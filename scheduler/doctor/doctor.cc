@@ -60,7 +60,6 @@ class Doctor {
       all_.file_error = loaded.error().text;
       return;
     }
-    if (!loaded->jobs) all_.advice.push_back(loaded->jobs.error().text);
     for (const std::string& warning : loaded->warnings) all_.advice.push_back(warning);
     if (const auto file = read_cnf(options_.config)) {
       for (const std::string& advice : advise(*loaded, *file)) all_.advice.push_back(advice);
