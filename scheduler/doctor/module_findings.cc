@@ -94,11 +94,13 @@ class Comparison {
           bring);
     }
     if (rows.empty()) return;
-    const bool is_core = all_.node.config.is_core();
+    const Config& config = all_.node.config;
+    const std::string changed = "changed at the admin interface";
     say(Severity::notice, subject(table) + "file and memory differ in " + shown(rows),
-        is_core ? "changed at the admin interface, or the file of another revision counts: see core_files in status"
-                : "a satellite takes this from the cores",
-        is_core ? bring : "where the satellite's own rows are meant, they belong into the cores' file");
+        config.is_satellite() ? "a satellite takes this from the cores"
+        : config.is_core()    ? changed + ", or the file of another revision counts: see core_files in status"
+                              : changed + ", or in the file and not loaded since",
+        config.is_satellite() ? "where the satellite's own rows are meant, they belong into the cores' file" : bring);
   }
 
   const Examined& all_;

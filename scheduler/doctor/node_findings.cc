@@ -95,7 +95,9 @@ Findings health_findings(const Examined& all) {
   }
   std::string port;
   for (const MysqlInterface& one : node.config.daemon.mysql_interfaces) port += (port.empty() ? "" : ", ") + show(one);
-  if (!node.port.answers) {
+  if (!all.file_error.empty()) {
+    // Which port it is, the file says.
+  } else if (!node.port.answers) {
     list.push_back({Severity::critical, "mysql port", port + " doesn't answer: " + node.port.reason,
                     "clients can't connect, or ProxySQL's mysql-interfaces names another port",
                     "see whether ProxySQL runs, and which of its ports is meant: daemon.mysql_port in the file"});

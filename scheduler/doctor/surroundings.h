@@ -16,13 +16,12 @@ namespace pulse {
 // ProxySQL's process by the socket that listens on its admin port, its threads watched for a tenth of a second.
 ProcessSeen look_at_process(const Config& config, Deadline deadline);
 
-// One connection of the texts of /proc/net/tcp and tcp6.
+// One connection of the texts of /proc/net/tcp and tcp6. Those that aren't established are left out.
 struct TcpRow {
   std::string local;  // address without brackets, IPv4 also where an IPv6 socket has it
   uint16_t local_port = 0;
   std::string remote;
   uint16_t remote_port = 0;
-  bool established = false;
   uint32_t inode = 0;
 };
 std::vector<TcpRow> parse_tcp_table(std::string_view text);

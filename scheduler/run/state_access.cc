@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "shm/segment/boot.h"
 #include "src/base/log.h"
@@ -168,8 +170,12 @@ bool StateAccess::load_for_drain() {
 OpenedSegment open_segment(const Options& options, bool writable) {
   install_bus_guard();
   Config config;
-  config.state = options.state.value_or(config.state);
-  auto loaded = load_config(options.config, options.overrides());
+  const std::vector<Override> overrides = options.overrides();
+  const auto path =
+      std::find_if(overrides.rbegin(), overrides.rend(), [](const Override& one) { return one.key == "state"; });
+  const bool path_is_said = path != overrides.rend();
+  if (path_is_said) config.state = path->value;
+  auto loaded = load_config(options.config, overrides);
   if (loaded) {
     config = loaded->config;
   } else {
@@ -182,13 +188,23 @@ OpenedSegment open_segment(const Options& options, bool writable) {
   segment.create = false;  // a file of this person's user would shut the beats' user out
   segment.root_may = true;
   Result<Segment> opened = Segment::open(segment);
-  // Whose a segment at the default path is, a file that can't be read doesn't say.
-  if (!loaded && opened && !options.state) {
-    uint64_t made_under = 0;
-    static_cast<void>(guarded([&] { made_under = opened->layout().config_path.load(std::memory_order_relaxed); }));
-    if (made_under != config_path_hash(options.config)) {
-      opened = Error{"the configuration file can't be read, so where this node's state is isn't known; " +
-                     config.state + " was made under another file"};
+  // Whose a segment at the default path is, a file that can't be read doesn't say, nor whether the state is elsewhere.
+  if (!loaded && !path_is_said) {
+    const std::string unknown = "the configuration file can't be read, so where this node's state is isn't known; ";
+    if (opened) {
+      const uint64_t own = config_path_hash(options.config);
+      uint64_t made_under = 0;
+      Owner owner{};
+      static_cast<void>(guarded([&] {
+        const Layout& layout = opened->layout();
+        made_under = layout.config_path.load(std::memory_order_relaxed);
+        if (!layout.owner.read(owner)) owner = {};
+      }));
+      if (made_under != own && owner.config_path != own) {
+        opened = Error{unknown + config.state + " was made under another file"};
+      }
+    } else if (opened.error().code == ENOENT) {
+      opened = Error{unknown + "nothing is at " + config.state};
     }
   }
   if (loaded && opened) {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -45,6 +46,8 @@ NodeStatus read_node_status(const Options& options, Deadline deadline) {
     read_hostgroups(*opened.segment, machine_boot_id(), view);
     view.lock_problem = lock_file_problem(config.state, opened.segment->user(), config.group);
     read_jobs(*opened.segment, machine_boot_id(), boottime_ns(), view);
+  } else if (opened.segment.error().code == ENOENT) {
+    view.absent = opened.segment.error().text;
   } else {
     view.problem = opened.segment.error().text;
   }

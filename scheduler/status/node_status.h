@@ -23,8 +23,9 @@ struct NodeStatus {
   StatusInput input() const { return {view, verdict, port, config, clients, now_ns, now_ns}; }
 };
 
-// Reads segment and socket tables. What can't be read is said in `view.problem` and in the log. Looks no longer than
-// 1.5 s at the socket tables, and no longer than until `deadline`.
+// Reads segment and socket tables. What can't be read is said in `view.problem` and in the log, that no beat has made
+// the segment yet in `view.absent`. Looks no longer than 1.5 s at the socket tables, and no longer than until
+// `deadline`.
 NodeStatus read_node_status(const Options& options, Deadline deadline);
 
 }  // namespace pulse

@@ -25,14 +25,14 @@ using Show = std::function<std::string(const StatusInput&)>;
 
 struct StatusShown {
   std::string text;
-  bool usable = false;  // the segment is
+  bool usable = false;  // the segment is there, and can be read
 };
 
 StatusShown show_status(const Options& options, const Show& show) {
   const Deadline deadline = Deadline::after(options.timeout.value_or(kCommandTimeout));
   arm_hard_timer(deadline);
   const NodeStatus node = read_node_status(options, deadline);
-  return {show(node.input()), node.view.problem.empty()};
+  return {show(node.input()), node.view.problem.empty() && node.view.absent.empty()};
 }
 
 // The terminal's size; 80x24 where it doesn't say.

@@ -17,17 +17,30 @@ namespace {
 
 // A row is the beat's by its argument: a wrapper that runs the beat without one isn't seen through.
 bool is_of_beat(const CnfSetting& row) {
-  const CnfSetting* const filename = row.find("filename");
-  if (filename == nullptr || !filename->is(CnfType::text)) return false;
   for (const CnfSetting& column : CnfChildren(&row)) {
     if (column.name.starts_with("arg") && column.is(CnfType::text) && column.text == "beat") return true;
   }
   return false;
 }
 
-bool is_inactive(const CnfSetting& row) {
-  const CnfSetting* const active = row.find("active");
-  return active != nullptr && active->is_number() && active->number == 0;
+// The rows that ProxySQL has in its scheduler and that run the beat, inactive ones too.
+std::vector<ListedRow> beat_rows(const CnfSetting* list) {
+  std::vector<ListedRow> rows = listed_rows("scheduler", list);
+  std::erase_if(rows, [](const ListedRow& row) { return !is_of_beat(*row.setting); });
+  return rows;
+}
+
+bool is_active(const ListedRow& row) { return row.number("active", 1) != 0; }
+
+// As ProxySQL tells it: whose hash it is can't be told without the password.
+bool is_hash(const std::string& password) {
+  return password.size() == 41 && password.front() == '*' &&
+         password.find_first_not_of("0123456789ABCDEFabcdef", 1) == std::string::npos;
+}
+
+std::string refused_as_client(const std::string& name, const char* who) {
+  return "mysql_users has " + name + ", which is a user of the admin interface: ProxySQL refuses " + name +
+         " there then, " + who + " among it; take another name for one of them";
 }
 
 class Adviser {
@@ -36,6 +49,7 @@ class Adviser {
 
   std::vector<std::string> run() {
     beats();
+    admin_user();
     cluster_user();
     list_of_cores();
     spans();
@@ -64,19 +78,17 @@ class Adviser {
     if (config_.daemon.beats == BeatsMode::always) return;
     const CnfSetting* list = root_.find("scheduler");
     bool runs = false;
-    for (const CnfSetting& row : CnfChildren(list)) {
-      if (!is_of_beat(row)) continue;
-      if (row.find("id") == nullptr) {
-        say(row.at(), "the scheduler's row has no id: ProxySQL never starts it; give it one");
-      } else if (is_inactive(row)) {
-        say(row.at(), "the scheduler's row is inactive: active = 1 starts it");
-      } else {
-        runs = true;
-        const std::string program(row.find("filename")->text);
-        if (::access(program.c_str(), X_OK) != 0) {
-          say(row.at(), "the scheduler's row can't start its program: " + system_error(program, errno).text +
-                            "; ProxySQL has no PATH, so the whole path of an executable file is needed");
-        }
+    for (const ListedRow& row : beat_rows(list)) {
+      const std::string at = row.setting->at();
+      if (!is_active(row)) {
+        say(at, "the scheduler's row is inactive: active = 1 starts it");
+        continue;
+      }
+      runs = true;
+      const std::string program = row.get("filename", "");
+      if (::access(program.c_str(), X_OK) != 0) {
+        say(at, "the scheduler's row can't start its program: " + system_error(program, errno).text +
+                    "; ProxySQL has no PATH, so the whole path of an executable file is needed");
       }
     }
     if (runs) return;
@@ -85,6 +97,24 @@ class Adviser {
             word_of(config_.daemon.beats, "never") +
             "\": no beat comes; add the row { id = 1 active = 1 interval_ms = 2000 filename = "
             "\"/usr/bin/proxysql-pulse\" arg1 = \"beat\" }, or set daemon.beats = \"always\"");
+  }
+
+  void admin_user() {
+    const CnfSetting* admin = root_.find("admin_variables");
+    const CnfSetting* credentials = admin == nullptr ? nullptr : admin->find("admin_credentials");
+    if (is_hash(config_.admin.password)) {
+      say(credentials == nullptr ? config_.file : credentials->at(),
+          "the password of " + config_.admin.user +
+              " is a hash: ProxySQL lets in who knows what it was made of, and beats will be refused; set "
+              "pulse.admin.password_file");
+    }
+    // An active row takes the place of what the credentials say.
+    for (const ListedRow& row : listed_rows("mysql_users", root_.find("mysql_users"))) {
+      const std::string name = row.get("username", "");
+      const bool is_cluster = name == variable("admin_variables", "cluster_username");
+      if (row.number("active", 1) == 0 || (name != config_.admin.user && !is_cluster)) continue;
+      say(row.setting->at(), refused_as_client(name, is_cluster ? "other nodes" : "beats"));
+    }
   }
 
   void cluster_user() {
@@ -97,9 +127,11 @@ class Adviser {
                  "cluster_username isn't set: ProxySQL never checks its peers and pulls nothing from them; set it and "
                  "cluster_password, and put the pair into admin_credentials on all nodes");
     }
-    const auto pairs = split_credentials(variable("admin_variables", "admin_credentials"));
+    const auto pairs = admin_logins(variable("admin_variables", "admin_credentials"),
+                                    variable("admin_variables", "stats_credentials"));
     const bool is_known = std::any_of(pairs.begin(), pairs.end(), [&](const Credentials& one) {
-      return one.user == user && one.password == variable("admin_variables", "cluster_password");
+      return one.user == user &&
+             (one.password == variable("admin_variables", "cluster_password") || is_hash(one.password));
     });
     if (!is_known) {
       say(at, "cluster_username \"" + user +
@@ -134,16 +166,16 @@ class Adviser {
               ": between two checks live cores count as dead; make the timeout five times the interval, or leave it "
               "out");
     }
-    for (const CnfSetting& row : CnfChildren(root_.find("scheduler"))) {
-      const CnfSetting* const interval = row.find("interval_ms");
-      if (config_.daemon.beats == BeatsMode::always || !is_of_beat(row) || is_inactive(row) ||
-          row.find("id") == nullptr || interval == nullptr || !interval->is_number() ||
-          interval->number == config_.beat.interval.count()) {
+    for (const ListedRow& row : beat_rows(root_.find("scheduler"))) {
+      const int64_t interval_ms = row.number("interval_ms", 0);
+      if (config_.daemon.beats == BeatsMode::always || !is_active(row) ||
+          interval_ms == config_.beat.interval.count()) {
         continue;
       }
-      say(row.at(), "the scheduler's row runs the beat every " + std::to_string(interval->number) +
-                        " ms, and pulse.interval_ms is " + std::to_string(config_.beat.interval.count()) +
-                        ": back-off, and when beats count as silent, are reckoned by the latter; leave it out");
+      say(row.setting->at(), "the scheduler's row runs the beat every " + std::to_string(interval_ms) +
+                                 " ms, and pulse.interval_ms is " + std::to_string(config_.beat.interval.count()) +
+                                 ": back-off, and when beats count as silent, are reckoned by the latter; leave it "
+                                 "out");
     }
     constexpr std::chrono::seconds kKubernetesGrace{30};
     if (config_.discovery.source == Source::kubernetes && config_.drain.grace.count() == 0 &&
@@ -175,8 +207,6 @@ class Adviser {
     const std::vector<LostRow> lost = lost_rows(table, root_.find(table));
     for (size_t i = 0; i < std::min(lost.size(), kShown); ++i) {
       const LostRow& row = lost[i];
-      // Such a row of the scheduler has been said already, if it is the beat's.
-      if (row.reason == LostRow::Reason::incomplete && is_of_beat(*row.setting) && row.column == "id") continue;
       const std::string which = std::string("a row of ") + table;
       switch (row.reason) {
         case LostRow::Reason::incomplete:
@@ -219,10 +249,8 @@ class Adviser {
 }  // namespace
 
 bool has_beat_row(const Cnf& file) {
-  for (const CnfSetting& row : CnfChildren(file.root().find("scheduler"))) {
-    if (is_of_beat(row) && row.find("id") != nullptr && !is_inactive(row)) return true;
-  }
-  return false;
+  const std::vector<ListedRow> rows = beat_rows(file.root().find("scheduler"));
+  return std::any_of(rows.begin(), rows.end(), is_active);
 }
 
 std::vector<std::string> advise(const LoadedConfig& loaded, const Cnf& file) { return Adviser(loaded, file).run(); }

@@ -56,15 +56,15 @@ void warn_of_prefixes(Draft& draft, const CnfSetting* group, std::string_view pr
   }
 }
 
-// The first pair; not that of the user named admin where another interface than a local one has to be used, for
+// The first login; not that of the user named admin where another interface than a local one has to be used, for
 // ProxySQL lets that user in from its own host alone, told by the address.
-void take_credentials(Draft& draft, const Variable& credentials, bool is_local) {
-  const auto pairs = split_credentials(credentials.value);
-  if (pairs.empty() || pairs.front().user.empty()) return;
+void take_credentials(Draft& draft, const Variable& credentials, const Variable& stats, bool is_local) {
+  if (credentials.value.empty()) return;
+  const auto pairs = admin_logins(credentials.value, stats.value);
+  if (pairs.empty()) return;
   auto pair = pairs.begin();
   if (!is_local && pair->user == "admin") {
-    pair = std::find_if(pairs.begin(), pairs.end(),
-                        [](const Credentials& one) { return !one.user.empty() && one.user != "admin"; });
+    pair = std::find_if(pairs.begin(), pairs.end(), [](const Credentials& one) { return one.user != "admin"; });
     const std::string why = credentials.setting->at() +
                             ": ProxySQL lets the user admin in from 127.0.0.1, ::1 and unix sockets alone, and "
                             "mysql_ifaces has another interface first: unless pulse.admin.user says otherwise, ";
@@ -90,7 +90,8 @@ void take_admin_variables(Draft& draft, const CnfSetting* admin) {
   if (const Variable found = find_variable(admin, "mysql_ifaces"); found.setting != nullptr) {
     take_interface(draft, found, config.admin.host, config.admin.port, place_of("admin.host"), place_of("admin.port"));
   }
-  take_credentials(draft, find_variable(admin, "admin_credentials"), is_local(config.admin.host));
+  take_credentials(draft, find_variable(admin, "admin_credentials"), find_variable(admin, "stats_credentials"),
+                   is_local(config.admin.host));
   // Out of these limits, ProxySQL keeps what it has.
   const int64_t interval_ms = leading_number(find_variable(admin, "cluster_check_interval_ms").value);
   if (interval_ms >= 10 && interval_ms <= 300'000) draft.cluster_check_interval = milliseconds(interval_ms);
@@ -189,24 +190,50 @@ std::vector<Credentials> split_credentials(std::string_view text) {
   return all;
 }
 
+std::vector<Credentials> admin_logins(std::string_view admin, std::string_view stats) {
+  std::vector<Credentials> logins;
+  const auto find = [](auto& all, const std::string& user) {
+    return std::find_if(all.begin(), all.end(), [&](const Credentials& one) { return one.user == user; });
+  };
+  for (Credentials& pair : split_credentials(admin.empty() ? "admin:admin" : admin)) {
+    if (pair.user.empty()) continue;
+    if (const auto same = find(logins, pair.user); same != logins.end()) {
+      same->password = std::move(pair.password);
+    } else {
+      logins.push_back(std::move(pair));
+    }
+  }
+  const auto watchers = split_credentials(stats.empty() ? "stats:stats" : stats);
+  std::erase_if(logins, [&](const Credentials& one) { return find(watchers, one.user) != watchers.end(); });
+  return logins;
+}
+
 std::vector<MysqlInterface> all_interfaces(const std::string& interfaces) {
   std::vector<MysqlInterface> all;
-  for (const std::string_view part : split(interfaces, ';')) {
-    std::string entry(part);
-    entry.erase(std::remove(entry.begin(), entry.end(), ' '), entry.end());
-    if (!entry.empty() && entry.front() == '/') {
-      all.push_back({std::move(entry), 0});
+  for (const std::string_view entry : split(interfaces, ';')) {
+    std::string_view host, port_text;
+    if (entry.front() == '[') {
+      const size_t close = entry.find(']');
+      if (close == std::string_view::npos) continue;
+      host = entry.substr(1, close - 1);
+      port_text = entry.substr(std::min(close + 2, entry.size()));
+    } else {
+      const auto parts = split(entry, ':');
+      if (!parts.empty()) host = parts[0];
+      if (parts.size() > 1) port_text = parts[1];
+    }
+    const bool is_path = host.starts_with('/');
+    const int64_t port = leading_number(port_text);
+    if (port == 0) {
+      // Any other is in a working directory that isn't known here.
+      if (is_path) all.push_back({std::string(host), 0});
       continue;
     }
-    const size_t colon = entry.rfind(':');
-    const int64_t port =
-        colon == std::string::npos ? 0 : to_number<int64_t>(std::string_view(entry).substr(colon + 1)).value_or(0);
-    if (port < 1 || port > 65'535) continue;
-    std::string host = entry.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    if (host == "0.0.0.0" || host == "*" || host.empty()) host = "127.0.0.1";
+    // What ProxySQL can't look up it doesn't listen on.
+    if (is_path || port < 1 || port > 65'535 || host.empty() || host.find(' ') != std::string_view::npos) continue;
+    if (host == "0.0.0.0" || host == "*") host = "127.0.0.1";
     if (host == "::") host = "::1";
-    all.push_back({std::move(host), port});
+    all.push_back({std::string(host), port});
   }
   return all;
 }

@@ -30,6 +30,11 @@ struct Credentials {
 // parts of a pair, and what comes after a pair's second part: "u:p:q" has the password "p".
 std::vector<Credentials> split_credentials(std::string_view text);
 
+// Who can log in as an administrator: one pair for each user of `admin`, in its order, with the last password that it
+// gives. A user that stats_credentials names, too, only sees statistics. Both are values of the file; an empty one
+// leaves ProxySQL's default.
+std::vector<Credentials> admin_logins(std::string_view admin, std::string_view stats);
+
 // The first TCP address of ProxySQL's "a:1;b:2;/path" lists, as host and port, wildcards turned into loopback;
 // the path of a unix socket with port 0 if there is no other.
 std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces);

@@ -27,7 +27,8 @@ def escape(data):
 
 
 def unquote(cell):
-    """One value as SQLite's quote() writes it; N for NULL."""
+    """One value as SQLite's quote() writes it, with a record separator for a newline; N for NULL."""
+    cell = cell.replace(b"\x1e", b"\n")
     if cell == b"NULL":
         return "N"
     return "=" + escape(cell[1:-1].replace(b"''", b"'") if cell.startswith(b"'") else cell)
@@ -66,7 +67,7 @@ class Server:
         statements = [f"DELETE FROM main.{table.upper()}" for table in TABLES]
         statements += [f"LOAD {module} FROM CONFIG" for module in LOADS]
         for table in TABLES:
-            cells = "||char(31)||".join(f"quote({column})" for column in columns[table])
+            cells = "||char(31)||".join(f"replace(quote({column}),char(10),char(30))" for column in columns[table])
             statements.append(f"SELECT '{table.upper()} '||{cells} FROM main.{table.upper()}")
         done = self.run(";\n".join(statements) + ";\n")
         if self.process.poll() is not None:

@@ -1,5 +1,6 @@
-// The command `doctor`: on a healthy cluster, on one thing at a time that is wrong, and while the admin interface
-// hangs.
+// The command `doctor`: on a healthy cluster, while the admin interface hangs, and what it says where.
+#include "tests/integration/doctor.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,42 +17,12 @@ using ::testing::Not;
 
 constexpr milliseconds kSlack{500};  // machines are shared
 
-struct Diagnosis {
-  Ran ran;
-  nlohmann::json json;
-
-  // "SEVERITY SUBJECT: WHAT | MEANS | ACTION" of what isn't well.
-  std::string ills() const {
-    std::string text;
-    if (!json.is_object()) return "no JSON: " + ran.output;
-    for (const auto& one : json["findings"]) {
-      if (one["severity"] == "ok") continue;
-      text += one["severity"].get<std::string>() + " " + one["subject"].get<std::string>() + ": " +
-              one["what"].get<std::string>() + " | " + one["means"].get<std::string>() + " | " +
-              one["action"].get<std::string>() + "\n";
-    }
-    return text;
-  }
-};
-
-Diagnosis diagnose(const Server& server, const std::vector<std::string>& environment = {"PULSE_DAEMON_PORT=0"}) {
-  Diagnosis out{server.run({"doctor", "--json"}, environment), {}};
-  const size_t open = out.ran.output.find('{');
-  out.json = nlohmann::json::parse(open == std::string::npos ? "" : out.ran.output.substr(open), nullptr, false);
-  return out;
-}
-
 Server::Options with_beats() {
   Server::Options options;
   options.role = "core";
   options.beat_interval_ms = 500;
   options.pulse = "discovery = { source = \"none\" }";
   return options;
-}
-
-// Waits for beats, and until none of them has anything to do any more.
-void wait_for_beats(const Server& server) {
-  ASSERT_TRUE(eventually([&] { return server.status()["counters"]["ok"] >= 2; })) << server.log();
 }
 
 TEST(ClusterDoctor, OfAHealthyClusterSaysThatAllIsWell) {
@@ -74,7 +45,12 @@ TEST(ClusterDoctor, OfAHealthyClusterSaysThatAllIsWell) {
         << "\n"
         << last.ills() << last.ran.output;
     const Ran text = node.server().run({"doctor"}, daemon);
-    EXPECT_THAT(text.output, HasSubstr("all is well")) << text.output;
+    EXPECT_EQ(0U, text.output.find("all is well (")) << text.output;
+    for (const char* looked_at :
+         {"configuration", "admin interface", "scheduler", "beats", "mysql port", "state segment", "peers", "members",
+          "mysql_servers", "mysql_users", "daemon", "drain"}) {
+      EXPECT_THAT(text.output, HasSubstr(std::string("\nok  ") + looked_at + " "));
+    }
   }
   Node* const satellite = cluster.satellites().front();
   Node* const core = cluster.cores().back();
@@ -86,6 +62,8 @@ TEST(ClusterDoctor, OfAHealthyClusterSaysThatAllIsWell) {
   })) << ill.ran.output;
   EXPECT_THAT(ill.ills(), HasSubstr("warning peers: " + core->address()));
   EXPECT_THAT(ill.ills(), HasSubstr("see whether it runs"));
+  core->start();
+  wait_for_end_of({"warning", "peers", {core->address()}}, [&] { return diagnose(satellite->server()); });
 }
 
 TEST(Doctor, WithTheAdminInterfaceHangingKeepsItsDeadlineAndAddsNothing) {
@@ -102,7 +80,8 @@ TEST(Doctor, WithTheAdminInterfaceHangingKeepsItsDeadlineAndAddsNothing) {
   EXPECT_THAT(ill.ills(), HasSubstr("critical admin interface: the admin interface hasn't answered for"));
   EXPECT_THAT(ill.ills(), HasSubstr("Not asked again"));
   EXPECT_THAT(ill.ills(), HasSubstr("threads, "));
-  EXPECT_LE(server.threads(), threads) << "a blocked statement more";
+  // A thread for each beat that is skipped comes and goes.
+  EXPECT_TRUE(eventually([&] { return server.threads() <= threads; }, seconds(1))) << "a blocked statement more";
 }
 
 TEST(Doctor, AHangThatNobodyKnowsOfCostsOneStatementAndNoMoreThanItsTime) {
@@ -115,44 +94,6 @@ TEST(Doctor, AHangThatNobodyKnowsOfCostsOneStatementAndNoMoreThanItsTime) {
   EXPECT_LE(ran.took, milliseconds(2000) + kSlack);
   EXPECT_THAT(ran.output, HasSubstr("a statement got no answer in time"));
   EXPECT_LE(server.threads(), threads + 1);
-}
-
-TEST(Doctor, WhoIsNotLetInLearnsWhatProxySQLRunsOn) {
-  Server server(with_beats());
-  wait_for_beats(server);
-  const Ran ran = server.run({"doctor", "--json"}, {"PULSE_DAEMON_PORT=0", "PULSE_ADMIN_USER=nobody"});
-  EXPECT_EQ(kExitCritical, ran.exit_code);
-  EXPECT_THAT(ran.output, HasSubstr("once it has a proxysql.db, ProxySQL runs on the admin_credentials there"));
-  EXPECT_THAT(diagnose(server).ills(), Not(HasSubstr("admin interface")));
-}
-
-TEST(Doctor, WhereNobodyListensItSaysSo) {
-  Server server(with_beats());
-  wait_for_beats(server);
-  server.kill();
-  const Diagnosis ill = diagnose(server);
-  EXPECT_EQ(kExitCritical, ill.ran.exit_code);
-  EXPECT_THAT(ill.ills(), HasSubstr("it isn't running, or it runs on the mysql_ifaces of its proxysql.db"));
-  EXPECT_THAT(ill.ills(), HasSubstr("critical mysql port"));
-}
-
-TEST(Doctor, TheSchedulersRowComesBackByTheStatementsThatItNames) {
-  Server server(with_beats());
-  wait_for_beats(server);
-  EXPECT_THAT(diagnose(server).ills(), Not(HasSubstr("scheduler")));
-  server.query("DELETE FROM scheduler");
-  server.query("LOAD SCHEDULER TO RUNTIME");
-  server.query("SAVE SCHEDULER TO DISK");
-  const Diagnosis ill = diagnose(server);
-  EXPECT_THAT(ill.ills(), HasSubstr("critical scheduler: no active row runs \"proxysql-pulse beat\", but the file"));
-  for (const char* statement : {"LOAD SCHEDULER FROM CONFIG", "LOAD SCHEDULER TO RUNTIME", "SAVE SCHEDULER TO DISK"}) {
-    EXPECT_THAT(ill.ills(), HasSubstr(statement));
-    server.query(statement);
-  }
-  EXPECT_THAT(diagnose(server).ills(), Not(HasSubstr("scheduler:")));
-  server.query("UPDATE scheduler SET active = 0");
-  server.query("LOAD SCHEDULER TO RUNTIME");
-  EXPECT_THAT(diagnose(server).ills(), HasSubstr("the row is inactive"));
 }
 
 TEST(Doctor, ModulesAreComparedInTheirFourPlaces) {
@@ -179,31 +120,11 @@ TEST(Doctor, ModulesAreComparedInTheirFourPlaces) {
   const Diagnosis more = diagnose(server);
   EXPECT_THAT(more.ills(),
               HasSubstr("mysql_users: file and memory differ in 1 row (more: in memory, not in the file)"));
+  EXPECT_THAT(more.ills(), HasSubstr("the file of another revision counts: see core_files in status"));
+  EXPECT_THAT(diagnose(server, {"PULSE_DAEMON_PORT=0", "PULSE_ROLE=satellite"}).ills(),
+              HasSubstr("a satellite takes this from the cores"));
   EXPECT_THAT(server.run({"doctor", "--diff", "mysql_users", "--json"}).output, Not(HasSubstr("hush")));
   EXPECT_EQ(kExitUsage, server.run({"doctor", "--diff", "nothing"}).exit_code);
-}
-
-TEST(Doctor, TheDaemonIsThereOrNot) {
-  Server server(with_beats());
-  wait_for_beats(server);
-  const std::string port = "PULSE_DAEMON_PORT=";
-  {
-    const Daemon daemon(server);
-    EXPECT_THAT(diagnose(server, {port + std::to_string(daemon.port())}).ills(), Not(HasSubstr("daemon")));
-    const Daemon other(server, {"--state=" + (server.dir() / "elsewhere")});
-    EXPECT_THAT(diagnose(server, {port + std::to_string(other.port())}).ills(),
-                HasSubstr("critical daemon: reads the state segment"));
-  }
-  EXPECT_THAT(diagnose(server, {port + std::to_string(free_port())}).ills(), HasSubstr("warning daemon: none answers"));
-}
-
-TEST(Doctor, AFileThatCannotBeReadIsTheFirstThing) {
-  Server server(with_beats());
-  wait_for_beats(server);
-  server.rewrite([](Server::Options& options) { options.pulse = "discovery = { source = \"sauce\" }"; });
-  const Diagnosis ill = diagnose(server);
-  EXPECT_EQ(kExitCritical, ill.ran.exit_code);
-  EXPECT_THAT(ill.ills(), HasSubstr("critical configuration: "));
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 // The page at / in a browser: Debian's chromium, without a screen. Skips where there is none.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <mutex>
 #include <sstream>
 
 #include "src/base/exit_code.h"
+#include "tests/integration/http_stub.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {
@@ -85,7 +88,7 @@ TEST_F(PageTest, OfAnUnresponsiveOneAndOfADrainSaysThat) {
   EXPECT_THAT(page, HasSubstr("ready ✗"));
 }
 
-TEST_F(PageTest, OfADaemonThatIsGoneSaysThatItCannotRead) {
+TEST_F(PageTest, OfADaemonThatWasNeverThereSaysThatItCannotRead) {
   Server server(options());
   std::string text;
   {
@@ -97,6 +100,33 @@ TEST_F(PageTest, OfADaemonThatIsGoneSaysThatItCannotRead) {
   const std::string page = shown(server, "file://" + server.dir().write("page.html", text));
   EXPECT_THAT(page, HasSubstr("The daemon doesn't answer ("));
   EXPECT_THAT(page, HasSubstr("<span class=\"bad\">no answer</span>"));
+}
+
+// The browser gets to the daemon through a port that stays: as `kubectl port-forward` has it.
+TEST_F(PageTest, OfADaemonThatEndsSaysSoAndHowOldIsWhatItShows) {
+  Server server(options());
+  Daemon daemon(server);
+  ASSERT_TRUE(eventually([&] { return daemon.state() == "beating"; }));
+  std::mutex mutex;
+  int shown_status = 0;
+  const HttpStub forward([&](const std::string& path) -> std::optional<std::string> {
+    const std::lock_guard<std::mutex> hold(mutex);
+    const Daemon::Answer answer = daemon.get(path);
+    if (answer.status == 0) return std::nullopt;
+    // With the first status, the daemon has done its last.
+    if (path == "/status" && ++shown_status == 1) {
+      daemon.process().signal(SIGTERM);
+      EXPECT_EQ(0, daemon.process().wait());
+    }
+    return answer.head + "\r\n" + answer.text;
+  });
+  const std::string page = shown(server, "http://127.0.0.1:" + std::to_string(forward.port()) + "/");
+  EXPECT_EQ(1, shown_status);
+  EXPECT_FALSE(daemon.process().running());
+  EXPECT_THAT(page, HasSubstr("<span class=\"good\">beating</span>")) << "what it last said stays";
+  EXPECT_THAT(page, HasSubstr("The daemon doesn't answer ("));
+  EXPECT_THAT(page, HasSubstr("), what is shown is "));
+  EXPECT_THAT(page, Not(HasSubstr("<section id=\"gone\" class=\"wide\" hidden=\"\"")));
 }
 
 }  // namespace

@@ -2,17 +2,22 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "shm/segment/lock.h"
 #include "shm/segment/segment.h"
 #include "src/base/exit_code.h"
 #include "src/base/unique_fd.h"
+#include "src/config/settings.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {
@@ -244,6 +249,81 @@ TEST_F(TwoUsers, ALockFileThatAnotherHoldsForEverStopsNothing) {
   EXPECT_TRUE(eventually([&] {
     return daemon.process().output().find("belongs to user 65534 (nobody)") != std::string::npos;
   })) << daemon.process().output();
+}
+
+// Two ProxySQLs whose /dev/shm is one, as in two containers of a pod: both have their segment at the default path.
+class DefaultPath : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount a /dev/shm of its own";
+    std::filesystem::create_directory(shm_);
+    ASSERT_EQ(0, ::chmod(shm_.c_str(), 01777));
+    const Ran first = run(one_, {"beat", "--state=" + std::string(kDefaultStatePath)});
+    if (first.exit_code == 99) GTEST_SKIP() << "may not mount here";
+    ASSERT_EQ(kExitOk, first.exit_code) << first.output;
+  }
+
+  Ran run(const Server& server, std::vector<std::string> arguments, const std::vector<std::string>& environment = {}) {
+    return run_to_end(server.pulse(std::move(arguments)), server.dir(), environment, [this] {
+      if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+          ::mount(shm_.c_str(), "/dev/shm", nullptr, MS_BIND, nullptr) != 0) {
+        ::_exit(99);
+      }
+    });
+  }
+  nlohmann::json status(const Server& server, const std::vector<std::string>& environment = {}) {
+    const std::string text = run(server, {"status", "--json"}, environment).output;
+    return nlohmann::json::parse(text.substr(std::min(text.find('{'), text.size())), nullptr, false);
+  }
+  static void spoil(const Server& server) { std::ofstream(server.config()) << "pulse = { role = \"satellite\"\n"; }
+
+  Server one_{{}};
+  Server two_{{}};
+  const std::string shm_ = one_.dir() / "shm";
+};
+
+TEST_F(DefaultPath, AFileThatCannotBeReadShowsNoOtherNodesState) {
+  spoil(two_);
+  const Ran ran = run(two_, {"status"});
+  EXPECT_EQ(kExitUnavailable, ran.exit_code);
+  EXPECT_THAT(ran.output, HasSubstr(two_.config() + ":2: syntax error"));
+  EXPECT_THAT(ran.output, HasSubstr("where this node's state is isn't known"));
+  EXPECT_THAT(ran.output, HasSubstr(std::string(kDefaultStatePath) + " was made under another file"));
+  const nlohmann::json shown = status(two_);
+  EXPECT_EQ("failing", shown["state"]);
+  EXPECT_EQ(0, shown["counters"]["started"]);
+  EXPECT_EQ("", shown["proxysql"]["version"]);
+  const Ran doctor = run(two_, {"doctor"});
+  EXPECT_EQ(kExitCritical, doctor.exit_code);
+  EXPECT_THAT(doctor.output, HasSubstr("CRITICAL  state segment: "));
+  EXPECT_THAT(doctor.output, Not(HasSubstr("beating")));
+  EXPECT_THAT(doctor.output, Not(HasSubstr("mysql port"))) << "which one it is, the file says";
+  EXPECT_EQ(kExitUnavailable, run(two_, {"maintenance", "on"}).exit_code);
+  EXPECT_EQ(nullptr, status(one_)["maintenance_since"]);
+}
+
+TEST_F(DefaultPath, AFileThatCannotBeReadAnyMoreStillShowsItsOwn) {
+  spoil(one_);
+  EXPECT_EQ(1, status(one_)["counters"]["started"]);
+  EXPECT_EQ(kExitOk, run(one_, {"status"}).exit_code);
+}
+
+TEST_F(DefaultPath, APathThatIsSaidCountsWithoutTheFile) {
+  spoil(two_);
+  const std::vector<std::string> environment = {"PULSE_STATE=" + two_.state()};
+  ASSERT_EQ(kExitUnavailable, run(two_, {"status"}, environment).exit_code) << "nothing is there yet";
+  EXPECT_EQ(0, status(two_, environment)["counters"]["started"]);
+  std::filesystem::copy_file(shm_ + "/proxysql-pulse", two_.state());
+  EXPECT_EQ(1, status(two_, environment)["counters"]["started"]);
+}
+
+TEST_F(DefaultPath, NothingAtTheDefaultPathOfAFileThatCannotBeReadSaysNothingOfBeats) {
+  spoil(two_);
+  std::filesystem::remove(shm_ + "/proxysql-pulse");
+  const Ran ran = run(two_, {"status"});
+  EXPECT_EQ(kExitUnavailable, ran.exit_code);
+  EXPECT_THAT(ran.output, HasSubstr("nothing is at " + std::string(kDefaultStatePath)));
+  EXPECT_EQ("failing", status(two_)["state"]) << "and not that no beat has come";
 }
 
 // A holder whose pid, as it lies in the segment, is another process's here.

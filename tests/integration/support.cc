@@ -201,9 +201,10 @@ void Server::write_config() {
              "datadir=\"" + (dir_ / "data") +
                  "\"\n"
                  "admin_variables={ admin_credentials=\"admin:admin;radmin:radmin\", mysql_ifaces=\"" +
-                 options_.address + ":" + std::to_string(admin_port_) +
-                 "\", cluster_username=\"radmin\", cluster_password=\"radmin\", cluster_check_interval_ms=" +
-                 std::to_string(options_.cluster_check_ms) + ", " + options_.admin_variables +
+                 options_.address + ":" + std::to_string(admin_port_) + "\", " +
+                 (options_.cluster_user ? "cluster_username=\"radmin\", cluster_password=\"radmin\", " : "") +
+                 "cluster_check_interval_ms=" + std::to_string(options_.cluster_check_ms) + ", " +
+                 options_.admin_variables +
                  " }\n"
                  "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"" +
                  interfaces + "\" }\n" + pgsql + group("mysql_servers", options_.mysql_servers) +
@@ -226,6 +227,7 @@ void Server::start() {
     }
     argv.insert(argv.end(), options_.arguments.begin(), options_.arguments.end());
   }
+  if (options_.idle_threads) argv.emplace_back("--idle-threads");
   Process::Options of_process{{"PATH=/usr/bin:/bin"}, "server", {}};
   of_process.environment.insert(of_process.environment.end(), options_.environment.begin(), options_.environment.end());
   process_ = std::make_unique<Process>(argv, dir_, std::move(of_process));

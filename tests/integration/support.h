@@ -80,11 +80,13 @@ class Server {
     std::string pulse = "";            // more lines of the group pulse
     std::string bootstrap = "";        // elements of proxysql_servers
     std::string admin_variables = "";  // more elements
+    bool cluster_user = true;          // whether cluster_username and its password are set
     int cluster_check_ms = 200;
     std::string mysql_servers = "{ address=\"127.0.0.1\", port=3306, hostgroup=0 },";
     std::string mysql_users = "{ username=\"app\", password=\"app\", default_hostgroup=0 },";
     std::string query_rules = "";  // no elements: the file lacks the group
     bool start = true;
+    bool idle_threads = false;                  // --idle-threads
     bool double_always = false;                 // also where PROXYSQL_BIN names a real one: a backend for it
     std::vector<std::string> arguments = {};    // more, for the double
     std::vector<std::string> environment = {};  // more, of the server and what it starts

@@ -221,10 +221,6 @@ std::string AdminPort::check(const Login& login, const std::string& salt, const 
   bool found = false;
   std::string password = password_in(server_.variables.text("admin-admin_credentials"), login.user, &found);
   if (!found) password = password_in(server_.variables.text("admin-stats_credentials"), login.user, &found);
-  if (!found && !login.user.empty() && login.user == server_.variables.text("admin-cluster_username")) {
-    password = server_.variables.text("admin-cluster_password");
-    found = true;
-  }
   if (!found || !native_password_matches(login.token, salt, password)) {
     const std::string text = "ProxySQL Error: Access denied for user '" + login.user + "'@'" + peer_host +
                              "' (using password: " + (login.token.empty() ? "NO" : "YES") + ")";

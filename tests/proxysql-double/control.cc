@@ -149,6 +149,10 @@ json run(Server& server, const std::vector<std::string>& words) {
     server.generate_digests(std::strtoull(words[1].c_str(), nullptr, 10));
     return success();
   }
+  if (name == "page_tables" && words.size() == 2) {
+    const auto done = server.page_tables.resize(std::strtoull(words[1].c_str(), nullptr, 10));
+    return done ? success() : failure(done.error().text);
+  }
   if (name == "empty_looks" && words.size() == 2) {
     server.empty_looks = std::atoi(words[1].c_str());
     return success();

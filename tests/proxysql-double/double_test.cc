@@ -100,7 +100,7 @@ class Double {
     directory_ = ::mkdtemp(name);
     const std::string admin = "127.0.0.1:" + std::to_string(admin_port);
     std::ofstream(directory_ + "/proxysql.cnf")
-        << "admin_variables={ admin_credentials=\"admin:admin;;pulse:pw:x\" mysql_ifaces=\"" << admin
+        << "admin_variables={ admin_credentials=\"admin:admin;;pulse:pw:x;node:nodepw\" mysql_ifaces=\"" << admin
         << "\" cluster_username=\"node\" cluster_password=\"nodepw\" cluster_check_interval_ms=50 }\n"
         << "mysql_variables={ threads=2 interfaces=\"127.0.0.1:" << mysql_port << "\" }\n"
         << "mysql_users=({ username=\"app\" password=\"app\" },)\n"
@@ -343,6 +343,31 @@ TEST(ProxysqlDouble, HasAsManyDigestsAsAreAskedFor) {
   EXPECT_EQ(500u, admin.all("SELECT * FROM stats_mysql_query_digest_reset").size());
   EXPECT_EQ(0u, admin.all("SELECT * FROM stats_mysql_query_digest").size());
   EXPECT_EQ("0", admin.ask("SELECT count(*) FROM stats_mysql_query_digest"));
+}
+
+// A cluster's user is let in as one of admin_credentials, and by nothing else.
+TEST(ProxysqlDouble, LetsInWhomTheCredentialsNameAlone) {
+  const Double server("");
+  EXPECT_TRUE(Connection(server.admin_port, "node", "nodepw").up());
+  EXPECT_TRUE(server.admin().ask("SET admin-admin_credentials='pulse:pw;admin:admin'"));
+  EXPECT_TRUE(server.admin().ask("LOAD ADMIN VARIABLES TO RUNTIME"));
+  EXPECT_FALSE(Connection(server.admin_port, "node", "nodepw").up());
+}
+
+TEST(ProxysqlDouble, HasPageTablesOfAnySize) {
+  const Double server("");
+  const auto page_tables_kb = [&] {
+    std::ifstream status("/proc/" + std::to_string(server.control("stats")["pid"].get<int>()) + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("VmPTE:")) return std::atoi(line.c_str() + 6);
+    }
+    return 0;
+  };
+  const int own = page_tables_kb();
+  server.control("page_tables 8");
+  EXPECT_NEAR(own + 8192, page_tables_kb(), 256);
+  server.control("page_tables 0");
+  EXPECT_NEAR(own, page_tables_kb(), 256);
 }
 
 TEST(ProxysqlDouble, AsVersionThreeHasPostgresqlsModulesTablesAndPort) {

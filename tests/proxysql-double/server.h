@@ -17,6 +17,7 @@
 #include "tests/proxysql-double/journal.h"
 #include "tests/proxysql-double/modules.h"
 #include "tests/proxysql-double/options.h"
+#include "tests/proxysql-double/page_tables.h"
 #include "tests/proxysql-double/scheduler.h"
 #include "tests/proxysql-double/variables.h"
 #include "tests/proxysql-double/wedge.h"
@@ -54,6 +55,7 @@ struct Server {
   Faults faults;
   Wedge wedge;
   Journal journal;
+  PageTables page_tables;
   Scheduler scheduler;
   ClientPort mysql_port;
   ClientPort pgsql_port;

@@ -3,13 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "src/config/drain_steps.h"
+
 namespace pulse {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 constexpr const char* kAdmin =
     "admin_variables = { admin_credentials = \"u:p;c:d\" mysql_ifaces = \"127.0.0.1:6032\" cluster_username = \"c\" "
@@ -43,7 +47,7 @@ TEST(AdviceTest, ABeatHasToComeFromSomewhere) {
   const auto row = [](const std::string& columns) {
     return text(kPulse, kAdmin, "scheduler = ( { interval_ms = 2000 arg1 = \"beat\" " + columns + " } )\n");
   };
-  EXPECT_THAT(advice(row("active = 1 filename = \"/bin/true\"")), ElementsAre(HasSubstr("has no id"), none));
+  EXPECT_THAT(advice(row("active = 1 filename = \"/bin/true\"")), UnorderedElementsAre(HasSubstr("has no id"), none));
   EXPECT_THAT(advice(row("id = 1 active = 0 filename = \"/bin/true\"")), ElementsAre(HasSubstr("is inactive"), none));
   EXPECT_THAT(advice(row("id = 1 filename = \"proxysql-pulse\"")),
               ElementsAre(AllOf(HasSubstr("/p.cnf:3: "), HasSubstr("No such file"))));
@@ -153,6 +157,184 @@ TEST(AdviceTest, TheUserAdminIsOfNoUseOnAnInterfaceThatIsNotLocal) {
     EXPECT_EQ("admin", load("admin:p1;u2:p2", local).config.admin.user) << local;
     EXPECT_THAT(load("admin:p1;u2:p2", local).warnings, IsEmpty()) << local;
   }
+}
+
+// Nothing is to be said of this file, by line.
+constexpr const char* kHealthy =
+    "pulse = { role = \"satellite\" }\n"
+    "admin_variables = {\n"
+    "admin_credentials = \"u:p;c:d\"\n"
+    "mysql_ifaces = \"127.0.0.1:6032\"\n"
+    "cluster_username = \"c\"\n"
+    "cluster_password = \"d\"\n"
+    "cluster_mysql_users_diffs_before_sync = 3\n"
+    "}\n"
+    "mysql_variables = { monitor_password = \"m\" }\n"
+    "scheduler = (\n"
+    "{ id = 1 active = 1 interval_ms = 2000 filename = \"/bin/true\" arg1 = \"beat\" }\n"
+    ")\n"
+    "proxysql_servers = (\n"
+    "{ hostname = \"10.0.0.1\" port = 6032 }\n"
+    ")\n"
+    "mysql_users = (\n"
+    "{ username = \"a\" },\n"
+    "{ username = \"b\" max_connections = 1 }\n"
+    ")\n";
+
+// One cause: what of the healthy file is replaced by what, and the warning with its line; 0: of the whole file.
+struct Cause {
+  const char* name;
+  std::vector<std::pair<std::string, std::string>> replaced;
+  int line;
+  std::string words;
+};
+void PrintTo(const Cause& each, std::ostream* out) { *out << each.name; }
+
+// All that check-config and doctor say of the file.
+std::vector<std::string> warnings(const std::string& text) {
+  const auto file = parse_cnf(text, "/p.cnf");
+  const auto loaded = parse_config(text, "/p.cnf", {});
+  if (!file || !loaded) {
+    ADD_FAILURE() << (file ? loaded.error().text : file.error().text) << "\n" << text;
+    return {};
+  }
+  std::vector<std::string> all = loaded->warnings;
+  for (std::string& one : advise(*loaded, *file)) all.push_back(std::move(one));
+  return all;
+}
+
+class WarningTest : public ::testing::TestWithParam<Cause> {};
+
+TEST_P(WarningTest, ComesWithItsCauseAndGoesWithIt) {
+  std::string text = kHealthy;
+  EXPECT_THAT(warnings(text), IsEmpty());
+  for (const auto& [from, to] : GetParam().replaced) {
+    const size_t at = text.find(from);
+    ASSERT_NE(std::string::npos, at) << from;
+    text.replace(at, from.size(), to);
+  }
+  const int line = GetParam().line;
+  const std::string where = line == 0 ? "" : "/p.cnf:" + std::to_string(line) + ": ";
+  EXPECT_THAT(warnings(text), Contains(AllOf(HasSubstr(where), HasSubstr(GetParam().words)))) << text;
+}
+
+const std::string kSatellite = "role = \"satellite\"";
+
+INSTANTIATE_TEST_SUITE_P(
+    Beats, WarningTest,
+    ::testing::Values(
+        Cause{"NoRow", {{"arg1 = \"beat\"", "arg1 = \"x\""}}, 10, "no row of the scheduler runs"},
+        Cause{"NoScheduler", {{"scheduler =", "planner ="}}, 0, "/p.cnf: no row of the scheduler runs"},
+        Cause{"NoId", {{"id = 1 ", ""}}, 11, "a row of scheduler has no id"},
+        Cause{"IdInQuotes", {{"id = 1 ", "id = \"1\" "}}, 11, "a row of scheduler has no id, or of the wrong type"},
+        Cause{"IdInQuotesRunsNothing", {{"id = 1 ", "id = \"1\" "}}, 10, "no row of the scheduler runs"},
+        Cause{"Inactive", {{"active = 1", "active = 0"}}, 11, "the scheduler's row is inactive"},
+        Cause{"ReplacedByAnother",
+              {{"arg1 = \"beat\" }", "arg1 = \"beat\" },\n{ id = 1 interval_ms = 500 filename = \"/bin/true\" }"}},
+              10,
+              "no row of the scheduler runs"},
+        Cause{"NotThere", {{"/bin/true", "/bin/nothing-there"}}, 11, "No such file or directory; ProxySQL has no PATH"},
+        Cause{"NotExecutable", {{"/bin/true", "/etc/passwd"}}, 11, "Permission denied; ProxySQL has no PATH"},
+        Cause{"NoPath", {{"/bin/true", "true"}}, 11, "the whole path of an executable file is needed"},
+        Cause{"AnotherInterval",
+              {{kSatellite, kSatellite + " interval_ms = 9000"}},
+              11,
+              "every 2000 ms, and pulse.interval_ms is 9000"},
+        Cause{"TimeoutOfAnInterval",
+              {{kSatellite, kSatellite + " timeout_ms = 2000"}},
+              0,
+              "pulse.timeout_ms is not below pulse.interval_ms"}),
+    [](const auto& each) { return each.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Cluster, WarningTest,
+    ::testing::Values(
+        Cause{"NoUser", {{"cluster_username = \"c\"\n", "\n"}}, 2, "cluster_username isn't set"},
+        Cause{"UnknownUser", {{"u:p;c:d", "u:p"}}, 2, "isn't among admin_credentials"},
+        Cause{"OtherPassword", {{"password = \"d\"", "password = \"e\""}}, 2, "isn't among admin_credentials"},
+        Cause{"UserIsAdmin",
+              {{"u:p;c:d", "u:p;admin:d"}, {"username = \"c\"", "username = \"admin\""}},
+              2,
+              "cluster_username is \"admin\", which ProxySQL lets in from its own host alone"},
+        Cause{"AdminNotLocal", {{"u:p;c:d", "admin:p;c:d"}, {"127.0.0.1", "10.7.0.1"}}, 3, "beats log in as c"},
+        Cause{"AdminNotLocalAndAlone", {{"u:p;c:d", "admin:p"}, {"127.0.0.1", "10.7.0.1"}}, 3, "beats will be refused"},
+        Cause{"PasswordIsAHash",
+              {{"u:p;", "u:*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29;"}},
+              3,
+              "the password of u is a hash"},
+        Cause{"AdminIsAClientToo", {{"\"a\" }", "\"u\" }"}}, 17, "ProxySQL refuses u there then, beats among it"},
+        Cause{"ClusterUserIsAClientToo",
+              {{"\"a\" }", "\"c\" }"}},
+              17,
+              "ProxySQL refuses c there then, other nodes among it"},
+        Cause{"NoList",
+              {{kSatellite, "role = \"core\" discovery = { source = \"none\" }"}},
+              0,
+              "a core without a list of the cores does nothing"},
+        Cause{"NoEntries",
+              {{"{ hostname = \"10.0.0.1\" port = 6032 }", ""}},
+              0,
+              "a satellite that has lost its cores can't find them again"},
+        Cause{"EntryWithoutAPort", {{"port = 6032 }", "port = 0 }"}}, 14, "no ProxySQL is there"},
+        Cause{"StandaloneWithEntries",
+              {{kSatellite, "role = \"standalone\""}},
+              0,
+              "ProxySQL syncs with them all the same"},
+        Cause{"ChecksTooRare",
+              {{kSatellite, kSatellite + " satellite = { peer_timeout_ms = 1500 }"}},
+              2,
+              "between two checks live cores count as dead"},
+        Cause{"NoSync", {{"sync = 3", "sync = 0"}}, 7, "this node never pulls mysql_users from a core"}),
+    [](const auto& each) { return each.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Rest, WarningTest,
+    ::testing::Values(
+        Cause{"GraceNotSaid",
+              {{kSatellite, kSatellite + " discovery = { source = \"kubernetes\" } drain = { timeout_ms = 60000 }"}},
+              0,
+              "terminationGracePeriodSeconds"},
+        Cause{"PlaceholderOfPulse",
+              {{kSatellite, kSatellite + " leader = { identity = \"${POD}\" }"}},
+              1,
+              "identity holds ${...}"},
+        Cause{"PlaceholderOfAdmin", {{"u:p;c:d", "u:p;c:d;${MORE}"}}, 3, "admin_credentials holds ${...}"},
+        Cause{"PlaceholderOfMysql", {{"\"m\"", "\"${MONITOR}\""}}, 9, "monitor_password holds ${...}"},
+        Cause{"Prefix", {{"monitor_password", "mysql-monitor_password"}}, 9, "write monitor_password"},
+        Cause{"RowWithoutAKey", {{"{ username = \"a\" }", "{ password = \"a\" }"}}, 17, "has no username"},
+        Cause{"RowThatIsRefused",
+              {{"max_connections = 1 ", "max_connections = -1 "}},
+              18,
+              "a value that the table doesn't take"},
+        Cause{"RowThatIsReplaced", {{"username = \"b\"", "username = \"a\""}}, 17, "the same key as that of line 18"},
+        Cause{"LeaderOnlyWithoutALeader",
+              {{kSatellite, kSatellite + " jobs = ( { name = \"j\" command = [\"/bin/true\"] leader_only = true } )"}},
+              1,
+              "has leader_only, but pulse.leader.mode is \"none\""},
+        Cause{"JobsThatCannotBeRead",
+              {{kSatellite, kSatellite + " jobs = ( { command = 1 } )"}},
+              1,
+              "no job of the file is run"}),
+    [](const auto& each) { return each.param.name; });
+
+TEST(AdviceTest, ANameOfTheAdminInterfaceIsNoClientsWhereItsRowRests) {
+  std::string text = kHealthy;
+  text.replace(text.find("\"a\" }"), 5, "\"u\" active = 0 }");
+  EXPECT_THAT(warnings(text), IsEmpty());
+  text = kHealthy;
+  text.replace(text.find("u:p;c:d"), 7, "u:p;c:*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29");
+  EXPECT_THAT(warnings(text), IsEmpty()) << "a hash may be of any password";
+}
+
+TEST(AdviceTest, AGraceThatIsTooShortIsSaidUntilItIsLongEnough) {
+  const auto problem = [](const char* drain) {
+    return grace_problem(
+        parse_config("pulse = { role = \"satellite\" drain = { " + std::string(drain) + " } }\n", "/p.cnf", {})
+            ->config);
+  };
+  EXPECT_THAT(problem("timeout_ms = 60000 grace_ms = 30000"), HasSubstr("pulse.drain.grace_ms = 30000 is too short"));
+  EXPECT_EQ("", problem("timeout_ms = 60000 grace_ms = 70000"));
+  EXPECT_EQ("", problem("timeout_ms = 20000 grace_ms = 30000"));
 }
 
 }  // namespace

@@ -485,6 +485,9 @@ TEST(Config, CredentialsAreSplitAsProxySqlDoesIt) {
   };
   EXPECT_EQ("u1 p", of("\"u1:p:q\""));
   EXPECT_EQ("u1 p", of("\";;u1::p;u2:p2\""));
+  EXPECT_EQ("u1 q", of("\"u1:p;u2:p2;u1:q\"")) << "a user's last password";
+  EXPECT_EQ("u2 p2", of("\":;u2:p2\""));
+  EXPECT_EQ("u2 p2", of("\"u1:p;u2:p2\" stats_credentials=\"u1:p\"")) << "who only sees statistics";
   EXPECT_EQ("solo ", of("\"solo\""));
   EXPECT_EQ("zz ", of("\":zz\""));
   EXPECT_EQ("5 ", of("5"));
