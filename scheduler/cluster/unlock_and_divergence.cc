@@ -43,10 +43,6 @@ std::string divergence(const CoreInput& input, const Core& self, const ModuleRow
   return own.name + " differs from " + shown(other->server) + " at the same epoch: ProxySQL doesn't sync over that";
 }
 
-bool is_empty(std::string_view checksum) {
-  return checksum.find_first_not_of('0', checksum.rfind("0x", 0) == 0 ? 2 : 0) == std::string_view::npos;
-}
-
 // The module is at version 1, nobody has a newer one, and this core is the one to act.
 bool is_locked(const CoreInput& input, const Core& self, const FileModule& module) {
   const Seen& seen = input.seen;
@@ -69,7 +65,7 @@ bool is_locked(const CoreInput& input, const Core& self, const FileModule& modul
       // It may be loading its file this very moment. One that has nothing has nothing to unlock either, and would keep
       // all others from it for ever.
       const ModuleRow* content = checksum_of(module, row->modules);
-      if (comes_before(core, self) && (content == nullptr || !is_empty(content->checksum))) return false;
+      if (comes_before(core, self) && (content == nullptr || !is_empty_checksum(content->checksum))) return false;
     } else if (!is_given_up(input, *row)) {
       return false;
     }
@@ -103,7 +99,8 @@ void unlock(const CoreInput& input, const Core& self, const FileModule& module, 
   const std::string at_version_1 =
       std::string(module.name) + " is at version 1, which satellites ignore, and no core has a newer one";
   const bool as_served = text(record.served).empty() || own->checksum == text(record.served);
-  if (as_served && is_empty(own->checksum)) {  // there is nothing for anybody to pull, although the file has rows
+  if (as_served &&
+      is_empty_checksum(own->checksum)) {  // there is nothing for anybody to pull, although the file has rows
     const std::string command = module.command;
     set_text(record.kept, std::string(module.name) + " is empty, and no core has a newer one: not loaded. LOAD " +
                               command + " FROM CONFIG and LOAD " + command + " TO RUNTIME makes the file's rows count");
@@ -121,7 +118,7 @@ void unlock(const CoreInput& input, const Core& self, const FileModule& module, 
     }
     const std::string command = module.command;
     set_text(record.kept, std::string(module.name) +
-                              (is_empty(own->checksum) ? " is empty" : " is not what was served") +
+                              (is_empty_checksum(own->checksum) ? " is empty" : " is not what was served") +
                               " before ProxySQL's start (" + std::string(text(record.served)) + "), it is " +
                               own->checksum + " now: not loaded, satellites keep what they have. LOAD " + command +
                               " TO RUNTIME makes it count, LOAD " + command + " FROM CONFIG before that takes the " +

@@ -11,6 +11,13 @@ namespace pulse {
 inline constexpr size_t kModules = 24;
 inline constexpr size_t kPeers = 64;
 
+// Where a module's content came from, as far as beats have seen it come.
+enum class ModuleOrigin : uint8_t {
+  unknown,
+  core,  // pulled: a row of proxysql_servers had the same checksum and epoch
+  here,  // loaded on this node: no row had it, and none has had anything newer
+};
+
 struct Module {  // a row of runtime_checksums_values
   std::array<char, 32> name;
   std::array<char, 24> checksum;
@@ -21,6 +28,13 @@ struct Module {  // a row of runtime_checksums_values
   uint32_t equal_epochs;  // of those, with the same epoch: ProxySQL doesn't sync over that
   uint32_t older_peers;   // of those, with an older epoch: a satellite never pulls from them, for its own load is newer
   uint32_t unloaded_peers;  // of those, at version 1: nobody pulls from them
+  // The checksum that all live peers have, where it is another one than this node's; "" where it isn't, or they differ.
+  std::array<char, 24> peers_checksum;
+  // Since when ProxySQL can't bring this node there by itself, for no peer's epoch is newer, and neither side has
+  // changed; 0: it can, or needn't. Of modules with rows alone.
+  int64_t stuck_since_ns;
+  uint8_t origin;  // ModuleOrigin
+  std::array<uint8_t, 7> unused;
 };
 
 struct Peer {  // a row of proxysql_servers, in memory or at runtime
