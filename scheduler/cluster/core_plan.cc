@@ -158,7 +158,7 @@ CorePlan plan_core(const CoreInput& input) {
     CoreModule* record = core_module(out.record, module.name);
     if (record == nullptr) continue;
     if (module.pgsql && !takes_part(input, module, *record)) continue;
-    note_served(input.seen, module, *record);
+    note_served(input, module, *record);
     if (!wanted) continue;
     bool may_unlock = standing == Standing::aside;
     if (input.config.core.apply == Apply::on_change) {
@@ -166,7 +166,11 @@ CorePlan plan_core(const CoreInput& input) {
     } else if (standing == Standing::authority) {
       load_file_once_per_boot(input, module, taken_apart, out);
     }
-    if (may_unlock && self != nullptr) unlock(input, *self, module, *record, out);
+    if (may_unlock && self != nullptr) {
+      unlock(input, *self, module, *record, out);
+    } else {
+      record->locked_beats = 0;
+    }
   }
   if (self != nullptr) {
     end_divergence(input, *self, out.plan);

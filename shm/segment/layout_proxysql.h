@@ -186,13 +186,14 @@ struct CoreModule {
   Content content;                       // of the file, as of CoreRecord::file_identity
   Content loaded;                        // what this core last loaded, or found applied
   std::array<char, 24> loaded_checksum;  // ProxySQL's, right after this core had loaded that; "" if it hasn't
-  std::array<char, 24> served;           // ProxySQL's, when its version was last seen above 1: peers could pull it
+  std::array<char, 24> served;           // ProxySQL's, when a core that had it was last seen above version 1
   uint8_t state;                         // FileState
   uint8_t pending;                       // loaded, and not yet found as loaded by a later beat
   uint8_t failures;                      // tries to load this content, in a row
   uint8_t edited_back;                   // the file has gone back to a content that was applied before the present one
   uint8_t unsure;                        // loaded, but a peer's rows may have come over it before anybody looked
-  std::array<uint8_t, 3> unused;
+  uint8_t locked_beats;  // in a row that found it at version 1, and no core with a newer one; counted up to a bound
+  std::array<uint8_t, 2> unused;
   int64_t tried_ns;  // the last of these
   std::array<char, 160> why;
   std::array<char, 320> kept;  // why it stays at version 1 although no core has a newer one; "" if it doesn't
