@@ -10,6 +10,8 @@
 #include "shm/record/fork_cost.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
+#include "src/base/host_port.h"
+#include "src/config/modules.h"
 
 namespace pulse {
 
@@ -228,6 +230,39 @@ void modules(Exposition& out, const MetricsInput& input) {
   }
 }
 
+// A satellite says for how long; the core that asks them says of whom it knows, and what it does.
+void divergence(Exposition& out, const MetricsInput& input) {
+  const Observation& seen = input.status.view.observation;
+  if (seen.modules_count != 0) {
+    out.family("proxysql_pulse_module_stuck_seconds", "gauge",
+               "A satellite: for how long it has had its own content of the module, which no core's is newer than, so "
+               "that it pulls no more; 0: it does.");
+    for (uint32_t i = 0; i < std::min<uint32_t>(seen.modules_count, kModules); ++i) {
+      const Module& module = seen.modules[i];
+      if (find_row_module(text(module.name)) == nullptr) continue;
+      const Seconds span(module.stuck_since_ns == 0 ? 0 : seen.at_ns - module.stuck_since_ns);
+      out.sample({{"module", text(module.name)}}, span);
+    }
+  }
+  if (!input.status.config.is_core() || !input.status.view.satellites) return;
+  const SatelliteReports& reports = *input.status.view.satellites;
+  out.gauge("proxysql_pulse_satellites_asked", "The core that asks satellites: of how many it knows the state.",
+            reports.answered);
+  out.gauge("proxysql_pulse_satellite_modules_stuck",
+            "The core that asks satellites: modules of satellites that pull no more, all of them.",
+            reports.count + reports.left_out);
+  if (reports.count == 0) return;
+  out.family(
+      "proxysql_pulse_satellite_mends", "gauge",
+      "The core that asks satellites: loads of the module for a satellite that pulls no more; 3: no more is done.");
+  for (uint32_t i = 0; i < std::min<uint32_t>(reports.count, kStuckModules); ++i) {
+    const StuckModule& stuck = reports.modules[i];
+    const Mend* const mend = find_mend(input.status.view, stuck);
+    const std::string satellite = host_port_text(text(stuck.address), stuck.port);
+    out.sample({{"satellite", satellite}, {"module", text(stuck.module)}}, mend == nullptr ? 0U : mend->loads);
+  }
+}
+
 void authority(Exposition& out, const MetricsInput& input) {
   if (!input.status.config.is_core()) return;
   const CoreRecord& core = input.status.view.core;
@@ -334,7 +369,7 @@ static_assert(kHostgroups == 64 && kPeers == 64, "help texts name these numbers"
 
 using Group = void (*)(Exposition&, const MetricsInput&);
 constexpr Group kAlways[] = {about_daemon, health, drain, mysql_port, http_server};
-constexpr Group kFromTheSegment[] = {beats,     failures,  proxysql, backends, modules,
+constexpr Group kFromTheSegment[] = {beats,     failures,  proxysql, backends, modules, divergence,
                                      authority, discovery, members,  leader,   jobs};
 
 }  // namespace

@@ -7,8 +7,11 @@
 #include <cerrno>
 #include <utility>
 
+#include "daemon/leader/lowest.h"
 #include "daemon/peers/applied_report.h"
+#include "daemon/peers/satellite_report.h"
 #include "shm/record/applied.h"
+#include "shm/record/leadership.h"
 #include "shm/segment/boot.h"
 #include "src/base/log.h"
 
@@ -23,6 +26,8 @@ constexpr int64_t kIsNewFor = 15'000'000'000;
 constexpr int64_t kToldAfter = 10'000'000'000;
 // Whether there is a segment, and whether a round is due.
 constexpr int kLookEveryMs = 500;
+// A satellite's status names each member: some 250 bytes.
+constexpr size_t kMostOfASatellite = 512 * 1024;
 
 void count_up(const UniqueFd& fd) {
   const uint64_t one = 1;
@@ -71,11 +76,12 @@ PeerReader::PeerReader(const Config& config, SegmentSource segment)
       boot_id_(machine_boot_id()),
       stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      reports_(std::make_unique<PeerReports>()) {
-  reports_->boot_id = boot_id_;
-  if (!asks_peers(config)) return;
+      reports_(std::make_unique<PeerReports>()),
+      satellite_reports_(std::make_unique<SatelliteReports>()) {
+  reports_->boot_id = satellite_reports_->boot_id = boot_id_;
+  if (!config.is_core()) return;
   if (!stop_fd_ || !wake_fd_) {
-    log_error(system_error("the other cores aren't asked what has been applied: eventfd", errno).text);
+    log_error(system_error("the other nodes aren't asked for what they know: eventfd", errno).text);
     return;
   }
   thread_ = std::thread([this] { run(); });
@@ -133,6 +139,11 @@ bool PeerReader::take_segment(const std::shared_ptr<Segment>& segment) {
 void PeerReader::turn() {
   const std::shared_ptr<Segment> segment = segment_source_();
   if (!segment || !take_segment(segment)) return;
+  if (asks_peers(config_)) ask_cores(segment);
+  ask_satellites(*segment);
+}
+
+void PeerReader::ask_cores(const std::shared_ptr<Segment>& segment) {
   const int64_t now_ns = boottime_ns();
   const bool same_list = began_ns_ != 0 && members_->changed_ns == reports_->list_ns;
   if (!same_list) list_taken_ns_ = now_ns;
@@ -173,6 +184,49 @@ bool PeerReader::ask(const Members& members) {
   if (is_readable(stop_fd_)) return false;
   *reports_ = after_round(*reports_, answers, members.changed_ns, boottime_ns());
   return true;
+}
+
+// Whether this node is the one core that asks: the leader, or where nobody is elected the lowest one that is ready.
+bool PeerReader::leads(const Segment& segment, int64_t now_ns) const {
+  LeaderState leader{};
+  Discovery discovery{};
+  bool read = false;
+  const bool mapped =
+      guarded([&] { read = segment.layout().leader.read(leader) && segment.layout().discovery.read(discovery); });
+  if (!mapped || !read) return false;
+  if (config_.leader.mode != LeaderMode::none) return leadership(leader, boot_id_, now_ns).is_self;
+  return lowest(*members_, discovery, true, boot_id_, now_ns, config_.discovery.max_age).is_self;
+}
+
+void PeerReader::ask_satellites(Segment& segment) {
+  const int64_t began_ns = boottime_ns();
+  if (satellites_turn_ns_ != 0 && began_ns - satellites_turn_ns_ < SatelliteRounds::kTurn.count()) return;
+  satellites_turn_ns_ = began_ns;
+  if (!leads(segment, began_ns)) {
+    satellites_ = {};
+  } else {
+    std::vector<PeerAddress> peers = satellites_.due(*members_, began_ns);
+    for (PeerAddress& peer : peers) peer.port = static_cast<uint16_t>(config_.daemon.port);
+    const RoundLimits limits{milliseconds(1000), SatelliteRounds::kAtOnce, kMostOfASatellite};
+    std::vector<Result<std::optional<SatelliteReport>>> reports;
+    for (auto& answer : ask_all(peers, "/status", limits, stop_fd_.get())) {
+      if (!answer) {
+        reports.emplace_back(answer.error());
+        continue;
+      }
+      auto report = parse_satellite_report(*answer, boottime_ns());
+      if (!report) report = Error{peers[reports.size()].host + ": its status: " + report.error().text};
+      reports.push_back(std::move(report));
+    }
+    if (is_readable(stop_fd_)) return;
+    satellites_.take(reports, boottime_ns());
+  }
+  const bool said_something = satellite_reports_->leads_ns != 0;
+  satellites_.tell(*satellite_reports_, boottime_ns());
+  if (satellite_reports_->leads_ns == 0 && !said_something) return;
+  static_cast<void>(guarded([&] {
+    segment.layout().satellite_reports.publish_part(*satellite_reports_, report_bytes(*satellite_reports_));
+  }));
 }
 
 bool PeerReader::publish(Segment& segment) {

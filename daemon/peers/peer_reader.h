@@ -1,5 +1,5 @@
-// Asks the other cores' daemons what has been applied to the cluster from configuration files, and publishes it for the
-// beat.
+// Asks the other cores' daemons what has been applied to the cluster from configuration files, and those of satellites
+// what they can't pull any more, and publishes it for the beat.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/peers/satellite_rounds.h"
 #include "daemon/worker/wakeup.h"
 #include "shm/segment/segment.h"
 #include "src/base/http_round.h"
@@ -31,14 +32,15 @@ PeerReports after_round(PeerReports reports, const std::vector<PeerAnswer>& answ
 bool asks_peers(const Config& config);
 
 // A round asks each other core of the list once, at its member's address and this daemon's own port: at once when there
-// is a new list, then every 5 s, and each second for a while where one doesn't answer. A thread of its own, which waits
-// for nothing but its sockets.
+// is a new list, then every 5 s, and each second for a while where one doesn't answer. Satellites are asked by the
+// leader of the cores alone, a few at a time: see SatelliteRounds. A thread of its own, which waits for nothing but its
+// sockets.
 class PeerReader {
  public:
   // The segment that the daemon has open at the moment; null if none. Any thread.
   using SegmentSource = std::function<std::shared_ptr<Segment>()>;
 
-  // Does nothing if !asks_peers(config). install_bus_guard() must have been called, and signals that others are to take
+  // Does nothing but on a core. install_bus_guard() must have been called, and signals that others are to take
   // be blocked.
   PeerReader(const Config& config, SegmentSource segment);
   ~PeerReader();
@@ -51,6 +53,9 @@ class PeerReader {
  private:
   void run();
   void turn();
+  void ask_cores(const std::shared_ptr<Segment>& segment);
+  bool leads(const Segment& segment, int64_t now_ns) const;
+  void ask_satellites(Segment& segment);
   bool take_segment(const std::shared_ptr<Segment>& segment);
   bool ask(const Members& members);
   bool publish(Segment& segment);
@@ -65,6 +70,9 @@ class PeerReader {
   // The thread's:
   std::unique_ptr<Members> members_;  // as last read
   std::unique_ptr<PeerReports> reports_;
+  std::unique_ptr<SatelliteReports> satellite_reports_;
+  SatelliteRounds satellites_;
+  int64_t satellites_turn_ns_ = 0;
   std::vector<std::string> asked_;  // addresses, of the last round
   std::weak_ptr<Segment> segment_;  // that was last written to
   int64_t began_ns_ = 0;            // the last round; 0: none yet

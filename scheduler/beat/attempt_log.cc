@@ -41,6 +41,7 @@ void start_over(Layout& layout, BeatRecord& record, uint64_t boot_id) {
   // What has been applied stays (layout.applied), and what is known of the file.
   CoreRecord before{};
   layout.core.publish(layout.core.read(before) ? core_record_after_boot(before) : CoreRecord{});
+  layout.mends.publish(MendRecord{});
   layout.draining_since_ns.store(0, std::memory_order_relaxed);
   layout.boot_id.store(boot_id, std::memory_order_release);
 }

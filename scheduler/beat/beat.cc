@@ -11,6 +11,7 @@
 #include "scheduler/beat/real_beat_system.h"
 #include "scheduler/beat/reconciliation.h"
 #include "scheduler/cli/command.h"
+#include "scheduler/cluster/mend.h"
 #include "scheduler/drain/announcement.h"
 #include "scheduler/drain/drain_admin.h"
 #include "scheduler/run/hard_timer.h"
@@ -50,6 +51,10 @@ void publish_core(Layout& layout, const Known& known, Reconciliation& reconcilia
   const Applied& applied = reconciliation.applied();
   const bool changed = std::memcmp(&applied, &known.applied, sizeof applied) != 0;
   if (changed || known.applied_is_news) layout.applied.publish(applied);
+  const MendRecord& mends = reconciliation.mends();
+  if (has_acted || std::memcmp(&mends, &known.mends, sizeof mends) != 0) {
+    layout.mends.publish_part(mends, mend_bytes(mends));
+  }
 }
 
 // Of a core. Before the record is published, which remembers when it was said.
@@ -198,7 +203,10 @@ Result<void> Beat::act() {
   log_.enter(Phase::act);
   // Before anything is done: should this beat die, the next one finds word of what it was about to replace.
   if (config_->is_core() && !plan_.steps.empty()) {
-    layout_.with([&](Layout& layout) { layout.core.publish(reconciliation_->core()); });
+    layout_.with([&](Layout& layout) {
+      layout.core.publish(reconciliation_->core());
+      layout.mends.publish_part(reconciliation_->mends(), mend_bytes(reconciliation_->mends()));
+    });
   }
   auto acted = reconciliation_->act(plan_);
   if (!acted) return acted.error();
@@ -210,6 +218,7 @@ Result<void> Beat::act() {
     if (config_->is_core()) {
       settle_core(reconciliation_->core(), reconciliation_->applied(), plan_, acted_.outcomes, seen_, *after,
                   system_.now().ns);
+      settle_mends(reconciliation_->mends(), plan_, acted_.outcomes);
       note_membership_load(reconciliation_->core().dispute, acted_.outcomes.loaded, system_.now().ns);
     }
     seen_ = std::move(*after);
@@ -253,7 +262,9 @@ void Beat::publish() {
     }
   });
   log_transition(known_, plan_, observation);
-  if (layout_.usable() && config_->is_core()) log_core(known_.core, reconciliation_->core());
+  if (!layout_.usable() || !config_->is_core()) return;
+  log_core(known_.core, reconciliation_->core());
+  log_mends(known_.mends, reconciliation_->mends());
 }
 
 int Beat::fail(const Error& error) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "shm/record/core_record.h"
+#include "src/base/host_port.h"
 #include "src/base/log.h"
 
 namespace pulse {
@@ -43,6 +44,21 @@ void log_core(const CoreRecord& before, const CoreRecord& now) {
   log_standing(before, now);
   for (size_t i = 0; i < std::min<size_t>(now.modules_count, kCoreModules); ++i) {
     log_module(find_core_module(before, text(now.modules[i].name)), now.modules[i]);
+  }
+}
+
+void log_mends(const MendRecord& before, const MendRecord& now) {
+  for (size_t i = 0; i < std::min<size_t>(now.count, kMends); ++i) {
+    const Mend& mend = now.mends[i];
+    const auto end = before.mends.begin() + std::min<size_t>(before.count, kMends);
+    const auto known = std::find_if(before.mends.begin(), end, [&](const Mend& each) {
+      return each.address == mend.address && each.port == mend.port && each.module == mend.module;
+    });
+    // Of the first look it is said what stands after a minute, if anything does.
+    if (mend.why.front() == '\0' || known == end || known->why == mend.why) continue;
+    log_warning("satellite " + host_port_text(text(mend.address), mend.port) + " has another " +
+                std::string(text(mend.module)) + " than the cores and pulls no more; nothing is " +
+                "loaded for it: " + std::string(text(mend.why)));
   }
 }
 

@@ -9,4 +9,8 @@ namespace pulse {
 // than `before`.
 void log_core(const CoreRecord& before, const CoreRecord& now);
 
+// Logs why nothing is done for a satellite that has diverged: where `now` says other than `before`, once it has stood
+// for long enough.
+void log_mends(const MendRecord& before, const MendRecord& now);
+
 }  // namespace pulse

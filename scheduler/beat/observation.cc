@@ -61,6 +61,63 @@ void watch_peers(Seen& seen, const Observation& last, int64_t now_ns, const Peer
 
 namespace {
 
+const Module* module_in(const Observation& seen, std::string_view name) {
+  const auto end = seen.modules.begin() + std::min<size_t>(seen.modules_count, kModules);
+  const auto found = std::find_if(seen.modules.begin(), end, [&](const Module& one) { return text(one.name) == name; });
+  return found == end ? nullptr : &*found;
+}
+
+// Of a row that has gone since, nobody can tell whether the module was pulled from there.
+bool has_lost_a_peer(const Seen& seen, const Observation& last) {
+  const auto end = last.peers.begin() + std::min<size_t>(last.peers_count, kPeers);
+  return std::any_of(last.peers.begin(), end, [&](const Peer& peer) {
+    return std::none_of(seen.servers.begin(), seen.servers.end(), [&](const ServerRow& row) {
+      return row.port == peer.port && row.hostname == text(peer.hostname);
+    });
+  });
+}
+
+// `before` is the module in the last observation, if that was of the same start of ProxySQL.
+ModuleOrigin origin_of(const ModuleRow& own, const Module* before, const Seen& seen, const Observation& last,
+                       int64_t now_ns) {
+  constexpr nanoseconds kWatchedFor = std::chrono::minutes(1);
+  if (own.version <= 1) return ModuleOrigin::unknown;
+  bool is_newest = !seen.servers.empty();
+  for (const ServerRow& row : seen.servers) {
+    const ModuleRow* theirs = find_module(row.modules, own.name);
+    if (theirs == nullptr || theirs->version <= 1) continue;
+    if (theirs->epoch == own.epoch && theirs->checksum == own.checksum) return ModuleOrigin::core;
+    if (theirs->epoch >= own.epoch) is_newest = false;
+  }
+  if (before == nullptr) return ModuleOrigin::unknown;
+  if (before->version == own.version && before->epoch == own.epoch && text(before->checksum) == own.checksum) {
+    return static_cast<ModuleOrigin>(before->origin);
+  }
+  const bool watched = own.version > before->version && now_ns - last.at_ns <= kWatchedFor.count();
+  return watched && is_newest && !has_lost_a_peer(seen, last) ? ModuleOrigin::here : ModuleOrigin::unknown;
+}
+
+// Of a satellite's module with rows: see Module.
+void look_for_divergence(Module& to, const ModuleRow& own, const Module* before, const Seen& seen, int64_t now_ns,
+                         std::chrono::milliseconds peer_timeout) {
+  std::string common;
+  int64_t newest = 0;
+  for (const ServerRow& row : seen.servers) {
+    if (!is_live(row, peer_timeout)) continue;
+    const ModuleRow* theirs = find_module(row.modules, own.name);
+    if (theirs == nullptr || theirs->checksum.empty()) return;
+    if (!common.empty() && common != theirs->checksum) return;
+    common = theirs->checksum;
+    if (theirs->version > 1) newest = std::max(newest, theirs->epoch);
+  }
+  if (common.empty() || common == own.checksum) return;
+  set_text(to.peers_checksum, common);
+  if (own.version <= 1 || newest == 0 || own.epoch < newest) return;
+  const bool goes_on = before != nullptr && before->stuck_since_ns != 0 && before->epoch == own.epoch &&
+                       before->checksum == to.checksum && before->peers_checksum == to.peers_checksum;
+  to.stuck_since_ns = goes_on ? before->stuck_since_ns : now_ns;
+}
+
 void compare_with_peers(Module& to, const ModuleRow& own, const Seen& seen, const Observation& last, int64_t now_ns,
                         std::chrono::milliseconds peer_timeout) {
   for (const ServerRow& row : seen.servers) {
@@ -73,11 +130,8 @@ void compare_with_peers(Module& to, const ModuleRow& own, const Seen& seen, cons
     if (theirs->version <= 1) ++to.unloaded_peers;
   }
   if (to.differing_peers == 0) return;
-  to.differs_since_ns = now_ns;
-  for (size_t i = 0; i < std::min<size_t>(last.modules_count, kModules); ++i) {
-    const Module& before = last.modules[i];
-    if (text(before.name) == own.name && before.differs_since_ns != 0) to.differs_since_ns = before.differs_since_ns;
-  }
+  const Module* before = module_in(last, own.name);
+  to.differs_since_ns = before == nullptr || before->differs_since_ns == 0 ? now_ns : before->differs_since_ns;
 }
 
 }  // namespace
@@ -135,6 +189,10 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
     to.version = module.version;
     to.epoch = module.epoch;
     compare_with_peers(to, module, seen, last, now_ns, peer_timeout);
+    if (is_core || find_row_module(module.name) == nullptr) continue;
+    const Module* before = same_boot ? module_in(last, module.name) : nullptr;
+    to.origin = static_cast<uint8_t>(origin_of(module, before, seen, last, now_ns));
+    look_for_divergence(to, module, before, seen, now_ns, peer_timeout);
   }
   // Those at runtime first, where there are too many: of these it matters since when they are silent.
   const bool all_fit = seen.servers.size() <= kPeers;

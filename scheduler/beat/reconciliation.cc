@@ -9,6 +9,7 @@
 #include "scheduler/admin/admin_errors.h"
 #include "scheduler/admin/row_collector.h"
 #include "scheduler/beat/observation.h"
+#include "scheduler/beat/served_rows.h"
 #include "shm/record/applied.h"
 #include "src/base/log.h"
 #include "src/config/modules.h"
@@ -49,11 +50,16 @@ bool read_known(const Layout& layout, uint64_t boot_id, BootTime now, std::chron
                     layout.members.read_part(members, offsetof(Members, members), [](const Members& head) {
                       return offsetof(Members, members) + std::min<size_t>(head.cores, kMembers) * sizeof(Member);
                     });
+  static SatelliteReports satellites;
+  const bool has_mends =
+      layout.mends.read_part(known.mends, offsetof(MendRecord, mends), mend_bytes) &&
+      layout.satellite_reports.read_part(satellites, offsetof(SatelliteReports, modules), report_bytes);
+  known.satellites = has_mends && satellites.boot_id == boot_id ? &satellites : nullptr;
   known.resync =
       layout.resync_requested.load(std::memory_order_relaxed) != layout.resync_done.load(std::memory_order_relaxed);
   known.has_segment = read;
   if (read) known.list = usable_cores(members, discovery, boot_id, now.ns, max_age);
-  return read && read_applied(layout, boot_id, known);
+  return read && has_mends && read_applied(layout, boot_id, known);
 }
 
 Result<Seen> Reconciliation::observe(std::optional<Look> wanted) {
@@ -116,10 +122,11 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   if (known_.may_load_file) read_contents();
   CoreList list = known_.list;
   list.keeps_others = config_.discovery.members_of_file;
-  made_.reset(new CorePlan(plan_core(
-      {seen, list, config, known_.core, started_ns, began_.ns, known_.applied, known_.reports,
-       contents_ ? &*contents_ : nullptr, known_.resync,
-       syncs_pgsql(seen.has_globals ? std::string_view(seen.version) : text(known_.last.version))})));  // made in place
+  made_.reset(new CorePlan(
+      plan_core({seen, list, config, known_.core, started_ns, began_.ns, known_.applied, known_.reports,
+                 contents_ ? &*contents_ : nullptr, known_.resync,
+                 syncs_pgsql(seen.has_globals ? std::string_view(seen.version) : text(known_.last.version)),
+                 known_.may_load_file ? known_.satellites : nullptr, known_.mends})));  // made in place
   if (!known_.may_load_file && made_->record.standing == static_cast<uint8_t>(Standing::aside)) {
     set_text(made_->record.reason, "what was loaded from it isn't known to this user's beats");
   }
@@ -180,6 +187,11 @@ Result<Acted> Reconciliation::act(const Plan& plan) {
       continue;
     }
     if (!is_refusal(done.error())) return done.error();
+    if (step.as_served && done.error().code == EAGAIN) {  // somebody works on it: no fault
+      refused_parts.push_back(step.part);
+      acted.outcomes.held.push_back({step.part, done.error().text});
+      continue;
+    }
     if (done.error().code == EAGAIN && step.again_from != 0 && ++reads[step.part] < kMostReads) {
       log_warning(done.error().text + ": a peer's rows may have come in between, reading the file again");
       i -= step.again_from + 1;
@@ -209,6 +221,11 @@ Result<Acted> Reconciliation::act(const Plan& plan) {
 }
 
 Result<void> Reconciliation::run(const Step& step, Acted& acted) {
+  if (step.as_served) {
+    const FileModule* module = find_file_module(step.part);
+    if (module == nullptr) return Error{step.part + " is no module of the file"};
+    if (auto same = compare_with_runtime(client_, *module, deadline_); !same) return same;
+  }
   if (!step.from_file) return run_statement(step, acted);
   if (auto same = compare_with_file(step); !same) return same;
   if (auto done = run_statement(step, acted); !done) return done;

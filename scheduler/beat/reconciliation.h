@@ -28,6 +28,8 @@ struct Known {
   Applied applied{};             // with what the other cores' daemons say
   bool applied_is_news = false;  // some of that isn't in the segment's own yet
   Reports reports{};
+  MendRecord mends{};
+  const SatelliteReports* satellites = nullptr;  // of this boot of the machine
   CoreList list{{}, "there is no state segment"};
   bool resync = false;
   // Whether what was loaded from the file is remembered. A beat that can't remember would load it again and again, over
@@ -70,6 +72,7 @@ class Reconciliation {
   // Of a core, after plan(): its record, and what it knows as applied, for settle_core() and the segment.
   CoreRecord& core() { return made_->record; }
   Applied& applied() { return made_->applied; }
+  MendRecord& mends() { return made_->mends; }  // for settle_mends()
 
  private:
   Plan plan_of(const Seen& seen);

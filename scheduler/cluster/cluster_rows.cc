@@ -10,6 +10,10 @@ const ModuleRow* find_module(const std::vector<ModuleRow>& modules, std::string_
   return found == modules.end() ? nullptr : &*found;
 }
 
+bool is_empty_checksum(std::string_view checksum) {
+  return checksum.find_first_not_of('0', checksum.rfind("0x", 0) == 0 ? 2 : 0) == std::string_view::npos;
+}
+
 bool is_live(const ServerRow& row, std::chrono::milliseconds timeout) {
   return row.in_runtime && row.updated_at > 0 && row.moved_ns != 0 && row.silent <= timeout;
 }

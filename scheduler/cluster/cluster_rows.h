@@ -22,6 +22,9 @@ struct ModuleRow {
 // The module of this name, or null.
 const ModuleRow* find_module(const std::vector<ModuleRow>& modules, std::string_view name);
 
+// Whether a checksum is that of no rows: all zeros.
+bool is_empty_checksum(std::string_view checksum);
+
 struct ServerRow {  // of proxysql_servers, as memory and runtime know it
   std::string hostname;
   uint16_t port = 0;

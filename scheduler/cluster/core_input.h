@@ -31,6 +31,7 @@ struct FileContents {
 };
 
 inline constexpr Applied kNothingApplied{};
+inline constexpr MendRecord kNoMends{};
 
 struct CoreInput {
   const Seen& seen;
@@ -43,13 +44,16 @@ struct CoreInput {
   Reports reports = {};                      // of the other cores
   const FileContents* file = nullptr;        // null: the file is as it was when the record's contents were read
   bool resync_requested = false;
-  bool syncs_pgsql = false;  // this ProxySQL's version does
+  bool syncs_pgsql = false;                      // this ProxySQL's version does
+  const SatelliteReports* satellites = nullptr;  // of this boot of the machine; null: nobody reads them here
+  const MendRecord& mends = kNoMends;            // as the last beat left it
 };
 
 struct CorePlan {
   Plan plan;
   CoreRecord record;  // to be published, after settle_core()
   Applied applied;    // the same
+  MendRecord mends;   // the same, after settle_mends()
 };
 
 // This core in the list; null where the list may not be acted on or lacks it.

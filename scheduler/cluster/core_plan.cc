@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scheduler/cluster/config_authority.h"
+#include "scheduler/cluster/mend.h"
 #include "scheduler/cluster/unlock_and_divergence.h"
 #include "shm/record/core_record.h"
 #include "shm/segment/boot.h"
@@ -122,7 +123,7 @@ const ServerRow* server_row(const Seen& seen, const ServerKey& server) {
 }
 
 CorePlan plan_core(const CoreInput& input) {
-  CorePlan out{{}, input.record, input.applied};
+  CorePlan out{{}, input.record, input.applied, input.mends};
   begin_boot(input, out.record);
   const uint32_t taken_apart = out.record.taken_apart;
   note_cores(input, out.record);
@@ -157,7 +158,7 @@ CorePlan plan_core(const CoreInput& input) {
     CoreModule* record = core_module(out.record, module.name);
     if (record == nullptr) continue;
     if (module.pgsql && !takes_part(input, module, *record)) continue;
-    note_served(input.seen, module, *record);
+    note_served(input, module, *record);
     if (!wanted) continue;
     bool may_unlock = standing == Standing::aside;
     if (input.config.core.apply == Apply::on_change) {
@@ -165,9 +166,16 @@ CorePlan plan_core(const CoreInput& input) {
     } else if (standing == Standing::authority) {
       load_file_once_per_boot(input, module, taken_apart, out);
     }
-    if (may_unlock && self != nullptr) unlock(input, *self, module, *record, out);
+    if (may_unlock && self != nullptr) {
+      unlock(input, *self, module, *record, out);
+    } else {
+      record->locked_beats = 0;
+    }
   }
-  if (self != nullptr) end_divergence(input, *self, out.plan);
+  if (self != nullptr) {
+    end_divergence(input, *self, out.plan);
+    mend_satellites(input, *self, out);
+  }
   for (const Step& step : out.plan.steps) {
     CoreModule* loaded = step.loads ? find_core_module(out.record, step.part) : nullptr;
     if (loaded != nullptr) loaded->tried_ns = input.now_ns;

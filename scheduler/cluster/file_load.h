@@ -41,10 +41,17 @@ void load_file(const CoreInput& input, const FileModule& module, const std::stri
 // With core.apply = "on_boot": loads the module from the file if this boot's stamp of it is missing or was overwritten.
 void load_file_once_per_boot(const CoreInput& input, const FileModule& module, uint32_t taken_apart, CorePlan& out);
 
-// What came of a plan: the parts whose load went through, and those whose memory was brought back after a refusal.
+struct Held {
+  std::string part;
+  std::string why;
+};
+
+// What came of a plan: the parts whose load went through, those whose memory was brought back after a refusal, and
+// those that weren't loaded because memory isn't what serves.
 struct Outcomes {
   std::vector<std::string> loaded;
   std::vector<std::string> restored;
+  std::vector<Held> held = {};
 };
 
 // Enters into record and history what came of the plan; `before` and `after` are what was seen before and after it. A

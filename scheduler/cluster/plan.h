@@ -28,6 +28,9 @@ struct Step {
   // differ now, it may have loaded a peer's rows, and doesn't count as run.
   bool from_file = false;
   size_t again_from = 0;
+  // What is loaded is meant to be what serves already. Right before this statement the beat compares the part's memory
+  // tables with runtime's, and doesn't run it if they differ: it would bring what a person has changed and not loaded.
+  bool as_served = false;
 };
 
 // So often a part's rows are read from the file before its load is given up.

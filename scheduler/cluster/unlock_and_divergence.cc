@@ -43,52 +43,79 @@ std::string divergence(const CoreInput& input, const Core& self, const ModuleRow
   return own.name + " differs from " + shown(other->server) + " at the same epoch: ProxySQL doesn't sync over that";
 }
 
-bool is_empty(std::string_view checksum) {
-  return checksum.find_first_not_of('0', checksum.rfind("0x", 0) == 0 ? 2 : 0) == std::string_view::npos;
-}
+// Live cores at version 1 beside this one, whose own is, too.
+struct Locked {
+  bool locked = false;  // nobody has a newer one, and all that may have are known
+  int before = 0;       // of those who come before this one and have something
+  std::string other;    // one that has something else; "": none
+};
 
-// The module is at version 1, nobody has a newer one, and this core is the one to act.
-bool is_locked(const CoreInput& input, const Core& self, const FileModule& module) {
+Locked look_for_lock(const CoreInput& input, const Core& self, const FileModule& module) {
   const Seen& seen = input.seen;
+  Locked found;
   const ModuleRow* own = find_module(seen.modules, module.name);
-  if (own == nullptr || own->version != 1) return false;
+  const ModuleRow* own_content = checksum_of(module, seen.modules);
+  if (own == nullptr || own_content == nullptr || own->version != 1) return {};
   // Also one that the list lacks: a list may be a minute behind, and ProxySQL is about to pull from that one.
   for (const ServerRow& row : seen.servers) {
     const ModuleRow* theirs = find_module(row.modules, module.name);
     const bool is_other = self.server != ServerKey{row.hostname, row.port};
     const bool has_newer = theirs != nullptr && theirs->version > 1;
-    if (is_other && has_newer && is_live(row, input.config.satellite.peer_timeout)) return false;
+    if (is_other && has_newer && is_live(row, input.config.satellite.peer_timeout)) return {};
   }
   for (const Core& core : input.list.cores) {
     if (core.is_self) continue;
     const ServerRow* row = server_row(seen, core.server);
-    if (row == nullptr || !row->in_runtime) return false;  // not checked yet
+    if (row == nullptr || !row->in_runtime) return {};  // not checked yet
     if (is_live(*row, input.config.satellite.peer_timeout)) {
       const ModuleRow* theirs = find_module(row->modules, module.name);
-      if (theirs == nullptr || theirs->version > 1) return false;
-      // It may be loading its file this very moment. One that has nothing has nothing to unlock either, and would keep
-      // all others from it for ever.
+      if (theirs == nullptr || theirs->version > 1) return {};
+      // One that has nothing has nothing to unlock either, and would keep all others from it for ever.
       const ModuleRow* content = checksum_of(module, row->modules);
-      if (comes_before(core, self) && (content == nullptr || !is_empty(content->checksum))) return false;
+      const bool has_some = content == nullptr || !is_empty_checksum(content->checksum);
+      if (!has_some) continue;
+      // It may be loading its file this very moment.
+      if (comes_before(core, self)) ++found.before;
+      if (content == nullptr || content->checksum != own_content->checksum) found.other = shown(core.server);
     } else if (!is_given_up(input, *row)) {
-      return false;
+      return {};
     }
   }
-  return true;
+  found.locked = true;
+  return found;
+}
+
+// Whether it is this core's turn to unlock. One that has nothing to say about what was served comes last, where others
+// have something else: it may have started from an old database, and one of the others may know.
+bool is_its_turn(const Locked& lock, const CoreModule& record, bool is_known) {
+  if (!is_known && !lock.other.empty() && record.locked_beats < kStrangersTurn) return false;
+  if (lock.before == 0) return true;
+  return is_known && record.locked_beats >= std::min(lock.before * kBeatsOfATurn, kStrangersTurn);
+}
+
+// A peer that can be pulled from has the same.
+bool is_served_by_a_peer(const CoreInput& input, const ModuleRow& own) {
+  return std::any_of(input.seen.servers.begin(), input.seen.servers.end(), [&](const ServerRow& row) {
+    const ModuleRow* theirs = find_module(row.modules, own.name);
+    return theirs != nullptr && theirs->version > 1 && theirs->checksum == own.checksum &&
+           is_live(row, input.config.satellite.peer_timeout);
+  });
 }
 
 }  // namespace
 
-void note_served(const Seen& seen, const FileModule& module, CoreModule& record) {
-  const ModuleRow* counted = find_module(seen.modules, module.name);
-  const ModuleRow* own = checksum_of(module, seen.modules);
-  if (counted == nullptr || own == nullptr || counted->version <= 1) return;
-  set_text(record.served, own->checksum);
+void note_served(const CoreInput& input, const FileModule& module, CoreModule& record) {
+  const ModuleRow* counted = find_module(input.seen.modules, module.name);
+  const ModuleRow* own = checksum_of(module, input.seen.modules);
+  if (counted == nullptr || own == nullptr) return;
+  if (counted->version > 1 || is_served_by_a_peer(input, *own)) set_text(record.served, own->checksum);
 }
 
 void unlock(const CoreInput& input, const Core& self, const FileModule& module, CoreModule& record, CorePlan& out) {
   const ModuleRow* own = checksum_of(module, input.seen.modules);
   record.kept = {};
+  const uint8_t locked_beats = record.locked_beats;
+  record.locked_beats = 0;
   if (module.pgsql) {
     // A peer's newer one isn't seen from here: a load of this one's would take its place.
     const ModuleRow* counted = find_module(input.seen.modules, module.name);
@@ -99,11 +126,22 @@ void unlock(const CoreInput& input, const Core& self, const FileModule& module, 
                               " TO RUNTIME on one core makes it count");
     return;
   }
-  if (own == nullptr || !is_locked(input, self, module)) return;
+  const Locked lock = look_for_lock(input, self, module);
+  if (own == nullptr || !lock.locked) return;
+  record.locked_beats = static_cast<uint8_t>(std::min<int>(locked_beats + 1, kStrangersTurn));
+  const bool is_known = !text(record.served).empty();
+  if (!is_its_turn(lock, record, is_known)) {
+    if (lock.before != 0 || is_known) return;
+    set_text(record.kept, std::string(module.name) + " is at version 1 everywhere, core " + lock.other +
+                              " has something else, and it isn't known what was served before ProxySQL's start: the " +
+                              "others are waited for. LOAD " + module.command + " TO RUNTIME makes this one's count");
+    return;
+  }
   const std::string at_version_1 =
       std::string(module.name) + " is at version 1, which satellites ignore, and no core has a newer one";
-  const bool as_served = text(record.served).empty() || own->checksum == text(record.served);
-  if (as_served && is_empty(own->checksum)) {  // there is nothing for anybody to pull, although the file has rows
+  const bool as_served = !is_known || own->checksum == text(record.served);
+  if (as_served &&
+      is_empty_checksum(own->checksum)) {  // there is nothing for anybody to pull, although the file has rows
     const std::string command = module.command;
     set_text(record.kept, std::string(module.name) + " is empty, and no core has a newer one: not loaded. LOAD " +
                               command + " FROM CONFIG and LOAD " + command + " TO RUNTIME makes the file's rows count");
@@ -121,7 +159,7 @@ void unlock(const CoreInput& input, const Core& self, const FileModule& module, 
     }
     const std::string command = module.command;
     set_text(record.kept, std::string(module.name) +
-                              (is_empty(own->checksum) ? " is empty" : " is not what was served") +
+                              (is_empty_checksum(own->checksum) ? " is empty" : " is not what was served") +
                               " before ProxySQL's start (" + std::string(text(record.served)) + "), it is " +
                               own->checksum + " now: not loaded, satellites keep what they have. LOAD " + command +
                               " TO RUNTIME makes it count, LOAD " + command + " FROM CONFIG before that takes the " +

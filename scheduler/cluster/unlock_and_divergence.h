@@ -12,6 +12,11 @@ namespace pulse {
 // A member that ProxySQL hasn't reached since it started keeps this one from unlocking for so long.
 inline constexpr std::chrono::seconds kNeverReached{60};
 
+// A core that comes later than others waits for so many beats for each of them, where it knows what was served; one
+// that doesn't know, and differs from another, for so many, and one that comes later still for no more.
+inline constexpr int kBeatsOfATurn = 6;
+inline constexpr int kStrangersTurn = 18;
+
 // Satellites and peers pull nothing that is at version 1. Nobody else may have something newer: a load makes this
 // core's content the newest in the cluster. One core is enough: the first of all that are alive. `self` is of the list.
 // Only what this core served before its ProxySQL's start is loaded, as far as that is known: a stale or empty
@@ -19,8 +24,8 @@ inline constexpr std::chrono::seconds kNeverReached{60};
 // Otherwise nothing is loaded, and `record` says why and what a person may do.
 void unlock(const CoreInput& input, const Core& self, const FileModule& module, CoreModule& record, CorePlan& out);
 
-// Notes what the module serves, once peers can pull it.
-void note_served(const Seen& seen, const FileModule& module, CoreModule& record);
+// Notes what the module serves, once it can be pulled from this core or from another one that has the same.
+void note_served(const CoreInput& input, const FileModule& module, CoreModule& record);
 
 // Two cores with different checksums at the same epoch: one of them, the first of all that are alive, loads again what
 // it has. `self` is of the list.

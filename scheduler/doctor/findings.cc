@@ -7,8 +7,9 @@ namespace pulse {
 
 Findings findings_of(const Examined& all) {
   Findings list;
-  for (const auto find : {configuration_findings, admin_findings, scheduler_findings, health_findings, segment_findings,
-                          peer_findings, member_findings, module_findings, daemon_findings, drain_findings}) {
+  for (const auto find :
+       {configuration_findings, admin_findings, scheduler_findings, health_findings, segment_findings, peer_findings,
+        member_findings, satellite_findings, module_findings, daemon_findings, drain_findings}) {
     Findings found = find(all);
     std::move(found.begin(), found.end(), std::back_inserter(list));
   }

@@ -34,6 +34,7 @@ Findings scheduler_findings(const Examined& all);
 Findings module_findings(const Examined& all);
 Findings peer_findings(const Examined& all);
 Findings member_findings(const Examined& all);
+Findings satellite_findings(const Examined& all);  // of the core that asks them
 Findings daemon_findings(const Examined& all);
 Findings drain_findings(const Examined& all);
 

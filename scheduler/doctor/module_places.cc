@@ -72,10 +72,12 @@ void enter(PlaceRows& to, const std::string& key, FileRow row) {
   }
 }
 
-// A rule that isn't active is never at runtime.
+// A rule or a user that isn't active is never at runtime. Rules aren't unless they say so, users are.
 bool rests(const FileRow& row) {
   const auto active = row.find("active");
-  return row.count("rule_id") != 0 && (active == row.end() || active->second == "0");
+  const bool is_rule = row.count("rule_id") != 0;
+  if (active == row.end()) return is_rule;
+  return active->second == "0" && (is_rule || row.count("username") != 0);
 }
 
 bool is_absent_on_purpose(const FileRow& row, const TablePlaces& table, Place has, Place lacks) {

@@ -258,4 +258,28 @@ Findings member_findings(const Examined& all) {
   return list;
 }
 
+Findings satellite_findings(const Examined& all) {
+  Findings list;
+  const StateView& view = all.node.view;
+  if (!view.satellites) return list;
+  for (uint32_t i = 0; i < std::min<uint32_t>(view.satellites->count, kStuckModules); ++i) {
+    const StuckModule& stuck = view.satellites->modules[i];
+    const FileModule* module = find_file_module(text(stuck.module));
+    if (module == nullptr) continue;
+    const Mend* const mend = find_mend(view, stuck);
+    const bool reloads = all.node.config.satellite.mend == MendMode::reload;
+    const std::string why(mend == nullptr ? "" : text(mend->why));
+    list.push_back(
+        {Severity::warning, "satellites",
+         host_port_text(text(stuck.address), stuck.port) + " has its own " + module->name + " for " +
+             show_span(all.node.now_ns - stuck.since_ns),
+         "what it has is as new as the cores' or newer, as after a load at its own admin interface: it pulls no more" +
+             (why.empty() ? "" : "; not mended: " + why),
+         std::string("see what it has (proxysql-pulse doctor --diff there); LOAD ") + module->command +
+             " TO RUNTIME on a core brings the cores' there, and takes away what was loaded on the satellite alone" +
+             (reloads ? "" : "; satellite.mend = \"reload\" does so by itself")});
+  }
+  return list;
+}
+
 }  // namespace pulse

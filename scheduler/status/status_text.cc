@@ -48,6 +48,7 @@ class Blocks {
       membership();
     }
     divergence();
+    satellites();
     leader();
     jobs();
     discovery();
@@ -209,6 +210,29 @@ class Blocks {
       add("differs", {std::string(text(module.name)) + " from " + std::to_string(module.differing_peers) +
                       " cores for " + show_span(input_.now_ns - module.differs_since_ns) + cause(module)});
     }
+  }
+
+  // Of the core that asks them.
+  void satellites() {
+    if (!view_.satellites) return;
+    Block block{"satellites", {}, {}};
+    for (uint32_t i = 0; i < std::min<uint32_t>(view_.satellites->count, kStuckModules); ++i) {
+      const StuckModule& stuck = view_.satellites->modules[i];
+      const Mend* const mend = find_mend(view_, stuck);
+      std::string line = host_port_text(text(stuck.address), stuck.port);
+      if (!text(stuck.name).empty()) line.append(" ").append(text(stuck.name));
+      line.append(" HAS ITS OWN ").append(text(stuck.module)).append(" for ");
+      line.append(show_span(input_.now_ns - stuck.since_ns)).append(", and pulls no more");
+      if (mend != nullptr && mend->loads != 0) {
+        line.append("; loaded again for it ")
+            .append(number(mend->loads))
+            .append(" times, ")
+            .append(age(mend->loaded_ns));
+      }
+      if (mend != nullptr && !text(mend->why).empty()) line.append("; not mended: ").append(text(mend->why));
+      block.list.push_back({std::move(line), true});
+    }
+    if (!block.list.empty()) blocks_.push_back(std::move(block));
   }
 
   void leader() {

@@ -15,13 +15,14 @@
 #include "shm/segment/layout_members.h"
 #include "shm/segment/layout_owner.h"
 #include "shm/segment/layout_proxysql.h"
+#include "shm/segment/layout_satellites.h"
 #include "shm/segment/section.h"
 #include "shm/segment/text.h"
 
 namespace pulse {
 
 inline constexpr uint64_t kMagic = 0x45534C5550515850;  // "PXQPULSE" in memory
-inline constexpr uint32_t kLayoutVersion = 10;
+inline constexpr uint32_t kLayoutVersion = 11;
 
 struct Layout {
   // Written once by the creator, before the file has its name.
@@ -62,6 +63,7 @@ struct Layout {
   Section<CoreRecord> core;
   Section<Hostgroups> hostgroups;
   Section<Applied> applied;
+  Section<MendRecord> mends;
 
   // Written by the holder of the drain's lock.
   Section<DrainRecord> drain;
@@ -72,6 +74,7 @@ struct Layout {
   Section<Members> members;
   Section<LeaderState> leader;
   Section<PeerReports> peer_reports;
+  Section<SatelliteReports> satellite_reports;
 
   // One of each job, written by its guard.
   std::array<JobSlot, kJobSlots> jobs;

@@ -11,6 +11,13 @@ namespace pulse {
 inline constexpr size_t kModules = 24;
 inline constexpr size_t kPeers = 64;
 
+// Where a module's content came from, as far as beats have seen it come.
+enum class ModuleOrigin : uint8_t {
+  unknown,
+  core,  // pulled: a row of proxysql_servers had the same checksum and epoch
+  here,  // loaded on this node: no row had it, and none has had anything newer
+};
+
 struct Module {  // a row of runtime_checksums_values
   std::array<char, 32> name;
   std::array<char, 24> checksum;
@@ -21,6 +28,13 @@ struct Module {  // a row of runtime_checksums_values
   uint32_t equal_epochs;  // of those, with the same epoch: ProxySQL doesn't sync over that
   uint32_t older_peers;   // of those, with an older epoch: a satellite never pulls from them, for its own load is newer
   uint32_t unloaded_peers;  // of those, at version 1: nobody pulls from them
+  // The checksum that all live peers have, where it is another one than this node's; "" where it isn't, or they differ.
+  std::array<char, 24> peers_checksum;
+  // Since when ProxySQL can't bring this node there by itself, for no peer's epoch is newer, and neither side has
+  // changed; 0: it can, or needn't. Of modules with rows alone.
+  int64_t stuck_since_ns;
+  uint8_t origin;  // ModuleOrigin
+  std::array<uint8_t, 7> unused;
 };
 
 struct Peer {  // a row of proxysql_servers, in memory or at runtime
@@ -172,13 +186,14 @@ struct CoreModule {
   Content content;                       // of the file, as of CoreRecord::file_identity
   Content loaded;                        // what this core last loaded, or found applied
   std::array<char, 24> loaded_checksum;  // ProxySQL's, right after this core had loaded that; "" if it hasn't
-  std::array<char, 24> served;           // ProxySQL's, when its version was last seen above 1: peers could pull it
+  std::array<char, 24> served;           // ProxySQL's, when a core that had it was last seen above version 1
   uint8_t state;                         // FileState
   uint8_t pending;                       // loaded, and not yet found as loaded by a later beat
   uint8_t failures;                      // tries to load this content, in a row
   uint8_t edited_back;                   // the file has gone back to a content that was applied before the present one
   uint8_t unsure;                        // loaded, but a peer's rows may have come over it before anybody looked
-  std::array<uint8_t, 3> unused;
+  uint8_t locked_beats;  // in a row that found it at version 1, and no core with a newer one; counted up to a bound
+  std::array<uint8_t, 2> unused;
   int64_t tried_ns;  // the last of these
   std::array<char, 160> why;
   std::array<char, 320> kept;  // why it stays at version 1 although no core has a newer one; "" if it doesn't

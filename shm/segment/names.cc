@@ -52,6 +52,18 @@ const char* name(Standing standing) {
   return "unknown";
 }
 
+const char* name(ModuleOrigin origin) {
+  switch (origin) {
+    case ModuleOrigin::unknown:
+      return "unknown";
+    case ModuleOrigin::core:
+      return "core";
+    case ModuleOrigin::here:
+      return "here";
+  }
+  return "unknown";
+}
+
 const char* name(FileState state) {
   switch (state) {
     case FileState::none:

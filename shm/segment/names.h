@@ -9,6 +9,7 @@ const char* name(Phase phase);
 const char* name(Outcome outcome);
 const char* name(Standing standing);
 const char* name(FileState state);
+const char* name(ModuleOrigin origin);
 const char* name(DrainPhase phase);
 const char* name(DrainOutcome outcome);
 const char* name(DrainWay way);

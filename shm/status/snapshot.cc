@@ -54,17 +54,27 @@ void read_members(const Segment& segment, uint64_t boot_id, StateView& view) {
   Discovery discovery{};
   const auto members = std::make_shared<Members>();
   const auto reports = std::make_shared<PeerReports>();
+  const auto satellites = std::make_shared<SatelliteReports>();
+  const auto mends = std::make_shared<MendRecord>();
   bool read = false;
   const bool mapped = guarded([&] {
     const Layout& layout = segment.layout();
     read = layout.discovery.read(discovery) &&
            layout.peer_reports.read_part(*reports, offsetof(PeerReports, applied),
                                          [](const PeerReports&) { return offsetof(PeerReports, applied); }) &&
-           layout.members.read_part(*members, offsetof(Members, members), [](const Members& head) {
-             return offsetof(Members, members) + std::min<size_t>(head.count, kMembers) * sizeof(Member);
-           });
+           layout.members.read_part(*members, offsetof(Members, members),
+                                    [](const Members& head) {
+                                      return offsetof(Members, members) +
+                                             std::min<size_t>(head.count, kMembers) * sizeof(Member);
+                                    }) &&
+           layout.satellite_reports.read_part(*satellites, offsetof(SatelliteReports, modules), report_bytes) &&
+           layout.mends.read_part(*mends, offsetof(MendRecord, mends), mend_bytes);
   });
   if (!mapped || !read) return;
+  if (satellites->boot_id == boot_id && satellites->leads_ns != 0) {
+    view.satellites = satellites;
+    view.mends = mends;
+  }
   if (discovery.boot_id == boot_id) view.discovery = discovery;
   if (members->boot_id == boot_id) view.members = members;
   if (reports->boot_id == boot_id) view.peer_reports = reports;
@@ -91,6 +101,16 @@ const Peer* find_peer(const Observation& seen, const Member& member) {
   const auto end = seen.peers.begin() + std::min<uint32_t>(seen.peers_count, kPeers);
   const auto found = std::find_if(seen.peers.begin(), end, [&](const Peer& peer) {
     return peer.port == member.port && text(peer.hostname) == text(member.address);
+  });
+  return found == end ? nullptr : &*found;
+}
+
+const Mend* find_mend(const StateView& view, const StuckModule& stuck) {
+  if (!view.mends) return nullptr;
+  const auto end = view.mends->mends.begin() + std::min<size_t>(view.mends->count, kMends);
+  const auto found = std::find_if(view.mends->mends.begin(), end, [&](const Mend& mend) {
+    return mend.port == stuck.port && text(mend.address) == text(stuck.address) &&
+           text(mend.module) == text(stuck.module);
   });
   return found == end ? nullptr : &*found;
 }

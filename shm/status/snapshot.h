@@ -39,7 +39,9 @@ struct StateView {
   // By read_members() alone:
   std::shared_ptr<const PeerReports> peer_reports;  // without what they say has been applied; null: never asked
   Discovery discovery{};
-  std::shared_ptr<const Members> members;  // null: no list was ever published
+  std::shared_ptr<const Members> members;              // null: no list was ever published
+  std::shared_ptr<const SatelliteReports> satellites;  // null: nobody ever asked satellites from here
+  std::shared_ptr<const MendRecord> mends;             // beside them
 
   // By read_applied() alone:
   std::shared_ptr<const Applied> applied;  // null: it couldn't be read
@@ -67,6 +69,9 @@ void read_hostgroups(const Segment& segment, uint64_t boot_id, StateView& view);
 
 // ProxySQL's row of a member; null if it has none, as far as the observation holds rows.
 const Peer* find_peer(const Observation& seen, const Member& member);
+
+// What was done for a satellite's module; null if nothing is known.
+const Mend* find_mend(const StateView& view, const StuckModule& stuck);
 
 // Readiness is 503 from on until off. A second "on" keeps the instant of the first.
 void switch_maintenance(Layout& layout, bool on);

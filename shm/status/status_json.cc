@@ -10,7 +10,7 @@
 #include "shm/record/fork_cost.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
-#include "src/base/clock.h"
+#include "shm/status/member_json.h"
 #include "src/base/rfc3339.h"
 #include "src/linux/interfaces.h"
 
@@ -123,7 +123,10 @@ Json proxysql(const StatusInput& input) {
                        {"differing_at_equal_epochs", module.equal_epochs},
                        {"differing_and_older", module.older_peers},
                        {"differing_at_version_1", module.unloaded_peers},
-                       {"differs_for_ms", age_ms(module.differs_since_ns, input.now_ns)}});
+                       {"differs_for_ms", age_ms(module.differs_since_ns, input.now_ns)},
+                       {"origin", name(static_cast<ModuleOrigin>(module.origin))},
+                       {"peers_checksum", text(module.peers_checksum)},
+                       {"stuck_for_ms", age_ms(module.stuck_since_ns, input.now_ns)}});
   }
   Json servers = Json::array();
   for (uint32_t i = 0; i < std::min<uint32_t>(seen.peers_count, kPeers); ++i) {
@@ -351,37 +354,6 @@ Json drain(const StatusInput& input) {
       {"admin_unresponsive", record.admin_unresponsive != 0}};
 }
 
-// Written by hand: there may be a thousand, and the thread that does it answers the probes too.
-std::string members(const StatusInput& input) {
-  std::string out = "[";
-  if (!input.view.members) return out + "]";
-  const Members& list = *input.view.members;
-  const int64_t now_s = clock_ns(CLOCK_REALTIME) / 1'000'000'000;
-  const auto quoted = [](std::string_view from) { return dump(Json(from), -1); };
-  const auto yes = [](bool is) { return is ? "true" : "false"; };
-  for (uint32_t i = 0; i < std::min<uint32_t>(list.count, kMembers); ++i) {
-    const Member& member = list.members[i];
-    const Peer* const peer = find_peer(input.view.observation, member);
-    const bool dated = member.created_at != 0;
-    const std::string created_at = dated ? rfc3339(member.created_at) : "";
-    out += i == 0 ? "\n    " : ",\n    ";
-    out.append("{\"name\": ").append(quoted(text(member.name)));
-    out.append(", \"address\": ").append(quoted(text(member.address)));
-    out.append(", \"port\": ").append(std::to_string(member.port));
-    out.append(", \"role\": ").append(member.is_core != 0 ? "\"core\"" : "\"satellite\"");
-    out.append(", \"ready\": ").append(yes(member.ready != 0));
-    out.append(", \"self\": ").append(yes(member.is_self != 0));
-    out.append(", \"created_at\": ").append(created_at.empty() ? "null" : quoted(created_at));
-    out.append(", \"age_s\": ")
-        .append(dated ? std::to_string(std::max<int64_t>(0, now_s - member.created_at)) : "null");
-    out.append(", \"in_proxysql_servers\": ").append(yes(peer != nullptr));
-    out.append(", \"last_seen_by_proxysql\": ")
-        .append(peer == nullptr || peer->updated_at == 0 ? "null" : std::to_string(peer->updated_at))
-        .append("}");
-  }
-  return out + (list.count == 0 ? "]" : "\n  ]");
-}
-
 }  // namespace
 
 std::string probe_json(const StatusInput& input, const Probe& probe, const char* probe_name) {
@@ -440,7 +412,8 @@ std::string status_json(const StatusInput& input) {
                       {"live_after_ms", input.config.daemon.live_after.count()}};
   std::string out = dump(json, 2);
   out.resize(out.size() - 2);  // the closing brace comes after the members
-  out.append(",\n  \"members\": ").append(members(input)).append("\n}\n");
+  if (input.config.is_core()) out.append(",\n  \"satellites\": ").append(satellites_json(input));
+  out.append(",\n  \"members\": ").append(members_json(input)).append("\n}\n");
   return out;
 }
 

@@ -106,6 +106,7 @@ inline constexpr Key kKeys[] = {
     {"admin.password_file", field<&Config::admin, &AdminSettings::password_file>()},
     {"admin.tls", field<&Config::admin, &AdminSettings::tls>()},
     {"satellite.peer_timeout_ms", field<&Config::satellite, &SatelliteSettings::peer_timeout>(), 1'000, 3'600'000},
+    {"satellite.mend", field<&Config::satellite, &SatelliteSettings::mend>()},
     {"address", field<&Config::address>()},
     {"discovery.source", field<&Config::discovery, &DiscoverySettings::source>()},
     {"discovery.names", field<&Config::discovery, &DiscoverySettings::names>()},

@@ -59,6 +59,10 @@ inline constexpr auto kModuleNames = [] {
 // The module that a row of stats_proxysql_servers_checksums is about, by either of its names; null if there is none.
 const FileModule* find_file_module(std::string_view name);
 
+// The module whose rows the checksum of this name is of, where cores see each other's: MySQL's servers, users and
+// query rules. Null for any other: a node's variables may be its own.
+const FileModule* find_row_module(std::string_view checksum);
+
 // Calls `take` with each group of the configuration file that a module is loaded from.
 template <class Take>
 void each_file_group(Take take) {

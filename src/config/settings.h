@@ -52,6 +52,8 @@ struct AdminSettings {
 struct SatelliteSettings {
   // A core that ProxySQL hasn't reached for longer is dead. If not set: five of ProxySQL's checks of the cluster.
   std::chrono::milliseconds peer_timeout{0};
+  // On cores. "reload" takes away what somebody has loaded on the satellite alone.
+  MendMode mend = MendMode::report;
 };
 
 struct KubernetesSettings {

@@ -25,6 +25,8 @@ enum class BeatsMode : uint8_t { never, when_silent, always };
 enum class LeaderMode : uint8_t { none, lease, lowest };
 // How the daemon checks the MySQL port: by the kernel's socket table, or by a connection.
 enum class PortLook : uint8_t { passive, active };
+// What the cores' leader does about a satellite that has diverged: says so, or loads the module again on a core.
+enum class MendMode : uint8_t { report, reload };
 
 inline constexpr const char* kRoleWords[] = {"core", "satellite", "standalone"};
 inline constexpr const char* kSourceWords[] = {"none", "kubernetes", "dns", "static"};
@@ -33,6 +35,7 @@ inline constexpr const char* kApplyWords[] = {"on_change", "on_boot"};
 inline constexpr const char* kBeatsModeWords[] = {"never", "when_silent", "always"};
 inline constexpr const char* kLeaderModeWords[] = {"none", "lease", "lowest"};
 inline constexpr const char* kPortLookWords[] = {"passive", "active"};
+inline constexpr const char* kMendModeWords[] = {"report", "reload"};
 
 // The words of an enum, in the order of its values.
 constexpr std::span<const char* const> words_of(Role) { return kRoleWords; }
@@ -42,6 +45,7 @@ constexpr std::span<const char* const> words_of(Apply) { return kApplyWords; }
 constexpr std::span<const char* const> words_of(BeatsMode) { return kBeatsModeWords; }
 constexpr std::span<const char* const> words_of(LeaderMode) { return kLeaderModeWords; }
 constexpr std::span<const char* const> words_of(PortLook) { return kPortLookWords; }
+constexpr std::span<const char* const> words_of(MendMode) { return kMendModeWords; }
 
 // The word of a value that may be none of the enum's, as one read from the segment may be.
 template <class Enum>
@@ -52,6 +56,7 @@ constexpr const char* word_of(Enum value, const char* otherwise) {
 
 constexpr const char* name(Role role) { return word_of(role, "unknown"); }
 constexpr const char* name(Source source) { return word_of(source, "none"); }
+constexpr const char* name(MendMode mode) { return word_of(mode, "report"); }
 constexpr const char* name(LeaderMode mode) { return word_of(mode, "unknown"); }
 
 }  // namespace pulse

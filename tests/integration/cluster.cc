@@ -255,6 +255,7 @@ Server::Options Cluster::options_for(const std::string& role) {
   options.admin_port = admin_port_;
   options.mysql_port = mysql_port_;
   options.beat_interval_ms = options_.beat_ms;
+  options.admin_variables = options_.admin_variables;
   options.mysql_servers = options.mysql_users = options.query_rules = "";
   // As a headless service's name does, it leads to a core; also from that core itself.
   options.bootstrap = bootstrap(subnet_.name(1));

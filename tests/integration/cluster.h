@@ -128,9 +128,10 @@ class Cluster {
  public:
   struct Options {
     int beat_ms = 500;
-    std::string pulse = "";      // more lines of the group pulse, of all nodes
-    std::string discovery = "";  // more lines of its group discovery
-    bool peers_answer = true;    // whether the daemons can be reached by the other nodes, or nobody's
+    std::string pulse = "";            // more lines of the group pulse, of all nodes
+    std::string discovery = "";        // more lines of its group discovery
+    std::string admin_variables = "";  // more elements, of all nodes
+    bool peers_answer = true;          // whether the daemons can be reached by the other nodes, or nobody's
   };
   explicit Cluster(Options options);
   Cluster();

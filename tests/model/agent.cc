@@ -5,6 +5,7 @@
 
 #include "scheduler/beat/observation.h"
 #include "scheduler/cluster/cluster_query.h"
+#include "scheduler/cluster/mend.h"
 #include "shm/record/applied.h"
 #include "src/base/clock.h"
 
@@ -32,11 +33,15 @@ class Beat {
       made = plan(before);
     }
     const bool acts = !made.plan.steps.empty();
-    if (host_.is_core && acts) host_.segment.record = made.record;
+    if (host_.is_core && acts) {
+      host_.segment.record = made.record;
+      host_.segment.mends = made.mends;
+    }
     if (!act(made.plan) || (acts && !world_.between(host_))) return false;
     const Seen after = acts ? look() : before;
     if (host_.is_core && acts) {
       settle_core(made.record, made.applied, made.plan, outcomes_, before, after, now_ns());
+      settle_mends(made.mends, made.plan, outcomes_);
       note_membership_load(made.record.dispute, outcomes_.loaded, now_ns());
     }
     host_.segment.last =
@@ -44,6 +49,7 @@ class Beat {
     if (!host_.is_core) return true;
     host_.segment.record = made.record;
     host_.segment.applied = made.applied;
+    host_.segment.mends = made.mends;
     return true;
   }
 
@@ -123,7 +129,8 @@ class Beat {
       }
     }
     return plan_core({seen, cores, host_.config, host_.segment.record, now - seen.uptime_s * 1'000'000'000, now,
-                      applied, host_.daemon.reports, contents ? &*contents : nullptr});
+                      applied, host_.daemon.reports, contents ? &*contents : nullptr, false, false,
+                      &host_.daemon.satellites, host_.segment.mends});
   }
 
   // As Reconciliation::act() runs a plan. False if the beat ends on the way.
@@ -158,6 +165,11 @@ class Beat {
     const auto wait = [&] { return !(over = !world_.between(host_)); };
     host_.counted = false;
     if (!wait()) return false;
+    if (step.as_served && !serves_its_memory(step)) {
+      outcomes_.held.push_back({step.part, "memory isn't what serves"});
+      return false;
+    }
+    if (step.as_served && !wait()) return false;
     if (step.from_file) {
       differs = !holds_the_file(step);
       if (differs || !wait()) return false;
@@ -194,6 +206,14 @@ class Beat {
   bool holds_the_file(const Step& step) const {
     for (size_t i = 0; i < kFileModulesHere; ++i) {
       if (step.part == name_of(i)) return memory_of(step.part) == host_.file.rows[i];
+    }
+    return false;
+  }
+
+  bool serves_its_memory(const Step& step) const {
+    for (size_t i = 0; i < kFileModulesHere; ++i) {
+      const ModuleState& module = host_.proxysql.modules[i];
+      if (step.part == name_of(i)) return module.memory == module.runtime;
     }
     return false;
   }

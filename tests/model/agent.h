@@ -19,6 +19,7 @@ struct StateSegment {
   CoreRecord record{};
   Applied applied{};
   Observation last{};
+  MendRecord mends{};
 };
 
 // What the daemon publishes, all of one boot of the machine.
@@ -32,6 +33,7 @@ struct Daemon {
   bool asking = false;
   int64_t asked_list_ns = 0;
   std::vector<std::string> asked;
+  SatelliteReports satellites{};  // of the core that asks them
 };
 
 // A machine or pod with its ProxySQL and its Pulse.
@@ -67,12 +69,13 @@ struct Host {
   std::array<std::optional<Rows>, kFileModulesHere> loading;      // from the file, and not certain yet
   std::array<std::optional<Rows>, kFileModulesHere> last_loaded;  // of the file, by this segment
   std::array<int64_t, kFileModulesHere> knows_since_ms{};
-  std::array<bool, kFileModulesHere> knows{};        // its segment knows of an earlier load
-  std::array<int64_t, kModules> planned_versions{};  // of ProxySQL's modules, when the present plan was made
-  int64_t newest_known = 0;                          // the greatest revision that a plan was made with
-  int64_t newest_planned = 0;                        // the same, with the present plan's list
-  bool counted = false;                              // a table's rows right before it is loaded: there were some
-  bool noted = false;                                // what the last beat has loaded: it has come to its end
+  std::array<bool, kFileModulesHere> knows{};                  // its segment knows of an earlier load
+  std::array<int64_t, kModules> planned_versions{};            // of ProxySQL's modules, when the present plan was made
+  std::array<std::optional<Rows>, kFileModulesHere> own_rows;  // of a satellite: loaded there by a person
+  int64_t newest_known = 0;                                    // the greatest revision that a plan was made with
+  int64_t newest_planned = 0;                                  // the same, with the present plan's list
+  bool counted = false;  // a table's rows right before it is loaded: there were some
+  bool noted = false;    // what the last beat has loaded: it has come to its end
   int writes = 0;
 
   const std::string& address() const { return proxysql.address; }

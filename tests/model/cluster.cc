@@ -45,6 +45,7 @@ Host& Cluster::add(bool is_core, int64_t revision, const ConfigFile& file) {
   config.core.authority = options_.authority;
   config.core.modules = config.file_groups = {name_of(kServers), name_of(kUsers)};
   config.satellite.peer_timeout = std::chrono::milliseconds(5000);
+  config.satellite.mend = options_.mend;
   config.discovery.source = options_.is_static ? Source::fixed : Source::kubernetes;
   config.bootstrap = {{kBootstrapName, kPort, 0, ""}};
   note("add " + address + (is_core ? " core of revision " + std::to_string(revision) : " satellite"));
@@ -224,6 +225,7 @@ void Cluster::finish_pull(Host& host) {
 void Cluster::look_at_list(Host& host) {
   host.next_list_ms = now_ms_ + 100 + below(1500);
   if (!host.machine_up) host.machine_up = true;
+  ask_satellites(host);
   if (discovery_fails_ || host.list_fails) return;
   std::vector<Core> list;
   for (const auto& [address, other] : hosts_) {
@@ -281,6 +283,39 @@ void Cluster::ask_peers(Host& host) {
   reports.error = failed ? "connection refused" : "";
   reports.failing_ns = !failed ? 0 : reports.failing_ns == 0 ? now_ns : reports.failing_ns;
   host.next_round_ms = daemon.changed_ns != daemon.asked_list_ns ? now_ms_ : now_ms_ + (failed ? 1000 : 5000);
+}
+
+// As PeerReader does it on the core that leads, the lowest one.
+void Cluster::ask_satellites(Host& host) {
+  SatelliteReports& reports = host.daemon.satellites;
+  const auto& list = host.daemon.list;
+  const bool leads = host.is_core && host.daemon.ok_ns != 0 && !list.empty() && list.front().is_self;
+  const int64_t now_ns = host.now_ns(now_ms_);
+  reports.leads_ns = leads ? now_ns : 0;
+  if (!leads) reports.count = 0;
+  if (!leads || now_ns - reports.asked_ns < 5'000'000'000) return;
+  reports.asked_ns = now_ns;
+  reports.count = 0;
+  for (const auto& [address, other] : hosts_) {
+    if (other.is_core || !other.machine_up || other.reports_blocked || host.reports_blocked) continue;
+    const int64_t its_now_ns = other.now_ns(now_ms_);
+    const Observation& last = other.segment.last;
+    for (size_t i = 0; i < last.modules_count && reports.count < kStuckModules; ++i) {
+      const Module& module = last.modules[i];
+      if (module.stuck_since_ns == 0) continue;
+      StuckModule& stuck = reports.modules[reports.count++];
+      stuck = StuckModule{};
+      set_text(stuck.address, address);
+      stuck.port = kPort;
+      stuck.module = module.name;
+      stuck.checksum = module.checksum;
+      stuck.peers_checksum = module.peers_checksum;
+      stuck.epoch = module.epoch;
+      stuck.origin = module.origin;
+      stuck.since_ns = now_ns - (its_now_ns - module.stuck_since_ns);
+      stuck.seen_ns = now_ns - (its_now_ns - last.at_ns);
+    }
+  }
 }
 
 bool Cluster::refuses(Host& host, const std::string& statement) {

@@ -21,6 +21,7 @@ struct Options {
   int check_ms = 200;
   int longest_pull_ms = 2000;
   bool is_slow = false;  // statements and pulls take their time, reports come late
+  MendMode mend = MendMode::report;
   double killed = 0.03;  // a beat, between two statements
   double refused = 0.03;
 };
@@ -42,6 +43,8 @@ class Cluster : public BeatWorld {
   // A statement of a person at the admin interface.
   void person_runs(Host& host, const std::string& statement);
   void person_empties_membership(Host& host, bool loads);
+  // A person loads these rows on a satellite alone.
+  void person_loads_here(Host& satellite, size_t module, const Rows& rows);
   // A person has written these rows into the file.
   void write_file(Host& host, size_t module, const Rows& rows);
   void discovery_fails(bool fails) { discovery_fails_ = fails; }
@@ -89,6 +92,7 @@ class Cluster : public BeatWorld {
   void cross_a_file_load(Host& host);
   void look_at_list(Host& host);
   void ask_peers(Host& host);
+  void ask_satellites(Host& host);
   void beat(Host& host);
   void after_beat(Host& host);
   int64_t next_event(const Host& host) const;
@@ -98,6 +102,7 @@ class Cluster : public BeatWorld {
   void changed(const ProxysqlNode& node, size_t module, const Rows& before, Cause cause);
   void before_file_load(Host& host, size_t module);
   void before_own_load(Host& host, size_t module);
+  bool is_of_a_satellite_alone(const ProxysqlNode& node, size_t module, const Rows& before, Cause cause);
   bool is_reached(const Host& host, const Host& other) const;  // when it asks what has been applied
   bool is_known(const Host& host, size_t module, const Rows& rows) const;
   bool nobody_knows(const Host& host, size_t module) const;

@@ -22,9 +22,27 @@ int64_t Cluster::rank(const Host& host) const {
   return options_.has_revisions ? host.revision : host.created_at;
 }
 
+// A person's load on a satellite is no word of the cluster's: it may go with any load on a core. What comes must have
+// been said.
+bool Cluster::is_of_a_satellite_alone(const ProxysqlNode& node, size_t module, const Rows& before, Cause cause) {
+  const auto found = hosts_.find(node.address);
+  if (found == hosts_.end() || found->second.is_core || module >= kFileModulesHere) return false;
+  std::optional<Rows>& own = found->second.own_rows[module];
+  const Rows& after = node.modules[module].runtime;
+  if (cause == Cause::person) {
+    own = after;
+    return true;
+  }
+  const bool was_own = own == before;
+  own.reset();
+  if (cause == Cause::boot || !was_own) return false;
+  if (!harm_.was_said(module, after)) broken(node.address + " got " + shown(after) + ", which nobody had said");
+  return true;
+}
+
 void Cluster::changed(const ProxysqlNode& node, size_t module, const Rows& before, Cause cause) {
   const Rows& after = node.modules[module].runtime;
-  if (cause == Cause::boot) return;
+  if (is_of_a_satellite_alone(node, module, before, cause) || cause == Cause::boot) return;
   if (module == kMembership) {
     if (!after.empty() || before.empty()) return;
     if (cause == Cause::person) emptied_ms_ = now_ms_;
@@ -60,6 +78,9 @@ void Cluster::about_to_run(Host& host, const Step& step) {
   state.agent_loaded = state.memory;
   host.noted = false;
   if (module == kMembership) return;
+  if (step.as_served && state.memory != state.runtime && !state.edited_in_memory && !host.proxysql.pull) {
+    broken(host.address() + " loads something else than it serves of " + step.part);
+  }
   step.from_file ? before_file_load(host, module) : before_own_load(host, module);
 }
 
@@ -173,6 +194,11 @@ void Cluster::person_empties_membership(Host& host, bool loads) {
   emptied_ms_ = now_ms_;
   host.proxysql.modules[kMembership].memory.clear();
   if (loads) person_runs(host, "LOAD PROXYSQL SERVERS TO RUNTIME");
+}
+
+void Cluster::person_loads_here(Host& satellite, size_t module, const Rows& rows) {
+  satellite.proxysql.modules[module].memory = rows;
+  person_runs(satellite, std::string("LOAD ") + (module == kUsers ? "MYSQL USERS" : "MYSQL SERVERS") + " TO RUNTIME");
 }
 
 void Cluster::person_runs(Host& host, const std::string& statement) {

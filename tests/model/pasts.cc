@@ -22,6 +22,7 @@ Options Past::options(uint64_t seed) {
   options.check_ms = !is_big && seed % 2 == 0 ? 200 : 1000;
   options.is_slow = seed % 5 == 2;
   if (options.is_slow) options.longest_pull_ms = 5000;
+  options.mend = seed % 4 == 0 ? MendMode::report : MendMode::reload;
   switch (seed % 16) {
     case 3:
     case 9:
@@ -171,6 +172,11 @@ void Past::person_works() {
   const bool writes = chance(0.3) && (at_all || options_.authority != Authority::always);
   Host& first = any_core();
   if (cluster_.is_down(first)) return;
+  if (const auto satellites = cluster_.satellites(); !satellites.empty() && chance(0.25)) {
+    Host& satellite = any(satellites);
+    if (cluster_.is_down(satellite)) return;
+    return cluster_.person_loads_here(satellite, module, edited(satellite.proxysql.modules[module].runtime, module));
+  }
   if (chance(0.15)) {  // in the middle of it: what is deleted in memory will come back later
     first.proxysql.modules[module].memory.clear();
     first.proxysql.modules[module].edited_in_memory = true;

@@ -93,6 +93,19 @@ class MetricsTest : public ::testing::Test {
     for (int i = 1; i <= 3; ++i) add_member("10.0.0." + std::to_string(i), true, i != 2);
     for (int i = 1; i <= 2; ++i) add_member("10.0.1." + std::to_string(i), false, i != 2);
     view_.members = members_;
+    const auto satellites = std::make_shared<SatelliteReports>();
+    const auto mends = std::make_shared<MendRecord>();
+    satellites->count = mends->count = 1;
+    satellites->answered = 5;
+    satellites->left_out = 2;
+    set_text(satellites->modules[0].address, "10.0.1.1");
+    set_text(satellites->modules[0].module, "mysql_users");
+    satellites->modules[0].port = mends->mends[0].port = 6032;
+    mends->mends[0].address = satellites->modules[0].address;
+    mends->mends[0].module = satellites->modules[0].module;
+    mends->mends[0].loads = 3;
+    view_.satellites = satellites;
+    view_.mends = mends;
     view_.observation.memory = {kNow, 0, 0, 2048, 1024, 0};
     view_.leader.mode = static_cast<uint8_t>(LeaderMode::lease);
     view_.leader.boot_id = 1;
@@ -438,6 +451,17 @@ TEST_F(MetricsTest, GarbageInTheSegment) {
   EXPECT_LT(all.size(), 100'000u);
   for (const char c : all) EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= ' ');
   EXPECT_EQ(std::to_string(kMembers), value("members{role=\"core\"}"));
+}
+
+TEST_F(MetricsTest, SatellitesThatPullNoMore) {
+  EXPECT_EQ("3", value("satellite_modules_stuck"));
+  EXPECT_EQ("5", value("satellites_asked"));
+  EXPECT_EQ("3", value("satellite_mends{satellite=\"10.0.1.1:6032\",module=\"mysql_users\"}"));
+  EXPECT_EQ("0", value("module_stuck_seconds{module=\"mysql_users\"}"));
+  config_.role = Role::satellite;
+  view_.observation.modules[0].stuck_since_ns = kNow - 90 * kS;
+  EXPECT_EQ("89.5", value("module_stuck_seconds{module=\"mysql_users\"}")) << "at the last look";
+  EXPECT_THAT(render(), Not(HasSubstr("satellite_modules_stuck")));
 }
 
 TEST_F(MetricsTest, PromtoolIsContentInEachState) {

@@ -312,5 +312,132 @@ TEST(ToHostgroups, HoldsSoManyAndCountsAll) {
   EXPECT_EQ(kHostgroups - 1, hostgroups.hostgroups[kHostgroups - 1].id);
 }
 
+// A satellite with two cores, look by look.
+class WatchedModule : public ::testing::Test {
+ protected:
+  WatchedModule() {
+    seen_.has_globals = true;
+    seen_.now_s = 1000;
+    seen_.modules = {{"mysql_users", 2, 900, "0xCores"}};
+    seen_.servers = {core("a"), core("b")};
+    look();
+  }
+  static ServerRow core(const std::string& name) {
+    return {name, 6032, true, true, 1000, 0, {{"mysql_users", 2, 900, "0xCores"}}};
+  }
+  const Module& look(int64_t after_ms = 2000, bool is_core = false) {
+    now_ns_ += after_ms * 1'000'000;
+    seen_.now_s += after_ms / 1000;
+    seen_.uptime_s = (now_ns_ - started_ns_) / 1'000'000'000;
+    for (ServerRow& row : seen_.servers) row.updated_at = seen_.now_s;
+    watch_peers(seen_, last_, now_ns_, {milliseconds(2000), milliseconds(5000)});
+    last_ = to_observation(seen_, last_, now_ns_, milliseconds(5000), is_core);
+    return last_.modules[0];
+  }
+  ModuleOrigin origin() const { return static_cast<ModuleOrigin>(last_.modules[0].origin); }
+  void load(const std::string& checksum) {
+    ++seen_.modules[0].version;
+    seen_.modules[0].epoch = seen_.now_s;
+    seen_.modules[0].checksum = checksum;
+  }
+
+  Seen seen_;
+  Observation last_{};
+  int64_t started_ns_ = 1'000'000'000;
+  int64_t now_ns_ = 100'000'000'000;
+};
+
+TEST_F(WatchedModule, WhatACoreHasWasPulled) {
+  EXPECT_EQ(ModuleOrigin::core, origin());
+  EXPECT_EQ("", text(last_.modules[0].peers_checksum));
+  EXPECT_EQ(0, last_.modules[0].stuck_since_ns);
+}
+
+TEST_F(WatchedModule, ALoadHereIsTheNewestAndStuck) {
+  load("0xOwn");
+  look();
+  EXPECT_EQ(ModuleOrigin::here, origin());
+  EXPECT_EQ("0xCores", text(last_.modules[0].peers_checksum));
+  const int64_t since_ns = now_ns_;
+  EXPECT_EQ(since_ns, last_.modules[0].stuck_since_ns);
+  for (int i = 0; i < 40; ++i) look();
+  EXPECT_EQ(since_ns, last_.modules[0].stuck_since_ns);
+  EXPECT_EQ(ModuleOrigin::here, origin());
+  load("0xOwn");
+  look();
+  EXPECT_EQ(now_ns_, last_.modules[0].stuck_since_ns) << "a person is at work";
+  // A core loads: it is about to be pulled, and is.
+  for (ServerRow& row : seen_.servers) row.modules[0].epoch = seen_.now_s + 1;
+  look();
+  EXPECT_EQ(0, last_.modules[0].stuck_since_ns);
+  seen_.modules[0] = seen_.servers[0].modules[0];
+  seen_.modules[0].version = 9;
+  look();
+  EXPECT_EQ(ModuleOrigin::core, origin());
+}
+
+TEST_F(WatchedModule, ACoreThatDiesTakesTheOriginWithIt) {
+  // Pulled from one core, which is gone before the other has pulled it.
+  seen_.servers[0].modules[0] = {"mysql_users", 3, 1001, "0xNewer"};
+  seen_.modules[0] = {"mysql_users", 3, 1001, "0xNewer"};
+  look();
+  ASSERT_EQ(ModuleOrigin::core, origin());
+  seen_.servers.erase(seen_.servers.begin());
+  look();
+  EXPECT_EQ(ModuleOrigin::core, origin());
+  EXPECT_NE(0, last_.modules[0].stuck_since_ns);
+}
+
+TEST_F(WatchedModule, WhatNobodyHasWatchedIsNotKnown) {
+  // The core goes between two looks.
+  seen_.modules[0] = {"mysql_users", 3, 1001, "0xNewer"};
+  seen_.servers.erase(seen_.servers.begin());
+  look();
+  EXPECT_EQ(ModuleOrigin::unknown, origin());
+  // Beats were away.
+  load("0xOwn");
+  look(61'000);
+  EXPECT_EQ(ModuleOrigin::unknown, origin());
+  // Nobody has looked before.
+  load("0xOwn");
+  last_ = Observation{};
+  look();
+  EXPECT_EQ(ModuleOrigin::unknown, origin());
+  // A core has something newer by now: it may have had this before.
+  load("0xOwn");
+  seen_.servers[0].modules[0].epoch = seen_.now_s + 1;
+  look();
+  EXPECT_EQ(ModuleOrigin::unknown, origin());
+}
+
+TEST_F(WatchedModule, EqualEpochsAreStuckToo) {
+  seen_.modules[0] = {"mysql_users", 3, 900, "0xFirstOfTwo"};
+  look();
+  EXPECT_NE(0, last_.modules[0].stuck_since_ns);
+  EXPECT_EQ(ModuleOrigin::unknown, origin());
+}
+
+TEST_F(WatchedModule, CoresThatDifferOrAreAtVersionOneSayNothing) {
+  load("0xOwn");
+  seen_.servers[1].modules[0].checksum = "0xOther";
+  look();
+  EXPECT_EQ("", text(last_.modules[0].peers_checksum));
+  EXPECT_EQ(0, last_.modules[0].stuck_since_ns);
+  for (ServerRow& row : seen_.servers) row.modules[0] = {"mysql_users", 1, 950, "0xCores"};
+  look();
+  EXPECT_EQ(0, last_.modules[0].stuck_since_ns) << "nobody pulls from them: they have to be unlocked";
+}
+
+TEST_F(WatchedModule, OfCoresAndOfVariablesNothingIsSaid) {
+  seen_.modules[0].name = "mysql_variables";
+  for (ServerRow& row : seen_.servers) row.modules[0].name = "mysql_variables";
+  load("0xOwn");
+  EXPECT_EQ(0, look().stuck_since_ns);
+  seen_.modules[0].name = "mysql_users";
+  for (ServerRow& row : seen_.servers) row.modules[0].name = "mysql_users";
+  load("0xOwn2");
+  EXPECT_EQ(0, look(2000, true).stuck_since_ns);
+}
+
 }  // namespace
 }  // namespace pulse

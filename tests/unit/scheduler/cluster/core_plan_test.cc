@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "scheduler/cluster/unlock_and_divergence.h"
 #include "shm/record/core_record.h"
 
 namespace pulse {
@@ -425,7 +426,7 @@ TEST_F(CorePlanTest, AModuleThatWasJustLoadedIsStampedByTheNextBeat) {
 
 TEST_F(CorePlanTest, VersionOneIsUnlockedWhenNobodyHasANewerOne) {
   config_.core.authority = Authority::never;
-  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users") = {"mysql_users", 1, kNowS - 60, "0xOwn"};
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
   EXPECT_EQ("mysql_users", made().plan.steps[0].needs_rows_in) << "never an emptiness";
   theirs(3, "mysql_users").version = 2;
@@ -449,7 +450,7 @@ TEST_F(CorePlanTest, VersionOneIsUnlockedWhenNobodyHasANewerOne) {
 
 TEST_F(CorePlanTest, ANewerOneOfACoreThatTheListLacksIsPulledToo) {
   config_.core.authority = Authority::never;
-  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users") = {"mysql_users", 1, kNowS - 60, "0xOwn"};
   seen_.servers.push_back(row(4));
   EXPECT_THAT(statements(), Not(::testing::Contains("LOAD MYSQL USERS TO RUNTIME"))) << "the list may be a minute old";
   seen_.servers.back().silent = std::chrono::seconds(6);
@@ -458,7 +459,7 @@ TEST_F(CorePlanTest, ANewerOneOfACoreThatTheListLacksIsPulledToo) {
 
 TEST_F(CorePlanTest, ACoreThatHasNothingKeepsNoOtherFromUnlocking) {
   config_.core.authority = Authority::never;
-  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users") = {"mysql_users", 1, kNowS - 60, "0xOwn"};
   list_.cores[0].created_at = 301;
   EXPECT_THAT(statements(), IsEmpty()) << "the newest does it";
   theirs(1, "mysql_users").checksum = "0x0000000000000000";
@@ -471,6 +472,41 @@ TEST_F(CorePlanTest, TheNewestRevisionThatWasSeenOutlivesARestart) {
   started_ns_ = kBoot + 60 * kSecond;
   EXPECT_EQ(6, made().record.newest_revision);
   EXPECT_EQ(6, core_record_after_boot(record_).newest_revision);
+}
+
+// A pod has come back with an old database and without a segment, and comes first; the others have what was served.
+TEST_F(CorePlanTest, WhoDoesntKnowWhatWasServedWaitsForThoseWhoMay) {
+  config_.core.authority = Authority::never;
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  for (int i = 1; i < kStrangersTurn; ++i) {
+    EXPECT_THAT(statements(), IsEmpty()) << i;
+    EXPECT_THAT(text(find_core_module(made().record, "mysql_users")->kept), HasSubstr("the others are waited for"));
+    record_ = made().record;
+  }
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME")) << "nobody knows";
+  theirs(3, "mysql_users").version = 2;
+  EXPECT_THAT(statements(), IsEmpty()) << "it is pulled";
+  record_ = made().record;
+  theirs(3, "mysql_users").version = 1;
+  EXPECT_THAT(statements(), IsEmpty()) << "from the beginning";
+}
+
+TEST_F(CorePlanTest, ALaterCoreThatKnowsWhatWasServedTakesItsTurn) {
+  config_.core.authority = Authority::never;
+  list_.cores[0].created_at = 400;  // comes first
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  theirs(3, "mysql_users") = {"mysql_users", 2, kNowS - 70, "0xOwn"};  // what this one serves can be pulled there
+  EXPECT_THAT(statements(), IsEmpty());
+  record_ = made().record;
+  EXPECT_EQ("0xOwn", text(find_core_module(record_, "mysql_users")->served));
+  theirs(3, "mysql_users").version = 1;
+  for (int i = 1; i < kBeatsOfATurn; ++i) {
+    EXPECT_THAT(statements(), IsEmpty()) << i;
+    record_ = made().record;
+  }
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
+  own("mysql_users").checksum = "0xOld";
+  EXPECT_THAT(statements(), IsEmpty()) << "not what was served";
 }
 
 TEST_F(CorePlanTest, WhatIsUnlockedIsNotLoadedAgain) {
