@@ -1,5 +1,5 @@
-// proxysql-pulsed: answers health probes from the state segment and its own look at the MySQL port. It never speaks
-// to the admin interface.
+// proxysql-pulsed: answers health probes from the state segment and its own look at the ports for clients. It
+// never speaks to the admin interface.
 #include <malloc.h>
 #include <signal.h>
 #include <time.h>

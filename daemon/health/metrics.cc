@@ -10,6 +10,7 @@
 #include "shm/record/fork_cost.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
+#include "shm/status/protocol_parts.h"
 #include "src/base/host_port.h"
 #include "src/config/modules.h"
 
@@ -84,7 +85,39 @@ void mysql_port(Exposition& out, const MetricsInput& input) {
             input.status.now_ns);
   }
   if (input.status.clients >= 0) {
-    out.gauge("proxysql_pulse_clients", "Connections of clients to the MySQL port.", input.status.clients);
+    out.gauge("proxysql_pulse_clients", "Connections of clients to ProxySQL's ports, of both protocols.",
+              input.status.clients);
+  }
+}
+
+// Each protocol apart; the metrics without a label are of both.
+void protocols(Exposition& out, const MetricsInput& input) {
+  const auto parts = protocol_parts(input.status);
+  out.family("proxysql_pulse_protocol_served", "gauge", "1 if the node serves the protocol: ready needs its port.");
+  for (const ProtocolPart& part : parts) out.sample({{"protocol", part.name}}, part.served);
+  const auto each = [&](std::string_view family, std::string_view help, auto is_known, auto value) {
+    if (std::none_of(parts.begin(), parts.end(), is_known)) return;
+    out.family(family, "gauge", help);
+    for (const ProtocolPart& part : parts) {
+      if (is_known(part)) out.sample({{"protocol", part.name}}, value(part));
+    }
+  };
+  each(
+      "proxysql_pulse_protocol_port_answers", "1 if the protocol's port answers; no sample while nobody looks at it.",
+      [](const ProtocolPart& part) { return part.port != nullptr && part.port->known; },
+      [](const ProtocolPart& part) { return part.port->answers; });
+  each(
+      "proxysql_pulse_protocol_clients", "Connections of clients to the protocol's port.",
+      [](const ProtocolPart& part) { return part.clients >= 0; },
+      [](const ProtocolPart& part) { return part.clients; });
+  if (input.status.view.observation.globals_ns == 0) return;
+  out.family("proxysql_pulse_protocol_backends", "gauge",
+             "Rows of runtime_mysql_servers or of runtime_pgsql_servers by status; offline: OFFLINE_SOFT and "
+             "OFFLINE_HARD.");
+  for (const ProtocolPart& part : parts) {
+    out.sample({{"protocol", part.name}, {"status", "online"}}, part.backends.online);
+    out.sample({{"protocol", part.name}, {"status", "shunned"}}, part.backends.shunned);
+    out.sample({{"protocol", part.name}, {"status", "offline"}}, part.backends.offline);
   }
 }
 
@@ -368,7 +401,7 @@ void jobs(Exposition& out, const MetricsInput& input) {
 static_assert(kHostgroups == 64 && kPeers == 64, "help texts name these numbers");
 
 using Group = void (*)(Exposition&, const MetricsInput&);
-constexpr Group kAlways[] = {about_daemon, health, drain, mysql_port, http_server};
+constexpr Group kAlways[] = {about_daemon, health, drain, mysql_port, protocols, http_server};
 constexpr Group kFromTheSegment[] = {beats,     failures,  proxysql, backends, modules, divergence,
                                      authority, discovery, members,  leader,   jobs};
 

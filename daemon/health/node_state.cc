@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
+#include <vector>
 
 #include "shm/record/attempts.h"
 #include "shm/record/drains.h"
@@ -18,6 +20,27 @@ namespace pulse {
 namespace {
 
 constexpr milliseconds kCountWithin{1000};
+constexpr milliseconds kCountEvery{500};
+
+ClientPort::Mode mode_of(const Config& config) {
+  return config.daemon.mysql_look == PortLook::active ? ClientPort::Mode::active : ClientPort::Mode::passive;
+}
+
+ClientCount::Counter counter_of(std::vector<MysqlInterface> all) {
+  return [all = std::move(all)](Deadline deadline) { return count_established(all, deadline); };
+}
+
+PortView to_view(const PortVerdict& port) {
+  PortView view;
+  view.known = port.looked_at_ns != 0;
+  view.answers = port.answers;
+  view.ever_answered = port.ever_answered;
+  view.since_ns = port.since_ns;
+  view.looked_at_ns = port.looked_at_ns;
+  view.how = port.how;
+  view.reason = port.reason;
+  return view;
+}
 
 }  // namespace
 
@@ -26,10 +49,12 @@ NodeState::NodeState(const Config& config, const std::string& host_name)
       policy_(make_policy(config, host_name)),
       boot_id_(machine_boot_id()),
       running_since_ns_(boottime_ns()),
-      mysql_look_(config.daemon.mysql_interfaces,
-                  config.daemon.mysql_look == PortLook::active ? MysqlLook::Mode::active : MysqlLook::Mode::passive),
-      client_count_([all = client_ports(config.daemon)](Deadline deadline) { return count_established(all, deadline); },
-                    milliseconds(500)) {
+      mysql_look_(config.daemon.mysql_interfaces, mode_of(config), greet_mysql),
+      pgsql_look_(pgsql_ports(config.daemon), mode_of(config), greet_pgsql),
+      mysql_count_(counter_of(config.daemon.mysql_interfaces), kCountEvery),
+      pgsql_count_(counter_of(pgsql_ports(config.daemon)), kCountEvery),
+      watches_pgsql_(policy_.file.pgsql_port),
+      served_{policy_.file.mysql, policy_.file.pgsql_rows} {
   open_segment();
 }
 
@@ -57,7 +82,7 @@ std::shared_ptr<Segment> NodeState::segment() {
 // A start that the daemon before this one has seen is known from the segment.
 void NodeState::look_for_a_start() {
   ListenersSeen seen;
-  seen.mysql = mysql_look_.current().listeners;
+  seen.mysql = served_.mysql ? mysql_look_.current().listeners : pgsql_look_.current().listeners;
   const bool passive = config_.daemon.mysql_look != PortLook::active;
   seen.admin.emplace();
   if (passive) {
@@ -105,6 +130,7 @@ void NodeState::look_for_the_segment() {
 
 bool NodeState::tick() {
   mysql_look_.tick();
+  if (watches_pgsql_) pgsql_look_.tick();
   look_for_the_segment();
   look_for_a_start();
 
@@ -119,13 +145,9 @@ bool NodeState::tick() {
   static_cast<void>(with_layout([&](Layout& layout) { layout.start.publish(start); }));
   const bool stale =
       now.view.observation.at_ns == 0 || now.now_ns - now.view.observation.at_ns > silence_ns(policy_.interval_ns);
-  // The table of this network namespace knows nothing of a port outside of it.
-  if (stale && config_.daemon.mysql_look != PortLook::active) client_count_.look(Deadline::after(kCountWithin));
-  {
-    const std::lock_guard<std::mutex> hold(mutex_);
-    counted_clients_ = stale ? client_count_.clients() : -1;
-    counted_ns_ = client_count_.counted_ns();
-  }
+  count_clients(stale);
+  served_ = now.verdict.served;
+  watches_pgsql_ = watches_pgsql_ || served_.pgsql || now.view.observation.pgsql_backends.total() != 0;
 
   if (now.view.problem != logged_problem_) {
     if (now.view.problem.empty()) {
@@ -148,7 +170,24 @@ bool NodeState::tick() {
     }
     logged_state_ = now.verdict.state;
   }
-  return now.verdict.state == State::beating && now.port.answers && now.verdict.started.passes;
+  const bool answers = (!served_.mysql || now.port.answers) && (!served_.pgsql || now.pgsql.answers);
+  return now.verdict.state == State::beating && answers && now.verdict.started.passes;
+}
+
+void NodeState::count_clients(bool is_stale) {
+  // The table of this network namespace knows nothing of a port outside of it.
+  if (is_stale && config_.daemon.mysql_look != PortLook::active) {
+    mysql_count_.look(Deadline::after(kCountWithin));
+    if (watches_pgsql_) pgsql_count_.look(Deadline::after(kCountWithin));
+  }
+  const bool known = is_stale && mysql_count_.clients() >= 0 && (!watches_pgsql_ || pgsql_count_.clients() >= 0);
+  const std::lock_guard<std::mutex> hold(mutex_);
+  counted_clients_ = counted_pgsql_ = -1;
+  if (!known) return;
+  counted_pgsql_ = watches_pgsql_ ? pgsql_count_.clients() : 0;
+  counted_clients_ = mysql_count_.clients() + counted_pgsql_;
+  counted_ns_ = mysql_count_.counted_ns();
+  if (watches_pgsql_) counted_ns_ = std::min(counted_ns_, pgsql_count_.counted_ns());
 }
 
 void NodeState::tell_lock_problem() {
@@ -168,6 +207,7 @@ NodeState::Snapshot NodeState::look() {
     snapshot.view.problem = segment_problem_;
     snapshot.view.absent = segment_absent_;
     snapshot.clients = counted_clients_;
+    snapshot.pgsql_clients = counted_pgsql_;
     snapshot.clients_at_ns = counted_clients_ < 0 ? 0 : counted_ns_;
   }
   snapshot.now_ns = boottime_ns();
@@ -188,25 +228,20 @@ NodeState::Snapshot NodeState::look() {
   const Observation& seen = snapshot.view.observation;
   if (seen.globals_ns != 0 && (snapshot.clients < 0 || seen.globals_ns > snapshot.clients_at_ns)) {
     snapshot.clients = seen.clients;
+    snapshot.pgsql_clients = seen.pgsql_clients;
     snapshot.clients_at_ns = seen.globals_ns;
   }
   // An older count doesn't say who is there now.
   const int64_t fresh_ns = std::max<int64_t>(10'000'000'000, silence_ns(policy_.interval_ns));
+  snapshot.port = to_view(mysql_look_.current());
+  snapshot.pgsql = to_view(pgsql_look_.current());
   if (snapshot.clients_at_ns != 0 && snapshot.now_ns - snapshot.clients_at_ns <= fresh_ns) {
     snapshot.port.clients = snapshot.clients;
   }
 
-  const PortVerdict port = mysql_look_.current();
-  snapshot.port.known = port.looked_at_ns != 0;
-  snapshot.port.answers = port.answers;
-  snapshot.port.ever_answered = port.ever_answered;
-  snapshot.port.since_ns = port.since_ns;
-  snapshot.port.looked_at_ns = port.looked_at_ns;
-  snapshot.port.how = port.how;
-  snapshot.port.reason = port.reason;
-
   const std::lock_guard<std::mutex> hold(mutex_);
-  snapshot.verdict = decide(snapshot.view, snapshot.port, policy_, memory_, running_since_ns_, snapshot.now_ns);
+  snapshot.verdict =
+      decide(snapshot.view, snapshot.port, policy_, memory_, running_since_ns_, snapshot.now_ns, snapshot.pgsql);
   return snapshot;
 }
 

@@ -1,11 +1,11 @@
-// What the daemon knows of its node: the state segment, the MySQL port, and what both together mean.
+// What the daemon knows of its node: the state segment, the ports for clients, and what all together mean.
 #pragma once
 
 #include <memory>
 #include <mutex>
 #include <string>
 
-#include "daemon/health/mysql_ports.h"
+#include "daemon/health/client_ports.h"
 #include "shm/segment/segment.h"
 #include "shm/status/health.h"
 #include "shm/status/snapshot.h"
@@ -20,8 +20,9 @@ class NodeState {
   // `host_name` decides this host's part of the liveness stagger. install_bus_guard() must have been called.
   NodeState(const Config& config, const std::string& host_name);
 
-  // Looks at the MySQL port and at the segment's file; logs what has changed. To be called by one thread, see LookPace;
-  // may take as long as one active look, a second. Whether all is well, and nothing is under way.
+  // Looks at the ports for clients and at the segment's file; logs what has changed. To be called by one thread, see
+  // LookPace; may take as long as one active look of each port, a second. Whether all is well, and nothing is under
+  // way.
   bool tick();
 
   // Opens the segment again if its file is another one than before: it has just appeared, maybe. Any thread.
@@ -30,15 +31,17 @@ class NodeState {
   // All that is known at one instant, of which the verdict was made.
   struct Snapshot {
     StateView view;
-    PortView port;
+    PortView port;   // MySQL's
+    PortView pgsql;  // not known where nobody looks at it
     Verdict verdict;
-    int64_t clients = -1;       // -1: not known
-    int64_t clients_at_ns = 0;  // when they were counted
+    int64_t clients = -1;        // of both protocols; -1: not known
+    int64_t pgsql_clients = -1;  // of those
+    int64_t clients_at_ns = 0;   // when they were counted
     int64_t now_ns = 0;
 
     // For the texts of status_json.h. Refers to the snapshot and to `config`.
     StatusInput input(const Config& config) const {
-      return {view, verdict, port, config, clients, now_ns, clients_at_ns};
+      return {view, verdict, port, config, clients, now_ns, clients_at_ns, &pgsql, pgsql_clients};
     }
   };
   // From memory, without a system call that could wait. Any thread.
@@ -69,13 +72,19 @@ class NodeState {
   void open_segment();
   void tell_lock_problem();
   void look_for_a_start();
+  void count_clients(bool is_stale);
 
   const Config config_;
   const Policy policy_;
   const uint64_t boot_id_;
   const int64_t running_since_ns_;
-  MysqlPorts mysql_look_;
-  ClientCount client_count_;  // tick()'s
+  ClientPorts mysql_look_;
+  ClientPorts pgsql_look_;
+  // tick()'s:
+  ClientCount mysql_count_;
+  ClientCount pgsql_count_;
+  bool watches_pgsql_;  // its port: the file speaks of it, or ProxySQL has had backends there
+  Served served_;       // as of the last tick
 
   std::mutex mutex_;  // of what follows; held for copies, never over a wait
   std::shared_ptr<Segment> segment_;
@@ -87,6 +96,7 @@ class NodeState {
   int64_t announced_ns_ = 0;      // of a drain that this daemon has started
   DrainRecord own_drain_{};       // what is known of it without the segment
   int64_t counted_clients_ = -1;  // by the socket table, while the beats' count is stale
+  int64_t counted_pgsql_ = -1;    // of those
   int64_t counted_ns_ = 0;
 
   State logged_state_ = State::starting;  // tick()'s

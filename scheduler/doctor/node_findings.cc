@@ -5,8 +5,10 @@
 #include "shm/record/drain_estimate.h"
 #include "shm/record/fork_cost.h"
 #include "shm/segment/names.h"
+#include "shm/status/protocol_parts.h"
 #include "src/base/number.h"
 #include "src/base/show.h"
+#include "src/config/client_ports.h"
 #include "src/config/drain_steps.h"
 #include "src/linux/interfaces.h"
 
@@ -17,6 +19,24 @@ namespace {
 int64_t mysql_threads(const Examined& all) {
   const auto threads = all.admin.variables.find("mysql-threads");
   return threads == all.admin.variables.end() ? 0 : to_number<int64_t>(threads->second).value_or(0);
+}
+
+Finding port_finding(const DaemonSettings& daemon, const ProtocolPart& part) {
+  const std::string protocol = part.name;
+  const std::string subject = protocol + " port";
+  std::string port;
+  for (const MysqlInterface& one : protocol == "mysql" ? daemon.mysql_interfaces : pgsql_ports(daemon)) {
+    port += (port.empty() ? "" : ", ") + show(one);
+  }
+  const std::string silence = port + " doesn't answer: " + part.port->reason;
+  if (part.port->answers) {
+    return {Severity::ok, subject,
+            port + (part.clients < 0 ? "" : ", " + counted(static_cast<uint64_t>(part.clients), "client"))};
+  }
+  if (!part.served) return {Severity::ok, subject, silence + "; this node doesn't serve that protocol"};
+  return {Severity::critical, subject, silence,
+          "clients can't connect, or ProxySQL's " + protocol + "-interfaces names another port",
+          "see whether ProxySQL runs, and which of its ports is meant: daemon." + protocol + "_port in the file"};
 }
 
 }  // namespace
@@ -93,17 +113,9 @@ Findings health_findings(const Examined& all) {
       list.push_back({Severity::notice, subject, state, "the readiness probe says 503", "maintenance off ends it"});
       break;
   }
-  std::string port;
-  for (const MysqlInterface& one : node.config.daemon.mysql_interfaces) port += (port.empty() ? "" : ", ") + show(one);
-  if (!all.file_error.empty()) {
+  for (const ProtocolPart& part : protocol_parts(node.input())) {
     // Which port it is, the file says.
-  } else if (!node.port.answers) {
-    list.push_back({Severity::critical, "mysql port", port + " doesn't answer: " + node.port.reason,
-                    "clients can't connect, or ProxySQL's mysql-interfaces names another port",
-                    "see whether ProxySQL runs, and which of its ports is meant: daemon.mysql_port in the file"});
-  } else {
-    list.push_back({Severity::ok, "mysql port",
-                    port + (node.clients < 0 ? "" : ", " + counted(static_cast<uint64_t>(node.clients), "client"))});
+    if (part.port != nullptr && all.file_error.empty()) list.push_back(port_finding(node.config.daemon, part));
   }
   const Observation& seen = node.view.observation;
   if (seen.backends.total() != 0 && seen.backends.online == 0) {

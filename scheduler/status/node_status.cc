@@ -17,10 +17,10 @@ namespace pulse {
 
 namespace {
 
-PortView look_at_port(const Config& config, Deadline deadline) {
+PortView look_at_port(const std::vector<MysqlInterface>& interfaces, Deadline deadline) {
   PortView port;
   port.how = "socket table";
-  const auto listening = listening_inodes(config.daemon.mysql_interfaces, deadline);
+  const auto listening = listening_inodes(interfaces, deadline);
   port.known = static_cast<bool>(listening);
   port.answers = port.ever_answered = port.known && !listening->empty();
   port.looked_at_ns = port.since_ns = boottime_ns();
@@ -51,14 +51,26 @@ NodeStatus read_node_status(const Options& options, Deadline deadline) {
   } else {
     view.problem = opened.segment.error().text;
   }
-  node.port = look_at_port(config, sooner(milliseconds(500), deadline));
-  const auto clients = count_established(client_ports(config.daemon), sooner(milliseconds(1000), deadline));
-  if (clients) node.clients = static_cast<int64_t>(*clients);
+  const DaemonSettings& daemon = config.daemon;
+  const Observation& seen = view.observation;
+  const bool is_alone = seen.serves_pgsql != 0 && seen.serves_mysql == 0;
+  const bool has_pgsql = policy.file.pgsql_port || seen.pgsql_backends.total() != 0 || is_alone;
+  const auto pgsql = has_pgsql ? pgsql_ports(daemon) : std::vector<MysqlInterface>{};
+  const Deadline look_by = sooner(milliseconds(500), deadline);
+  node.port = look_at_port(daemon.mysql_interfaces, look_by);
+  if (!pgsql.empty()) node.pgsql = look_at_port(pgsql, look_by);
+  const Deadline count_by = sooner(milliseconds(1000), deadline);
+  const auto of_mysql = count_established(daemon.mysql_interfaces, count_by);
+  const auto of_pgsql = count_established(pgsql, count_by);
+  if (of_mysql && of_pgsql) {
+    node.pgsql_clients = *of_pgsql;
+    node.clients = int64_t{*of_mysql} + node.pgsql_clients;
+  }
   Memory memory;
   node.now_ns = boottime_ns();
   // How long nobody has seen a beat is reckoned from the segment's creation; the clock may have been set since.
   const int64_t age = std::max<int64_t>(0, clock_ns(CLOCK_REALTIME) - view.created_realtime_ns);
-  node.verdict = decide(view, node.port, policy, memory, node.now_ns - age, node.now_ns);
+  node.verdict = decide(view, node.port, policy, memory, node.now_ns - age, node.now_ns, node.pgsql);
   return node;
 }
 

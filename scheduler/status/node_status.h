@@ -14,13 +14,15 @@ namespace pulse {
 struct NodeStatus {
   Config config;
   StateView view;  // with members, jobs and what has been applied
-  PortView port;
+  PortView port;   // MySQL's
+  PortView pgsql;  // not known where nobody looks at it
   Verdict verdict;
-  int64_t clients = -1;  // -1: not known
-  int64_t now_ns = 0;    // of all this, CLOCK_BOOTTIME
+  int64_t clients = -1;        // of both protocols; -1: not known
+  int64_t pgsql_clients = -1;  // of those
+  int64_t now_ns = 0;          // of all this, CLOCK_BOOTTIME
 
   // Refers to this; for status_json() and status_text().
-  StatusInput input() const { return {view, verdict, port, config, clients, now_ns, now_ns}; }
+  StatusInput input() const { return {view, verdict, port, config, clients, now_ns, now_ns, &pgsql, pgsql_clients}; }
 };
 
 // Reads segment and socket tables. What can't be read is said in `view.problem` and in the log, that no beat has made

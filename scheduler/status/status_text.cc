@@ -8,9 +8,11 @@
 #include "shm/record/job_runs.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
+#include "shm/status/protocol_parts.h"
 #include "src/base/host_port.h"
 #include "src/base/show.h"
 #include "src/base/utf8.h"
+#include "src/config/client_ports.h"
 #include "src/config/modules.h"
 #include "src/linux/interfaces.h"
 
@@ -33,6 +35,17 @@ struct Block {
 };
 
 std::string number(uint64_t value) { return std::to_string(value); }
+
+std::string counts(const BackendCounts& backends) {
+  return number(backends.online) + " online, " + number(backends.shunned) + " shunned, " + number(backends.offline) +
+         " offline";
+}
+
+std::string show_all(const std::vector<MysqlInterface>& interfaces) {
+  std::string all;
+  for (const MysqlInterface& one : interfaces) all += (all.empty() ? "" : ", ") + show(one);
+  return all;
+}
 
 class Blocks {
  public:
@@ -108,13 +121,20 @@ class Blocks {
   }
 
   void proxysql() {
-    std::string all;
-    for (const MysqlInterface& one : input_.config.daemon.mysql_interfaces)
-      all += (all.empty() ? "" : ", ") + show(one);
-    add("mysql port", {all + (input_.port.answers ? " answers" : " doesn't answer: " + input_.port.reason) +
-                       (input_.clients < 0 ? "" : ", " + std::to_string(input_.clients) + " clients")});
-    add("backends", {number(seen_.backends.online) + " online, " + number(seen_.backends.shunned) + " shunned, " +
-                     number(seen_.backends.offline) + " offline; seen " + age(seen_.at_ns)});
+    const auto parts = protocol_parts(input_);
+    std::vector<std::string> of_each;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const ProtocolPart& part = parts[i];
+      if (parts.size() > 1) of_each.push_back(std::string(part.name) + ": " + counts(part.backends));
+      if (part.port == nullptr) continue;
+      const auto all = i == 0 ? input_.config.daemon.mysql_interfaces : pgsql_ports(input_.config.daemon);
+      add(i == 0 ? "mysql port" : "pgsql port",
+          {show_all(all) + (part.port->answers ? " answers" : " doesn't answer: " + part.port->reason) +
+           (part.served ? "" : " (not served)") +
+           (part.clients < 0 ? "" : ", " + std::to_string(part.clients) + " clients")});
+    }
+    Block& backends = add("backends", {counts(seen_.backends) + "; seen " + age(seen_.at_ns)});
+    backends.lines.insert(backends.lines.end(), of_each.begin(), of_each.end());
     add("proxysql", {seen_.at_ns == 0 ? "not seen yet"
                                       : std::string(text(seen_.version)) + ", up " +
                                             show_span(input_.now_ns - seen_.proxysql_started_ns) +

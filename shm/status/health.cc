@@ -1,12 +1,14 @@
 #include "shm/status/health.h"
 
 #include <algorithm>
+#include <array>
 
 #include "shm/record/attempts.h"
 #include "shm/record/drains.h"
 #include "shm/record/starts.h"
 #include "shm/segment/lock.h"
 #include "shm/segment/names.h"
+#include "shm/status/served.h"
 #include "src/base/clock.h"
 #include "src/base/hash.h"
 #include "src/base/show.h"
@@ -30,9 +32,9 @@ int64_t last_ended_ns(const BeatRecord& record) {
 // What is recorded of beats to an earlier ProxySQL says nothing about this one.
 bool is_of_this_start(const StateView& view) { return is_of(view.start, last_ended_ns(view.record)); }
 
-State decide_state(const StateView& view, const PortView& port, const Policy& policy, int64_t running_since_ns,
+State decide_state(const StateView& view, int64_t answers_since_ns, const Policy& policy, int64_t running_since_ns,
                    int64_t now_ns) {
-  if (is_draining(view.draining_since_ns, view.drain, port.answers ? port.since_ns : 0)) return State::draining;
+  if (is_draining(view.draining_since_ns, view.drain, answers_since_ns)) return State::draining;
   if (view.maintenance_realtime_ns != 0) return State::maintenance;
   if (!view.problem.empty()) return State::failing;
   if (view.last_beat_ns == 0 || !is_of(view.start, view.last_beat_ns)) {
@@ -82,10 +84,78 @@ constexpr int64_t kLookPatience = 5 * kSecond;
 
 bool is_stale(const PortView& port, int64_t now_ns) { return port.known && now_ns - port.looked_at_ns > kLookPatience; }
 
-std::string with_age(std::string message, const PortView& port, int64_t now_ns) {
-  if (!is_stale(port, now_ns)) return message;
-  return "the MySQL port hasn't been looked at for " + show_span(now_ns - port.looked_at_ns) +
-         ", what was known of it stands; " + message;
+// What the ports of those protocols say that the node serves.
+class Ports {
+ public:
+  Ports(const StateView& view, const PortView& mysql, const PortView& pgsql, Served served, int64_t now_ns)
+      : view_(view), now_ns_(now_ns), all_{{{"MySQL", mysql, served.mysql}, {"PostgreSQL", pgsql, served.pgsql}}} {}
+
+  bool answer() const { return silent() == nullptr; }
+  bool have_ever_answered() const {
+    return any([](const Port& port) { return port.view.ever_answered; });
+  }
+  // Why one doesn't answer, PROXYSQL PAUSE aside. Only where one doesn't.
+  std::string message(bool is_beating) const { return message(*silent(), is_beating); }
+
+  // One that answered doesn't for longer than that, by a look that isn't too old.
+  bool is_dead(int64_t span_ns) const { return dead(span_ns) != nullptr; }
+  std::string death(int64_t span_ns) const {
+    const Port& port = *dead(span_ns);
+    return message(port, false) + ", for " + show_span(now_ns_ - port.view.since_ns);
+  }
+
+  std::string with_age(std::string message) const {
+    for (const Port& port : all_) {
+      if (!port.needed || !is_stale(port.view, now_ns_)) continue;
+      message.insert(0, std::string("the ") + port.name + " port hasn't been looked at for " +
+                            show_span(now_ns_ - port.view.looked_at_ns) + ", what was known of it stands; ");
+    }
+    return message;
+  }
+
+ private:
+  struct Port {
+    const char* name;
+    const PortView& view;
+    bool needed;
+  };
+
+  template <class Is>
+  bool any(Is is) const {
+    return std::any_of(all_.begin(), all_.end(), [&](const Port& port) { return port.needed && is(port); });
+  }
+  template <class Is>
+  const Port* find(Is is) const {
+    const auto found =
+        std::find_if(all_.begin(), all_.end(), [&](const Port& port) { return port.needed && is(port); });
+    return found == all_.end() ? nullptr : &*found;
+  }
+  const Port* silent() const {
+    return find([](const Port& port) { return !port.view.answers; });
+  }
+  const Port* dead(int64_t span_ns) const {
+    return find([&](const Port& port) {
+      return port.view.known && port.view.ever_answered && !port.view.answers && !is_stale(port.view, now_ns_) &&
+             now_ns_ - port.view.since_ns > span_ns;
+    });
+  }
+  std::string message(const Port& port, bool is_beating) const {
+    const std::string the_port = std::string("the ") + port.name + " port";
+    if (!port.view.known) return the_port + " hasn't been looked at yet";
+    if (is_beating && view_.observation.listener_paused != 0) {
+      return "PROXYSQL PAUSE has closed " + the_port + ": PROXYSQL RESUME opens it";
+    }
+    return the_port + " doesn't answer: " + port.view.reason;
+  }
+
+  const StateView& view_;
+  const int64_t now_ns_;
+  const std::array<Port, 2> all_;
+};
+
+// The latest instant at which a port began to answer that still does; 0: none does.
+int64_t answers_since_ns(const PortView& mysql, const PortView& pgsql) {
+  return std::max(mysql.answers ? mysql.since_ns : 0, pgsql.answers ? pgsql.since_ns : 0);
 }
 
 bool has_ended(const StateView& view) { return view.drain.ended_ns >= view.draining_since_ns; }
@@ -176,6 +246,7 @@ Policy make_policy(const Config& config, const std::string& host_name) {
   Policy policy;
   policy.is_core = config.is_core();
   policy.is_standalone = config.role == Role::standalone;
+  policy.file = protocols_of(config);
   policy.interval_ns = ns(config.beat.interval);
   policy.backoff_max_ns = ns(config.beat.backoff_max);
   policy.mysql_dead_after_ns = ns(config.daemon.mysql_dead_after);
@@ -213,31 +284,29 @@ void remember(const StateView& view, const Policy& policy, Memory& memory) {
 
 }  // namespace
 
-Verdict decide(const StateView& view, const PortView& port, const Policy& policy, Memory& memory,
-               int64_t running_since_ns, int64_t now_ns) {
+Verdict decide(const StateView& view, const PortView& mysql, const Policy& policy, Memory& memory,
+               int64_t running_since_ns, int64_t now_ns, const PortView& pgsql) {
   remember(view, policy, memory);
 
   Verdict verdict;
-  verdict.state = decide_state(view, port, policy, running_since_ns, now_ns);
+  verdict.state = decide_state(view, answers_since_ns(mysql, pgsql), policy, running_since_ns, now_ns);
   verdict.message = describe(verdict.state, view, now_ns);
+  verdict.served = served_protocols(view, mysql, pgsql, policy.file);
+  const Ports ports(view, mysql, pgsql, verdict.served, now_ns);
   const bool state_is_known = view.problem.empty();
-  const bool is_paused =
-      port.known && !port.answers && view.observation.listener_paused != 0 && verdict.state == State::beating;
-  const std::string port_message = !port.known ? "the MySQL port hasn't been looked at yet"
-                                   : is_paused ? "PROXYSQL PAUSE has closed the MySQL port: PROXYSQL RESUME opens it"
-                                               : "the MySQL port doesn't answer: " + port.reason;
+  const std::string port_message = ports.answer() ? "" : ports.message(verdict.state == State::beating);
 
-  // Started: one beat has gone through, and the port has answered; a core has loaded its file's modules, if that is up
+  // Started: one beat has gone through, and a port has answered; a core has loaded its file's modules, if that is up
   // to it. It is waited for a while only: a restart doesn't mend a discovery that fails. A ProxySQL whose predecessor
-  // had started isn't restarted for want of beats, for it would come back without them. Without a segment the port
-  // alone counts.
+  // had started isn't restarted for want of beats, for it would come back without them. Without a segment the ports
+  // alone count.
   const int64_t since_ns = std::max(running_since_ns, view.start.since_ns);
   const bool waited = now_ns - since_ns > kLoadPatience;
   const bool without_beats = memory.ever_started && now_ns - since_ns > first_beat_ns(policy.interval_ns) &&
-                             verdict.state != State::admin_unresponsive && port.answers;
+                             verdict.state != State::admin_unresponsive && ports.answer();
   const bool beaten = memory.started || without_beats;
   const bool loaded = memory.loaded || memory.served;
-  const bool has_answered = port.ever_answered || memory.served;
+  const bool has_answered = ports.have_ever_answered() || memory.served;
   verdict.started.passes = ((beaten && (loaded || waited)) || !state_is_known) && has_answered;
   verdict.started.message = !has_answered            ? port_message
                             : beaten && !loaded      ? why_not_loaded(view)
@@ -247,13 +316,13 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
   // Ready: a fault of the control plane must not take a working data plane out of service.
   if (verdict.state == State::maintenance || verdict.state == State::draining) {
     verdict.ready.message = verdict.message;
-  } else if (!port.answers) {
-    verdict.ready.message = with_age(port_message, port, now_ns);
+  } else if (!ports.answer()) {
+    verdict.ready.message = ports.with_age(port_message);
   } else if (!policy.is_core && !policy.is_standalone && !memory.configured && state_is_known) {
     verdict.ready.message = "no configuration has been received from a core; " + verdict.message;
   } else {
     verdict.ready.passes = true;
-    verdict.ready.message = with_age(verdict.message, port, now_ns);
+    verdict.ready.message = ports.with_age(verdict.message);
   }
   if (verdict.started.passes && verdict.ready.passes) memory.served = true;
 
@@ -261,22 +330,21 @@ Verdict decide(const StateView& view, const PortView& port, const Policy& policy
   const bool draining = verdict.state == State::draining;
   const bool deliberately_closed =
       verdict.state == State::maintenance || draining || view.observation.listener_paused != 0;
-  const bool port_dead = port.known && port.ever_answered && !port.answers && !deliberately_closed &&
-                         !is_stale(port, now_ns) && now_ns - port.since_ns > policy.mysql_dead_after_ns;
+  const bool port_dead = !deliberately_closed && ports.is_dead(policy.mysql_dead_after_ns);
   const int64_t unresponsive_ns = verdict.state == State::scheduler_silent || !is_confirmed(view, policy, now_ns)
                                       ? 0
                                       : now_ns - unresponsive_since_ns(view);
   const bool wedged_for_long =
       policy.live_after_ns > 0 && unresponsive_ns > policy.live_after_ns + policy.live_stagger_ns;
   // It has never served anybody, so a restart takes nothing away: ProxySQL may hang from its start on.
-  const bool nobody_there = port.clients == 0 || (port.clients < 0 && view.start.since_ns != 0);
+  const bool nobody_there = mysql.clients == 0 || (mysql.clients < 0 && view.start.since_ns != 0);
   const bool never_served = verdict.state == State::admin_unresponsive && !memory.served && nobody_there &&
                             policy.live_unready_after_ns > 0 && unresponsive_ns > policy.live_unready_after_ns;
   // A restart in the middle of a drain would cut those whom it waits for.
   const bool drain_runs = draining && may_be_at_work(view.draining_since_ns, view.drain, policy.drain_timeout, now_ns);
   verdict.live.passes = drain_runs || (!port_dead && !wedged_for_long && !never_served);
-  verdict.live.message = verdict.live.passes ? with_age(verdict.message, port, now_ns)
-                         : port_dead         ? port_message + ", for " + show_span(now_ns - port.since_ns)
+  verdict.live.message = verdict.live.passes ? ports.with_age(verdict.message)
+                         : port_dead         ? ports.death(policy.mysql_dead_after_ns)
                          : wedged_for_long   ? verdict.message + "; that is longer than live_after"
                                              : verdict.message +
                                                  "; this ProxySQL was never ready, and that is longer "

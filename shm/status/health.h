@@ -14,7 +14,7 @@ namespace pulse {
 enum class State { starting, beating, failing, admin_unresponsive, scheduler_silent, draining, maintenance };
 const char* name(State state);
 
-// The MySQL port as last looked at.
+// The port of a protocol, all its interfaces together, as last looked at.
 struct PortView {
   bool known = false;  // looked at, at least once
   bool answers = false;
@@ -23,12 +23,26 @@ struct PortView {
   int64_t looked_at_ns = 0;
   std::string how;       // "socket table" or "connection"
   std::string reason;    // why it doesn't answer
-  int64_t clients = -1;  // on the port, just now; -1: not known
+  int64_t clients = -1;  // on the port, just now; -1: not known. MySQL's: on all ports, of both protocols
+};
+
+// Protocols that a node serves.
+struct Served {
+  bool mysql = true;
+  bool pgsql = false;
+};
+
+// What the file says of protocols: see protocols_of().
+struct FileProtocols {
+  bool mysql = true;
+  bool pgsql_port = false;  // where PostgreSQL's port is
+  bool pgsql_rows = false;  // and that it is used: it has servers or users for it, or the port is set for Pulse
 };
 
 struct Policy {
   bool is_core = false;
   bool is_standalone = false;
+  FileProtocols file;
   int64_t interval_ns = 5'000'000'000;
   int64_t backoff_max_ns = 30'000'000'000;
   int64_t mysql_dead_after_ns = 10'000'000'000;
@@ -51,6 +65,7 @@ struct Probe {
 struct Verdict {
   State state = State::starting;
   std::string message;  // one line for a person: what it is, and since when
+  Served served;        // whose ports must answer
   Probe started;
   Probe ready;
   Probe live;
@@ -70,8 +85,9 @@ struct Memory {
 };
 
 // The rules, in words: docs/proxysql-pulsed.md, "Health". Updates `memory`. `running_since_ns` is when the caller
-// began to look, which bounds how long "starting" may last.
-Verdict decide(const StateView& view, const PortView& port, const Policy& policy, Memory& memory,
-               int64_t running_since_ns, int64_t now_ns);
+// began to look, which bounds how long "starting" may last. `pgsql` isn't known where nobody looks at PostgreSQL's
+// port.
+Verdict decide(const StateView& view, const PortView& mysql, const Policy& policy, Memory& memory,
+               int64_t running_since_ns, int64_t now_ns, const PortView& pgsql = {});
 
 }  // namespace pulse

@@ -11,8 +11,8 @@
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
 #include "shm/status/member_json.h"
+#include "shm/status/port_json.h"
 #include "src/base/rfc3339.h"
-#include "src/linux/interfaces.h"
 
 namespace pulse {
 
@@ -22,10 +22,6 @@ using Json = nlohmann::ordered_json;
 
 // Names and messages come from ProxySQL, MySQL or a file: whatever bytes they hold, the answer is valid JSON.
 std::string dump(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace); }
-
-Json age_ms(int64_t stamp_ns, int64_t now_ns) {
-  return stamp_ns == 0 ? Json(nullptr) : Json(std::max<int64_t>(0, now_ns - stamp_ns) / 1'000'000);
-}
 
 Json heartbeat(const StatusInput& input) {
   const BeatRecord& record = input.view.record;
@@ -46,14 +42,10 @@ Json heartbeat(const StatusInput& input) {
               {"next_attempt_in_ms", record.next_attempt_ns == 0 ? 0 : std::max<int64_t>(0, next / 1'000'000)}};
 }
 
-Json backends(const BackendCounts& seen) {
-  return Json{{"online", seen.online}, {"shunned", seen.shunned}, {"offline", seen.offline}, {"total", seen.total()}};
-}
-
 // Of clients and backends PostgreSQL's part, as a beat saw them last; null where ProxySQL doesn't serve it.
 Json pgsql(const Observation& seen) {
   if (seen.serves_pgsql == 0) return nullptr;
-  return Json{{"clients", seen.pgsql_clients}, {"backends", backends(seen.pgsql_backends)}};
+  return Json{{"clients", seen.pgsql_clients}, {"backends", backends_json(seen.pgsql_backends)}};
 }
 
 Json common(const StatusInput& input, bool passes, const std::string& message, const char* probe_name) {
@@ -63,7 +55,9 @@ Json common(const StatusInput& input, bool passes, const std::string& message, c
               {"draining", input.verdict.state == State::draining},
               {"clients", input.clients < 0 ? Json(nullptr) : Json(input.clients)},
               {"clients_age_ms", age_ms(input.clients_at_ns, input.now_ns)},
-              {"backends", backends(input.view.observation.backends)},
+              {"backends", backends_json(input.view.observation.backends)},
+              {"mysql", protocol_json(input, "mysql")},
+              {"pgsql", protocol_json(input, "pgsql")},
               {"state", name(input.verdict.state)},
               {"heartbeat", heartbeat(input)},
               {"observed_age_ms", age_ms(input.view.observation.at_ns, input.now_ns)},
@@ -248,20 +242,6 @@ Json core_files(const StatusInput& input) {
               {"modules", modules}};
 }
 
-Json mysql_port(const StatusInput& input) {
-  const PortView& port = input.port;
-  Json interfaces = Json::array();
-  for (const MysqlInterface& one : input.config.daemon.mysql_interfaces) interfaces.push_back(show(one));
-  return Json{{"interfaces", std::move(interfaces)},
-              {"host", input.config.daemon.mysql_host},
-              {"port", input.config.daemon.mysql_port},
-              {"answers", port.answers},
-              {"since_ms", age_ms(port.since_ns, input.now_ns)},
-              {"looked_age_ms", age_ms(port.looked_at_ns, input.now_ns)},
-              {"how", port.how},
-              {"reason", port.reason}};
-}
-
 Json discovery(const StatusInput& input) {
   const Discovery& state = input.view.discovery;
   return Json{{"source", name(static_cast<Source>(state.source))},
@@ -391,7 +371,8 @@ std::string status_json(const StatusInput& input) {
   const auto estimate = drain_estimate(input.config, view.observation);
   json["drain_estimate_ms"] = estimate ? Json(estimate->needed.count()) : Json(nullptr);
   json["drain_would_cut"] = estimate ? Json(estimate->cut) : Json(nullptr);
-  json["mysql_port"] = mysql_port(input);
+  json["mysql_port"] = mysql_port_json(input);
+  json["pgsql_port"] = pgsql_port_json(input);
   json["proxysql"] = proxysql(input);
   json["hostgroups"] = hostgroups(input);
   if (input.config.is_core()) json["authority"] = authority(input);

@@ -13,9 +13,11 @@ struct StatusInput {
   const Verdict& verdict;
   const PortView& port;
   const Config& config;
-  int64_t clients;  // -1: not known
+  int64_t clients;  // of both protocols; -1: not known
   int64_t now_ns;
-  int64_t clients_at_ns = 0;  // when they were counted
+  int64_t clients_at_ns = 0;             // when they were counted
+  const PortView* pgsql_port = nullptr;  // null: nobody looks at it
+  int64_t pgsql_clients = -1;            // of `clients`; -1: not known
 };
 
 // One probe's answer: {"status","message","probe","draining","clients","backends","state","heartbeat",...}.

@@ -38,16 +38,22 @@ Result<void> finish_drain(const Draft& draft) {
   return {};
 }
 
-// What is said is the only one. Else all that ProxySQL has, a port before the sockets: that is what `mysql_port` is.
-void finish_interfaces(Draft& draft) {
-  DaemonSettings& daemon = draft.loaded.config.daemon;
-  auto& all = daemon.mysql_interfaces;
-  if (draft.said[place_of("daemon.mysql_host")] || draft.said[place_of("daemon.mysql_port")]) all.clear();
+// What is said is the only one. Else all that ProxySQL has, a port before the sockets: that is what `port` is; 0: none.
+void finish_interfaces(std::vector<MysqlInterface>& all, bool is_said, const std::string& host, int64_t port) {
+  if (is_said) all.clear();
   for (MysqlInterface& one : all) {
     if (!one.is_socket() && !is_address(one.host)) one.host = "127.0.0.1";
   }
-  if (all.empty()) all.push_back({daemon.mysql_host, daemon.mysql_port});
+  if (all.empty() && port != 0) all.push_back({host, port});
   std::stable_partition(all.begin(), all.end(), [](const MysqlInterface& one) { return !one.is_socket(); });
+}
+
+void finish_interfaces(Draft& draft) {
+  DaemonSettings& daemon = draft.loaded.config.daemon;
+  daemon.mysql_port_set = draft.said[place_of("daemon.mysql_host")] || draft.said[place_of("daemon.mysql_port")];
+  daemon.pgsql_port_set = draft.said[place_of("daemon.pgsql_host")] || draft.said[place_of("daemon.pgsql_port")];
+  finish_interfaces(daemon.mysql_interfaces, daemon.mysql_port_set, daemon.mysql_host, daemon.mysql_port);
+  finish_interfaces(daemon.pgsql_interfaces, daemon.pgsql_port_set, daemon.pgsql_host, daemon.pgsql_port);
 }
 
 Result<void> finish_discovery(Draft& draft) {

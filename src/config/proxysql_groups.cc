@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "src/base/number.h"
+#include "src/config/client_ports.h"
 #include "src/config/draft.h"
 #include "src/config/table_rows.h"
 
@@ -100,18 +101,18 @@ void take_admin_variables(Draft& draft, const CnfSetting* admin) {
 // A file that says nothing of PostgreSQL serves nobody there, though ProxySQL 3 listens all the same.
 void take_pgsql_port(Draft& draft, const CnfSetting& root, const CnfSetting* variables) {
   DaemonSettings& daemon = draft.loaded.config.daemon;
-  constexpr int64_t kDefaultPort = 6133;
   const CnfSetting* group = variables;
   for (const char* name : {"pgsql_servers", "pgsql_users"}) {
     const CnfSetting* rows = root.find(name);
     if (group == nullptr && rows != nullptr && rows->length > 0) group = rows;
   }
   if (group == nullptr) return;
-  daemon.pgsql_port = kDefaultPort;
+  daemon.pgsql_port = kDefaultPgsqlPort;
   draft.loaded.origins[place_of("daemon.pgsql_port")] = draft.origin_of(*group);
   if (const Variable found = find_variable(variables, "interfaces"); found.setting != nullptr) {
     take_interface(draft, found, daemon.pgsql_host, daemon.pgsql_port, place_of("daemon.pgsql_host"),
                    place_of("daemon.pgsql_port"));
+    daemon.pgsql_interfaces = all_interfaces(found.value);
   }
 }
 

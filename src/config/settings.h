@@ -107,12 +107,17 @@ struct DaemonSettings {
   int64_t mysql_port = 6033;
   // All of them, the one above first. Not a key of its own.
   std::vector<MysqlInterface> mysql_interfaces = {{mysql_host, mysql_port}};
-  // ProxySQL's port for PostgreSQL clients. If not set: that of pgsql_variables, 6133 where the file has another of
-  // PostgreSQL's groups, else none.
+  // ProxySQL's port for PostgreSQL clients; if neither is set, the interfaces of pgsql_variables, 6133 where the file
+  // has another of PostgreSQL's groups, else none.
   std::string pgsql_host = "127.0.0.1";  // an address
   int64_t pgsql_port = 0;                // 0: none
-  PortLook mysql_look = PortLook::passive;
-  std::chrono::milliseconds mysql_dead_after{10000};  // without an answer, the data plane is dead
+  // As those of MySQL, but empty where the file says nothing of PostgreSQL. Not a key of its own.
+  std::vector<MysqlInterface> pgsql_interfaces;
+  // Whether a key of these has been set. Not keys of their own.
+  bool mysql_port_set = false;
+  bool pgsql_port_set = false;
+  PortLook mysql_look = PortLook::passive;            // of both protocols
+  std::chrono::milliseconds mysql_dead_after{10000};  // without an answer, the data plane is dead; of both protocols
   // The liveness probe fails when the admin interface has been unresponsive for that long; 0: never. A part of the
   // stagger, by the host's name, comes on top, so that not all nodes restart at once.
   std::chrono::milliseconds live_after{600000};

@@ -5,6 +5,7 @@
 #include "scheduler/admin/admin_client.h"
 #include "src/base/exit_code.h"
 #include "tests/integration/pgsql_client.h"
+#include "tests/integration/pgsql_server.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {
@@ -12,28 +13,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* kVersion3 = "3.0.1-39-g596d5ba";
 constexpr milliseconds kTimeout{7100};
 constexpr milliseconds kSlack{1500};  // machines are shared
 
-class PgsqlDrain : public ::testing::Test {
+class PgsqlDrain : public PgsqlServerTest {
  protected:
-  void SetUp() override {
-    if (is_real() && proxysql_major() < 3) GTEST_SKIP() << "PostgreSQL came with ProxySQL 3";
-    Server::Options backend;
-    backend.double_always = true;
-    backend.version = kVersion3;
-    backend.pgsql_users = "{ username=\"app\", password=\"app\" },";
-    if (is_real()) backend_ = std::make_unique<Server>(backend);
-  }
   Server::Options options() const {
-    Server::Options options;
-    if (!is_real()) options.version = kVersion3;
-    const uint16_t mysql = backend_ ? backend_->mysql_port() : uint16_t{3306};
-    const uint16_t pgsql = backend_ ? backend_->pgsql_port() : uint16_t{5432};
-    options.mysql_servers = "{ address=\"127.0.0.1\", port=" + std::to_string(mysql) + ", hostgroup=0 },";
-    options.pgsql_servers = "{ address=\"127.0.0.1\", port=" + std::to_string(pgsql) + ", hostgroup=0 },";
-    options.pgsql_users = "{ username=\"app\", password=\"app\", default_hostgroup=0 },";
+    Server::Options options = PgsqlServerTest::options();
     options.pulse =
         "interval_ms=2000, timeout_ms=1500, drain={ settle_ms=1000, timeout_ms=" + std::to_string(kTimeout.count()) +
         " }, ";
@@ -46,8 +32,6 @@ class PgsqlDrain : public ::testing::Test {
     return server.value("SELECT Variable_Value FROM stats_" + protocol + "_global WHERE Variable_Name='" + protocol +
                         "_listener_paused'");
   }
-
-  std::unique_ptr<Server> backend_;
 };
 
 TEST_F(PgsqlDrain, IdleClientsAreClosedAndOpenTransactionsLeftAlone) {

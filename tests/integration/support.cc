@@ -225,6 +225,7 @@ void Server::start() {
     if (!options_.version.empty() || everywhere != nullptr) {
       argv.insert(argv.end(), {"--proxysql-version", options_.version.empty() ? everywhere : options_.version});
     }
+    if (!options_.mysql) argv.emplace_back("--mysql-workers=false");
     argv.insert(argv.end(), options_.arguments.begin(), options_.arguments.end());
   }
   if (options_.idle_threads) argv.emplace_back("--idle-threads");
@@ -234,7 +235,8 @@ void Server::start() {
   const auto answers = [&](uint16_t port) { return bool(connect_loopback(port, 5, options_.address.c_str())); };
   const bool up = eventually([&] {
     return !process_->running() ||
-           (answers(admin_port_) && (options_.socket == Options::Socket::alone || answers(mysql_port_)) &&
+           (answers(admin_port_) &&
+            (!options_.mysql || options_.socket == Options::Socket::alone || answers(mysql_port_)) &&
             (major() < 3 || answers(pgsql_port_)) && (!is_double() || connect_control(dir_ / "control")));
   });
   ASSERT_TRUE(up && process_->running()) << process_->output();

@@ -94,6 +94,7 @@ class Server {
     std::string address = "127.0.0.1";
     uint16_t admin_port = 0;
     uint16_t mysql_port = 0;
+    bool mysql = true;                 // false: --mysql-workers=false, of the double alone
     std::string more_interfaces = "";  // for clients: ";ADDRESS:PORT"
     // mysql_socket(): beside the port, or alone.
     enum class Socket { none, beside, alone } socket = Socket::none;

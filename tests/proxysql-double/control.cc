@@ -145,6 +145,15 @@ json run(Server& server, const std::vector<std::string>& words) {
   }
   if (name == "stats") return stats(server);
   if (name == "statements") return statements(server, words);
+  if (name == "port" && words.size() == 3) {
+    ClientPort& port = words[1] == "pgsql" ? server.pgsql_port : server.mysql_port;
+    if (words[2] == "down") {
+      port.stop();
+    } else if (auto opened = port.start(); !opened) {
+      return failure(opened.error().text);
+    }
+    return success();
+  }
   if (name == "digests" && words.size() == 2) {
     server.generate_digests(std::strtoull(words[1].c_str(), nullptr, 10));
     return success();

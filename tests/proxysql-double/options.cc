@@ -20,6 +20,10 @@ pulse::Result<Options> parse_options(int argc, char** argv) {
       *value = argv[++i];
     } else if (argument == "--initial") {
       options.initial = true;
+    } else if (argument == "--mysql-workers=false") {
+      options.mysql = false;
+    } else if (argument == "--pgsql-workers=false") {
+      options.pgsql = false;
     } else if (argument == "--reload") {
       options.reload = true;
     } else if (argument == "--die-with-parent") {

@@ -19,6 +19,10 @@ struct Options {
   std::string version = "2.7.1-16-g2726c27";
   bool die_with_parent = false;
 
+  // Newer 3.x: a protocol that is off has no port, and no rows in its statistics.
+  bool mysql = true;
+  bool pgsql = true;
+
   // ProxySQL 3: PostgreSQL's modules, tables, variables and port, and PAUSE for both protocols. It is told by
   // `version`.
   bool has_pgsql() const { return std::atoi(version.c_str()) >= 3; }

@@ -57,8 +57,10 @@ pulse::Result<void> Server::load_everything(bool read_file) {
 }
 
 pulse::Result<void> Server::open_ports() {
-  if (auto opened = mysql_port.start(); !opened) return opened;
-  if (options.has_pgsql()) {
+  if (options.mysql) {
+    if (auto opened = mysql_port.start(); !opened) return opened;
+  }
+  if (options.has_pgsql() && options.pgsql) {
     if (auto opened = pgsql_port.start(); !opened) return opened;
   }
   return admin_port.start();

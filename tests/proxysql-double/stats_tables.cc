@@ -115,6 +115,7 @@ void refresh_runtime_tables(Server& server, const std::string& text, StatementLo
 }
 
 std::vector<Row> global_rows(Server& server) {
+  if (!server.options.mysql) return {};
   std::vector<Row> rows = {{"ProxySQL_Uptime", std::to_string(server.uptime().count())}};
   for (const auto& [name, value] : server.mysql_port.status()) rows.push_back({name, value});
   std::istringstream zeros(kAlwaysZero);
@@ -123,6 +124,7 @@ std::vector<Row> global_rows(Server& server) {
 }
 
 std::vector<Row> pgsql_global_rows(Server& server) {
+  if (!server.options.pgsql) return {};
   std::vector<Row> rows = {{"ProxySQL_Uptime", std::to_string(server.uptime().count())}};
   for (const auto& [name, value] : server.pgsql_port.status()) rows.push_back({name, value});
   return rows;

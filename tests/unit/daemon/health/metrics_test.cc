@@ -223,6 +223,26 @@ TEST_F(MetricsTest, WhatTheDaemonKnowsItself) {
   EXPECT_EQ("15", value("http_open_connections"));
 }
 
+TEST_F(MetricsTest, EachProtocolHasItsOwn) {
+  EXPECT_EQ("1", value("protocol_served{protocol=\"mysql\"}"));
+  EXPECT_EQ("1", value("protocol_port_answers{protocol=\"mysql\"}"));
+  EXPECT_EQ("17", value("protocol_clients{protocol=\"mysql\"}"));
+  EXPECT_EQ(std::string::npos, render().find("protocol=\"pgsql\",status"));
+  PortView pgsql;
+  pgsql.known = true;
+  input_.pgsql_port = &pgsql;
+  input_.pgsql_clients = 5;
+  verdict_.served.pgsql = true;
+  view_.observation.pgsql_backends = view_.observation.backends;
+  EXPECT_EQ("12", value("protocol_clients{protocol=\"mysql\"}"));
+  EXPECT_EQ("5", value("protocol_clients{protocol=\"pgsql\"}"));
+  EXPECT_EQ("17", value("clients")) << "the sum";
+  EXPECT_EQ("0", value("protocol_port_answers{protocol=\"pgsql\"}"));
+  EXPECT_EQ("0", value("protocol_backends{protocol=\"mysql\",status=\"online\"}"));
+  EXPECT_EQ(std::to_string(view_.observation.backends.online),
+            value("protocol_backends{protocol=\"pgsql\",status=\"online\"}"));
+}
+
 TEST_F(MetricsTest, OneStateIsSet) {
   for (const char* state :
        {"starting", "beating", "failing", "admin_unresponsive", "scheduler_silent", "draining", "maintenance"}) {

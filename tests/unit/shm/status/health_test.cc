@@ -1,5 +1,6 @@
 #include "shm/status/health.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -188,6 +189,93 @@ TEST_F(VerdictTest, ADeadPort) {
   port_.ever_answered = false;
   EXPECT_TRUE(now().live.passes) << "that is the startup probe's business";
   EXPECT_FALSE(now().started.passes);
+}
+
+// Both protocols are served, by the file and by ProxySQL.
+class BothProtocolsTest : public VerdictTest {
+ protected:
+  void SetUp() override {
+    VerdictTest::SetUp();
+    policy_.file.pgsql_port = policy_.file.pgsql_rows = true;
+    view_.observation.globals_ns = view_.observation.at_ns;
+    view_.observation.serves_mysql = view_.observation.serves_pgsql = 1;
+    pgsql_ = port_;
+  }
+  Verdict now() { return decide(view_, port_, policy_, memory_, running_since_, kNow, pgsql_); }
+
+  PortView pgsql_;
+};
+
+TEST_F(BothProtocolsTest, ReadyNeedsBoth) {
+  EXPECT_TRUE(now().ready.passes && now().served.mysql && now().served.pgsql);
+  pgsql_.answers = false;
+  pgsql_.reason = "nothing listens on the port";
+  pgsql_.since_ns = kNow - 5 * kS;
+  EXPECT_FALSE(now().ready.passes);
+  EXPECT_EQ("the PostgreSQL port doesn't answer: nothing listens on the port", now().ready.message);
+  EXPECT_TRUE(now().live.passes) << "not yet";
+  pgsql_.since_ns = kNow - 11 * kS;
+  EXPECT_FALSE(now().live.passes);
+  EXPECT_EQ("the PostgreSQL port doesn't answer: nothing listens on the port, for 11.0 s", now().live.message);
+  view_.observation.listener_paused = 1;
+  EXPECT_TRUE(now().live.passes);
+  EXPECT_EQ("PROXYSQL PAUSE has closed the PostgreSQL port: PROXYSQL RESUME opens it", now().ready.message);
+  view_.observation.listener_paused = 0;
+  pgsql_.ever_answered = false;
+  EXPECT_TRUE(now().live.passes) << "it has never been there";
+  EXPECT_TRUE(now().started.passes) << "ProxySQL has: MySQL's port answers";
+  EXPECT_FALSE(now().ready.passes);
+}
+
+TEST_F(BothProtocolsTest, APortThatNobodyUsesHurtsNobody) {
+  policy_.file = {};
+  pgsql_.answers = false;
+  pgsql_.since_ns = kNow - 100 * kS;
+  pgsql_.looked_at_ns = kNow - 100 * kS;
+  EXPECT_TRUE(now().ready.passes && now().live.passes);
+  EXPECT_EQ("all backends online", now().ready.message);
+  port_.answers = false;
+  port_.since_ns = kNow - 100 * kS;
+  EXPECT_FALSE(now().ready.passes || now().live.passes);
+  EXPECT_THAT(now().ready.message, ::testing::StartsWith("the MySQL port"));
+}
+
+TEST_F(BothProtocolsTest, ALookThatIsTooOldFailsNoLiveness) {
+  pgsql_.answers = false;
+  pgsql_.since_ns = kNow - 100 * kS;
+  pgsql_.looked_at_ns = kNow - 17 * kS;
+  EXPECT_TRUE(now().live.passes);
+  EXPECT_EQ("the PostgreSQL port hasn't been looked at for 17.0 s, what was known of it stands; all backends online",
+            now().live.message);
+}
+
+// MySQL is switched off, or has no rows: its port may be closed.
+TEST_F(BothProtocolsTest, ASatelliteForPostgresqlAloneIsReadyOnceItsServersCame) {
+  view_.observation.serves_mysql = 0;
+  view_.observation.configured = 0;
+  port_ = {};
+  EXPECT_FALSE(now().ready.passes);
+  EXPECT_THAT(now().ready.message, ::testing::StartsWith("no configuration has been received"));
+  EXPECT_TRUE(now().started.passes);
+  view_.observation.configured = 1;
+  EXPECT_TRUE(now().ready.passes) << now().ready.message;
+  EXPECT_TRUE(now().live.passes);
+  port_.known = port_.ever_answered = true;
+  EXPECT_TRUE(now().ready.passes && now().live.passes) << "it was on in an earlier start";
+  pgsql_.answers = false;
+  EXPECT_FALSE(now().ready.passes);
+}
+
+// A drain's end is known by a port that answers after it, whichever it is.
+TEST_F(BothProtocolsTest, APostgresqlPortThatIsOpenAgainEndsADrain) {
+  port_.answers = pgsql_.answers = false;
+  view_.draining_since_ns = kNow - 20 * kS;
+  view_.drain.outcome = static_cast<uint8_t>(DrainOutcome::stopped);
+  view_.drain.ended_ns = kNow - 10 * kS;
+  EXPECT_EQ(State::draining, now().state);
+  pgsql_.answers = true;
+  pgsql_.since_ns = kNow - kS;
+  EXPECT_NE(State::draining, now().state);
 }
 
 TEST_F(VerdictTest, ALostSegmentTakesNothingOutOfService) {

@@ -52,6 +52,41 @@ TEST_F(StatusJsonTest, PostgresqlsPartIsToldApart) {
   EXPECT_EQ(6, both["backends"]["total"]) << "of both";
 }
 
+TEST_F(StatusJsonTest, EachProtocolHasItsPart) {
+  input_.clients = 7;
+  port_.known = port_.answers = true;
+  view_.observation.backends = {5, 1, 0};
+  json both = status();
+  EXPECT_EQ(7, both["mysql"]["clients"]) << "all of them";
+  EXPECT_EQ(6, both["mysql"]["backends"]["total"]);
+  EXPECT_EQ(true, both["mysql"]["served"]);
+  EXPECT_TRUE(both["pgsql"].is_null() && both["pgsql_port"].is_null());
+  PortView pgsql;
+  input_.pgsql_port = &pgsql;
+  EXPECT_TRUE(status()["pgsql"].is_null()) << "nobody has looked at it";
+
+  pgsql.known = true;
+  pgsql.reason = "nothing listens on the port";
+  view_.observation.serves_pgsql = 1;
+  view_.observation.pgsql_backends = {2, 1, 0};
+  input_.pgsql_clients = 4;
+  verdict_.served.pgsql = true;
+  both = status();
+  EXPECT_EQ(7, both["clients"]) << "the sum";
+  EXPECT_EQ(3, both["mysql"]["clients"]);
+  EXPECT_EQ(3, both["mysql"]["backends"]["online"]);
+  EXPECT_EQ(4, both["pgsql"]["clients"]);
+  EXPECT_EQ(3, both["pgsql"]["backends"]["total"]);
+  EXPECT_EQ(false, both["pgsql"]["port_answers"]);
+  EXPECT_EQ(true, both["pgsql"]["served"]);
+  EXPECT_EQ(6133, both["pgsql_port"]["port"]) << "the file doesn't say: ProxySQL's own";
+  EXPECT_EQ("nothing listens on the port", both["pgsql_port"]["reason"]);
+  input_.pgsql_clients = -1;
+  EXPECT_TRUE(status()["mysql"]["clients"].is_null() && status()["pgsql"]["clients"].is_null());
+  const json probe = json::parse(probe_json(input_, verdict_.ready, "readiness"));
+  EXPECT_EQ(both["pgsql"]["backends"], probe["pgsql"]["backends"]);
+}
+
 TEST_F(StatusJsonTest, WhatHasBeenAppliedIsTold) {
   config_.role = Role::core;
   view_.core.revision = 7;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/config/client_ports.h"
 #include "src/config/drain_steps.h"
 #include "tests/temp_dir.h"
 
@@ -207,6 +208,26 @@ TEST(Config, AllInterfacesForClientsAreKnown) {
       "pulse={ role=\"core\" daemon={ mysql_port=6099 } }");
   ASSERT_TRUE(said);
   EXPECT_EQ((List{{"127.0.0.1", 6099}}), said->config.daemon.mysql_interfaces) << "that one alone";
+}
+
+TEST(Config, AllInterfacesForPostgresqlAreKnown) {
+  using List = std::vector<MysqlInterface>;
+  const auto of = [](const std::string& text) {
+    const auto loaded = parse(text);
+    EXPECT_TRUE(loaded);
+    return loaded ? loaded->config.daemon : DaemonSettings{};
+  };
+  EXPECT_EQ(List{}, of(kRole).pgsql_interfaces);
+  EXPECT_EQ((List{{"127.0.0.1", 6133}}), pgsql_ports(of(kRole))) << "where ProxySQL 3 has it unasked";
+  EXPECT_EQ(
+      (List{{"127.0.0.1", 7133}, {"10.0.0.1", 6133}, {"/tmp/.s.PGSQL.6133", 0}}),
+      of("pgsql_variables={ interfaces=\"/tmp/.s.PGSQL.6133;0.0.0.0:7133;10.0.0.1:6133\" }\n" + std::string(kRole))
+          .pgsql_interfaces);
+  const DaemonSettings none = of("pgsql_variables={ threads=2 }\npulse={ role=\"core\" daemon={ pgsql_port=0 } }");
+  EXPECT_TRUE(none.pgsql_port_set && pgsql_ports(none).empty());
+  const DaemonSettings said = of("pulse={ role=\"core\" daemon={ pgsql_port=7133 } }");
+  EXPECT_EQ((List{{"127.0.0.1", 7133}}), said.pgsql_interfaces);
+  EXPECT_EQ((List{{"127.0.0.1", 6033}, {"127.0.0.1", 7133}}), client_ports(said));
 }
 
 TEST(Config, AStandaloneNodeHasNoListOfMembers) {

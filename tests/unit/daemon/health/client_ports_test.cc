@@ -1,4 +1,4 @@
-#include "daemon/health/mysql_ports.h"
+#include "daemon/health/client_ports.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ InterfaceVerdict one(const char* name, bool served, bool answers, int64_t at_ns 
   return verdict;
 }
 
-TEST(MysqlPorts, OneIsTheVerdictOfAll) {
+TEST(ClientPorts, OneIsTheVerdictOfAll) {
   PortVerdict only = one("a", true, true).verdict;
   only.since_ns = 7;
   const PortVerdict merged = merge_verdicts({{"a", only, true}}, {});
@@ -30,7 +30,7 @@ TEST(MysqlPorts, OneIsTheVerdictOfAll) {
   EXPECT_EQ(7, merged.since_ns);
 }
 
-TEST(MysqlPorts, EachThatHasServedMustAnswer) {
+TEST(ClientPorts, EachThatHasServedMustAnswer) {
   EXPECT_TRUE(merge_verdicts({one("a", true, true), one("b", true, true)}, {}).answers);
   const PortVerdict down = merge_verdicts({one("a", true, true), one("b", true, false)}, {});
   EXPECT_FALSE(down.answers);
@@ -39,13 +39,13 @@ TEST(MysqlPorts, EachThatHasServedMustAnswer) {
 }
 
 // ProxySQL takes its interfaces from proxysql.db once there is one, whatever the file says by now.
-TEST(MysqlPorts, OneThatHasNeverServedIsNoFault) {
+TEST(ClientPorts, OneThatHasNeverServedIsNoFault) {
   const PortVerdict merged = merge_verdicts({one("a", true, true), one("/tmp/p.sock", false, false)}, {});
   EXPECT_TRUE(merged.answers);
   EXPECT_THAT(merged.reason, HasSubstr("; /tmp/p.sock: nothing listens on the port"));
 }
 
-TEST(MysqlPorts, WhenNobodyListensAnywhereProxysqlHasEnded) {
+TEST(ClientPorts, WhenNobodyListensAnywhereProxysqlHasEnded) {
   std::vector<InterfaceVerdict> all = {one("a", true, true), one("b", false, true)};
   note_served(all);
   EXPECT_TRUE(all[0].served && all[1].served);
@@ -60,7 +60,7 @@ TEST(MysqlPorts, WhenNobodyListensAnywhereProxysqlHasEnded) {
   EXPECT_TRUE(merge_verdicts(all, {}).answers) << "the next one may have other interfaces";
 }
 
-TEST(MysqlPorts, TellsWhoListensAndSinceWhen) {
+TEST(ClientPorts, TellsWhoListensAndSinceWhen) {
   PortVerdict before;
   before.answers = true;
   before.since_ns = 5;

@@ -1,4 +1,4 @@
-// The look at all of ProxySQL's interfaces for clients, as one verdict.
+// The look at all of ProxySQL's interfaces for clients of one protocol, as one verdict.
 #pragma once
 
 #include <memory>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/health/mysql_port.h"
+#include "daemon/health/client_port.h"
 #include "src/config/settings.h"
 
 namespace pulse {
@@ -25,17 +25,17 @@ PortVerdict merge_verdicts(const std::vector<InterfaceVerdict>& all, const PortV
 // Notes which have served. Pure.
 void note_served(std::vector<InterfaceVerdict>& all);
 
-class MysqlPorts {
+class ClientPorts {
  public:
-  MysqlPorts(const std::vector<MysqlInterface>& interfaces, MysqlLook::Mode mode);
+  ClientPorts(const std::vector<MysqlInterface>& interfaces, ClientPort::Mode mode, Greeter greet);
 
-  // As of MysqlLook, for each interface.
+  // As of ClientPort, for each interface. Nothing is known without any.
   void tick();
   // The latest verdict. Any thread; never waits for a look.
   PortVerdict current() const;
 
  private:
-  std::vector<std::unique_ptr<MysqlLook>> looks_;
+  std::vector<std::unique_ptr<ClientPort>> looks_;
   std::vector<InterfaceVerdict> all_;  // of the ticking thread
   mutable std::mutex mutex_;
   PortVerdict verdict_;  // under mutex_

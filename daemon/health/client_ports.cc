@@ -1,4 +1,4 @@
-#include "daemon/health/mysql_ports.h"
+#include "daemon/health/client_ports.h"
 
 #include <algorithm>
 
@@ -43,14 +43,15 @@ PortVerdict merge_verdicts(const std::vector<InterfaceVerdict>& all, const PortV
   return merged;
 }
 
-MysqlPorts::MysqlPorts(const std::vector<MysqlInterface>& interfaces, MysqlLook::Mode mode) {
+ClientPorts::ClientPorts(const std::vector<MysqlInterface>& interfaces, ClientPort::Mode mode, Greeter greet) {
   for (const MysqlInterface& interface : interfaces) {
-    looks_.push_back(std::make_unique<MysqlLook>(interface, mode));
+    looks_.push_back(std::make_unique<ClientPort>(interface, mode, greet));
     all_.push_back({show(interface), {}, false});
   }
 }
 
-void MysqlPorts::tick() {
+void ClientPorts::tick() {
+  if (looks_.empty()) return;
   for (size_t i = 0; i < looks_.size(); ++i) {
     looks_[i]->tick();
     all_[i].verdict = looks_[i]->current();
@@ -60,7 +61,7 @@ void MysqlPorts::tick() {
   verdict_ = merge_verdicts(all_, verdict_);
 }
 
-PortVerdict MysqlPorts::current() const {
+PortVerdict ClientPorts::current() const {
   const std::lock_guard lock(mutex_);
   return verdict_;
 }

@@ -1,19 +1,13 @@
-#include "daemon/health/mysql_port.h"
+#include "daemon/health/client_port.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
-#include <atomic>
-#include <cstring>
-#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
 
-#include "src/base/unique_fd.h"
+#include "tests/unit/daemon/health/peer.h"
 
 namespace pulse {
 namespace {
@@ -155,178 +149,9 @@ TEST(NextLook, AnErrPacketIsAnAnswer) {
   EXPECT_THAT(state.verdict.reason, HasSubstr("Too many connections (1040)"));
 }
 
-std::string packet(const std::string& payload, char sequence = 0) {
-  const size_t size = payload.size();
-  return std::string{static_cast<char>(size & 0xff), static_cast<char>(size >> 8 & 0xff),
-                     static_cast<char>(size >> 16 & 0xff), sequence} +
-         payload;
-}
-
-const std::string kGreeting = packet(std::string("\x0a", 1) + "8.0.30" + std::string(60, '\0'));
-
-// Does the same to each client, one after the other.
-class Peer {
- public:
-  using Behaviour = std::function<void(int client, const std::atomic<bool>& stopping)>;
-
-  explicit Peer(Behaviour behaviour, int family = AF_INET)
-      : fd_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)), behaviour_(std::move(behaviour)) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    address.ss_family = static_cast<sa_family_t>(family);
-    if (family == AF_INET6) {
-      reinterpret_cast<sockaddr_in6&>(address).sin6_addr = in6addr_loopback;
-    } else {
-      reinterpret_cast<sockaddr_in&>(address).sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    }
-    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), length), 0) << std::strerror(errno);
-    EXPECT_EQ(::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
-    port_ = ntohs(family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
-                                     : reinterpret_cast<sockaddr_in&>(address).sin_port);
-    if (!behaviour_) return;  // bound, but refusing
-    EXPECT_EQ(::listen(fd_.get(), 16), 0);
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~Peer() {
-    stopping_ = true;
-    if (behaviour_) ::shutdown(fd_.get(), SHUT_RDWR);
-    if (thread_.joinable()) thread_.join();
-  }
-  uint16_t port() const { return port_; }
-  int served() const { return served_; }
-  void hold(bool on) { held_ = on; }
-
- private:
-  void serve() {
-    while (!stopping_) {
-      if (held_) {
-        std::this_thread::sleep_for(milliseconds(1));
-        continue;
-      }
-      const UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (!client) return;
-      behaviour_(client.get(), stopping_);
-      ++served_;
-    }
-  }
-
-  UniqueFd fd_;
-  uint16_t port_ = 0;
-  Behaviour behaviour_;
-  std::atomic<bool> stopping_{false};
-  std::atomic<bool> held_{false};
-  std::atomic<int> served_{0};
-  std::thread thread_;
-};
-
-Peer::Behaviour sends(const std::string& bytes) {
-  return [bytes](int client, const std::atomic<bool>&) { ::send(client, bytes.data(), bytes.size(), MSG_NOSIGNAL); };
-}
-
-Deadline soon() { return Deadline::after(seconds(10)); }
-
-TEST(Greet, AHandshakeIsAGreeting) {
-  for (const int family : {AF_INET, AF_INET6}) {
-    const Peer peer(sends(kGreeting), family);
-    const ActiveResult result = greet(family == AF_INET ? "127.0.0.1" : "::1", peer.port(), soon());
-    EXPECT_TRUE(result.greeted) << result.error;
-    EXPECT_EQ(result.error, "");
-    EXPECT_GT(result.took.count(), 0);
-  }
-}
-
-TEST(Greet, AnErrPacketIsAGreetingWithItsText) {
-  const std::string code = "\x10\x04";
-  for (const std::string& state : {std::string("#08004"), std::string()}) {
-    const Peer peer(sends(packet("\xff" + code + state + "Too many\nconnections", 2)));
-    const ActiveResult result = greet("127.0.0.1", peer.port(), soon());
-    EXPECT_TRUE(result.greeted);
-    EXPECT_EQ(result.error, "Too many?connections (1040)");
-  }
-}
-
-TEST(Greet, AHandshakeMayComeInPieces) {
-  const Peer peer([](int client, const std::atomic<bool>&) {
-    for (const char byte : kGreeting) {
-      ::send(client, &byte, 1, MSG_NOSIGNAL);
-      std::this_thread::sleep_for(milliseconds(1));
-    }
-  });
-  EXPECT_TRUE(greet("127.0.0.1", peer.port(), soon()).greeted);
-}
-
-TEST(Greet, ASilentPeerIsHeldToTheDeadline) {
-  const Peer peer([](int, const std::atomic<bool>& stopping) {
-    while (!stopping) std::this_thread::sleep_for(milliseconds(1));
-  });
-  const ActiveResult result = greet("127.0.0.1", peer.port(), Deadline::after(milliseconds(200)));
-  EXPECT_FALSE(result.greeted);
-  EXPECT_THAT(result.error, HasSubstr("in time"));
-  EXPECT_GE(result.took, milliseconds(200));
-  EXPECT_LT(result.took, seconds(1));
-}
-
-TEST(Greet, AByteNowAndThenDoesntExtendTheDeadline) {
-  const std::string greeting = packet(std::string(4000, '\x0a'));
-  for (const int gap_ms : {20, 1}) {
-    const Peer peer([&](int client, const std::atomic<bool>& stopping) {
-      for (const char byte : greeting) {
-        if (stopping || ::send(client, &byte, 1, MSG_NOSIGNAL) != 1) return;
-        std::this_thread::sleep_for(milliseconds(gap_ms));
-      }
-    });
-    const ActiveResult result = greet("127.0.0.1", peer.port(), Deadline::after(milliseconds(200)));
-    EXPECT_FALSE(result.greeted);
-    EXPECT_THAT(result.error, HasSubstr("in time"));
-    EXPECT_LT(result.took, seconds(1));
-  }
-}
-
-TEST(Greet, APortNobodyListensOnRefuses) {
-  const Peer peer(nullptr);
-  const ActiveResult result = greet("127.0.0.1", peer.port(), soon());
-  EXPECT_FALSE(result.greeted);
-  EXPECT_THAT(result.error, HasSubstr("127.0.0.1:" + std::to_string(peer.port()) + ": Connection refused"));
-}
-
-TEST(Greet, AResetIsNoGreeting) {
-  const Peer peer([](int client, const std::atomic<bool>&) {
-    const linger at_once{1, 0};
-    ::setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  });
-  const ActiveResult result = greet("127.0.0.1", peer.port(), soon());
-  EXPECT_FALSE(result.greeted);
-  EXPECT_THAT(result.error, HasSubstr("reset"));
-}
-
-TEST(Greet, AClosedOrCutGreetingIsNone) {
-  for (const size_t size : {size_t{0}, size_t{2}, size_t{4}, kGreeting.size() - 1}) {
-    const Peer peer(sends(kGreeting.substr(0, size)));
-    const ActiveResult result = greet("127.0.0.1", peer.port(), soon());
-    EXPECT_FALSE(result.greeted) << size;
-    EXPECT_THAT(result.error, HasSubstr("closed the connection"));
-  }
-}
-
-TEST(Greet, GarbageIsNoGreeting) {
-  for (const std::string& bytes :
-       {std::string("HTTP/1.1 400 Bad Request\r\n\r\n"), std::string("SSH-2.0-OpenSSH_9.2\r\n"),
-        packet(std::string("\x09", 1) + "8.0" + std::string(60, '\0')), packet("\x0a no end of the version"),
-        packet(kGreeting.substr(4), 1), packet("\xff"), packet(""), packet(std::string(5000, '\x0a'))}) {
-    const Peer peer(sends(bytes));
-    const ActiveResult result = greet("127.0.0.1", peer.port(), soon());
-    EXPECT_FALSE(result.greeted) << bytes;
-    EXPECT_THAT(result.error, HasSubstr("doesn't speak the MySQL protocol")) << bytes;
-  }
-}
-
-TEST(Greet, TheAddressMustBeNumeric) {
-  EXPECT_THAT(greet("localhost", 1, soon()).error, HasSubstr("not a numeric address"));
-}
-
-TEST(MysqlLookTest, APassiveLookConnectsToNobody) {
+TEST(ClientPortTest, APassiveLookConnectsToNobody) {
   const Peer peer(sends(kGreeting));
-  MysqlLook look("127.0.0.1", peer.port(), MysqlLook::Mode::passive);
+  ClientPort look({"127.0.0.1", peer.port()}, ClientPort::Mode::passive);
   EXPECT_EQ(look.current().looked_at_ns, 0);
   for (int i = 0; i < 5; ++i) look.tick();
   const PortVerdict verdict = look.current();
@@ -336,18 +161,18 @@ TEST(MysqlLookTest, APassiveLookConnectsToNobody) {
   EXPECT_EQ(peer.served(), 0);
 }
 
-TEST(MysqlLookTest, AnActiveLookConnectsOnEachTick) {
+TEST(ClientPortTest, AnActiveLookConnectsOnEachTick) {
   const Peer peer(sends(kGreeting));
-  MysqlLook look("127.0.0.1", peer.port(), MysqlLook::Mode::active);
+  ClientPort look({"127.0.0.1", peer.port()}, ClientPort::Mode::active);
   for (int i = 0; i < 3; ++i) look.tick();
   EXPECT_TRUE(look.current().answers) << look.current().reason;
   EXPECT_EQ(look.current().how, "connection");
   EXPECT_GE(peer.served(), 2);
 }
 
-TEST(MysqlLookTest, SeesAPortGoAway) {
+TEST(ClientPortTest, SeesAPortGoAway) {
   auto peer = std::make_unique<Peer>(sends(kGreeting));
-  MysqlLook look("127.0.0.1", peer->port(), MysqlLook::Mode::passive);
+  ClientPort look({"127.0.0.1", peer->port()}, ClientPort::Mode::passive);
   look.tick();
   EXPECT_TRUE(look.current().answers);
   peer.reset();
@@ -356,14 +181,14 @@ TEST(MysqlLookTest, SeesAPortGoAway) {
   EXPECT_TRUE(look.current().ever_answered);
 }
 
-TEST(MysqlLookTest, FindsAServerThatAcceptsNobodyAndSeesItRecover) {
+TEST(ClientPortTest, FindsAServerThatAcceptsNobodyAndSeesItRecover) {
   Peer peer(sends(kGreeting));
-  MysqlLook look("127.0.0.1", peer.port(), MysqlLook::Mode::passive);
+  ClientPort look({"127.0.0.1", peer.port()}, ClientPort::Mode::passive);
   look.tick();
   peer.hold(true);
   // One connection is still taken by the accept(2) that waits.
   for (int i = 0; i < 3; ++i) {
-    std::thread([&] { greet("127.0.0.1", peer.port(), Deadline::after(milliseconds(100))); }).join();
+    std::thread([&] { greet_mysql({"127.0.0.1", peer.port()}, Deadline::after(milliseconds(100))); }).join();
   }
   const int64_t before = monotonic_ns();
   while (look.current().answers && monotonic_ns() - before < 10'000 * kMs) {

@@ -1,4 +1,4 @@
-// The daemon's own look at ProxySQL's MySQL port: whether clients that connect to it are served.
+// The daemon's own look at one of ProxySQL's ports for clients: whether those that connect to it are served.
 //
 // The socket table answers for nothing: who empties the accept queue, serves. Only a queue that stands still is looked
 // at by connecting, since ProxySQL logs a warning for each connection that ends before its login.
@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/health/greeting.h"
 #include "src/base/clock.h"
-#include "src/base/result.h"
 #include "src/config/settings.h"
 
 namespace pulse {
@@ -25,14 +25,6 @@ struct PortSample {
   uint32_t accept_queue = 0;
   int64_t at_ns = 0;
   std::vector<uint32_t> inodes = {};  // of the sockets that listen
-};
-
-// What connecting said.
-struct ActiveResult {
-  bool greeted = false;  // by a handshake or an ERR packet: someone serves
-  std::string error;     // if not greeted; or the text of the ERR packet
-  nanoseconds took{0};
-  bool refused = false;  // nothing listens there
 };
 
 struct PortVerdict {
@@ -73,21 +65,16 @@ LookStep next_look(LookState state, const PortSample& sample);
 // Takes in the connection that next_look() wanted. `at_ns` is when it ended.
 LookState after_active_look(LookState state, const ActiveResult& result, int64_t at_ns);
 
-// Connects, reads the first packet and closes. `numeric_address` is IPv4 or IPv6. A MySQL handshake of protocol 10 and
-// an ERR packet ("Too many connections") are greetings. Blocks until `deadline` at most, however slowly the bytes come.
-ActiveResult greet(const std::string& numeric_address, uint16_t port, Deadline deadline);
-ActiveResult greet(const MysqlInterface& interface, Deadline deadline);
-
 // The look at one port or unix socket, kept up to date by a loop.
-class MysqlLook {
+class ClientPort {
  public:
   // `active` connects on each tick: for a port outside of this network namespace.
   enum class Mode { passive, active };
 
-  // `numeric_address` is for connections; the socket table is asked about the port alone.
-  MysqlLook(std::string numeric_address, uint16_t port, Mode mode)
-      : MysqlLook(MysqlInterface{std::move(numeric_address), port}, mode) {}
-  MysqlLook(MysqlInterface interface, Mode mode) : interface_(std::move(interface)), mode_(mode) {}
+  // `interface` has a numeric address, which is for connections; the socket table is asked about the port alone.
+  // `greet` is the protocol's.
+  ClientPort(MysqlInterface interface, Mode mode, Greeter greet = greet_mysql)
+      : interface_(std::move(interface)), mode_(mode), greet_(greet) {}
 
   // Looks once. To be called from one thread, each 500 ms or so. Takes some 50 microseconds; where it connects, a
   // second and a quarter at most.
@@ -101,6 +88,7 @@ class MysqlLook {
 
   const MysqlInterface interface_;
   const Mode mode_;
+  const Greeter greet_;
   LookState state_;  // of the ticking thread
   mutable std::mutex mutex_;
   PortVerdict verdict_;  // under mutex_
