@@ -278,9 +278,10 @@ constinit const Command kDumpCommand = {
     .summary = "writes the query digests, or another table, into a file",
     .usage = "[TABLE] [OPTION...]",
     .about = R"(Writes a table of ProxySQL whose name begins with stats_, by default
-stats_mysql_query_digest, into a new file and prints its path. The file is
-whole or not there. While ProxySQL builds the answer its other admin statements
-wait: some 20 s for a million digests. Traffic doesn't.
+stats_mysql_query_digest, into a new file and prints its path; PostgreSQL's is
+stats_pgsql_query_digest. The file is whole or not there. While ProxySQL builds
+the answer its other admin statements wait: some 20 s for a million digests.
+Traffic doesn't.
 )",
     .options = kDumpOptions,
     .exits = kDumpExits,
