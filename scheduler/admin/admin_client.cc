@@ -189,6 +189,9 @@ Result<AdminResult> AdminClient::query(const std::string& statement, Deadline de
     const Error& error = affected.error();
     return collector.is_full() ? error_of(statement, error.text, error.code) : error;
   }
+  constexpr size_t kMostInfo = 512;
+  if (const char* const info = mysql_info(handle_.get()); info != nullptr)
+    result.info.assign(info, ::strnlen(info, kMostInfo));
   result.affected = *affected;
   result.rows = collector.take_rows();
   return result;

@@ -16,6 +16,7 @@ namespace pulse {
 struct AdminResult {
   std::vector<std::vector<std::string>> rows;  // NULL is ""
   uint64_t affected = 0;
+  std::string info = {};  // the text of an OK, 512 bytes of it at most
 };
 
 // Takes a result as it comes. What it is given lasts until it returns; its error ends the reading.

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/admin/load_report.h"
 #include "scheduler/admin/row_collector.h"
 #include "scheduler/beat/observation.h"
 #include "scheduler/beat/served_rows.h"
@@ -247,7 +248,7 @@ Result<void> Reconciliation::run_statement(const Step& step, Acted& acted) {
   auto done = client_.query(step.statement, deadline_);
   if (done) {
     ++acted.writes;
-    return {};
+    return step.loads && !done->info.empty() ? note_refused(step, done->info, acted) : Result<void>();
   }
   if (!is_refusal(done.error()) || step.instead.empty()) return done.error();
   log_warning(done.error().text + ": inserting the file's entries instead");
@@ -256,6 +257,20 @@ Result<void> Reconciliation::run_statement(const Step& step, Acted& acted) {
     if (!done) return done.error();
     ++acted.writes;
   }
+  return {};
+}
+
+// It counts alone. The file's own variables are compared, to name one: ProxySQL has put it back, or taken it out.
+Result<void> Reconciliation::note_refused(const Step& step, const std::string& info, Acted& acted) {
+  std::string refused = refused_variables(info);
+  if (refused.empty()) return {};
+  if (step.from_file) {
+    auto same = compare_with_file(step);
+    if (!same && same.error().code != EAGAIN) return same;
+    if (!same) refused += ": " + same.error().text;
+  }
+  log_warning(step.statement + ": ProxySQL hasn't taken all: " + refused);
+  acted.outcomes.refused.emplace_back(step.part, std::move(refused));
   return {};
 }
 

@@ -79,6 +79,8 @@ class Reconciliation {
   void read_contents();
   Result<void> run(const Step& step, Acted& acted);
   Result<void> run_statement(const Step& step, Acted& acted);
+  // Of a load of variables: what of it `info`, the OK's text, says that ProxySQL didn't take, is logged and noted.
+  Result<void> note_refused(const Step& step, const std::string& info, Acted& acted);
   // Whether the part's memory tables hold the file's rows: an error with code EAGAIN that says what is different.
   Result<void> compare_with_file(const Step& step);
 

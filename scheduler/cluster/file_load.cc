@@ -198,6 +198,10 @@ void settle_core(CoreRecord& record, Applied& applied, const Plan& plan, const O
     own->failures = 0;
     own->loaded = own->content;
     set_text(own->loaded_checksum, row->checksum);
+    own->refused = {};
+    for (const auto& [part, words] : outcomes.refused) {
+      if (part == step.part) set_text(own->refused, words);
+    }
     own->pending = 1;
     own->unsure = 0;
     own->edited_back = 0;

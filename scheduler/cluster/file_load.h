@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "scheduler/cluster/core_input.h"
@@ -52,6 +53,8 @@ struct Outcomes {
   std::vector<std::string> loaded;
   std::vector<std::string> restored;
   std::vector<Held> held = {};
+  // Of those loaded, variables that ProxySQL didn't take: the part, and its words.
+  std::vector<std::pair<std::string, std::string>> refused = {};
 };
 
 // Enters into record and history what came of the plan; `before` and `after` are what was seen before and after it. A

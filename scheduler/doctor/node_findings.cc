@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/doctor/findings.h"
+#include "shm/record/core_record.h"
 #include "shm/record/drain_estimate.h"
 #include "shm/record/fork_cost.h"
 #include "shm/segment/names.h"
@@ -55,6 +56,15 @@ Findings configuration_findings(const Examined& all) {
     list.push_back({Severity::critical, "grace", all.grace_problem, "", ""});
   }
   for (const std::string& advice : all.advice) list.push_back({Severity::warning, subject, advice, "", ""});
+  const CoreRecord& core = all.node.view.core;
+  for (size_t i = 0; i < std::min<size_t>(core.modules_count, kCoreModules); ++i) {
+    const CoreModule& module = core.modules[i];
+    if (!is_refused(module)) continue;
+    list.push_back({Severity::warning, std::string(text(module.name)),
+                    "ProxySQL hasn't taken all of the file's: " + std::string(text(module.refused)),
+                    "the variable is as it was, on every node that takes this core's",
+                    "ProxySQL's log says why; mend or remove it in the file"});
+  }
   if (list.empty()) list.push_back({Severity::ok, subject, all.node.config.file});
   return list;
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "scheduler/admin/admin_errors.h"
+#include "scheduler/admin/load_report.h"
 #include "scheduler/admin/proxysql_version.h"
 #include "scheduler/drain/drain_plan.h"
 #include "scheduler/drain/sighting.h"
@@ -34,7 +35,10 @@ Result<void> set_timeouts(AdminClient& client, const VariablesOf& of, int64_t po
   };
   for (const std::string& statement :
        {set("poll_timeout", poll_ms), set("wait_timeout", wait_ms), std::string(of.load)}) {
-    if (auto done = client.query(statement, deadline); !done) return done.error();
+    const auto done = client.query(statement, deadline);
+    if (!done) return done.error();
+    const std::string refused = refused_variables(done->info);
+    if (!refused.empty()) log_warning("drain: " + statement + ": ProxySQL hasn't taken all: " + refused);
   }
   return {};
 }

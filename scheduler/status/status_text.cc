@@ -4,6 +4,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "shm/record/core_record.h"
 #include "shm/record/fork_cost.h"
 #include "shm/record/job_runs.h"
 #include "shm/record/leadership.h"
@@ -219,6 +220,10 @@ class Blocks {
                               state != FileState::other_counts});
       }
       if (!kept.empty()) block.list.push_back({"NOT UNLOCKED: " + kept, true});
+      if (is_refused(module)) {
+        block.list.push_back(
+            {"NOT ALL TAKEN of " + std::string(text(module.name)) + ": " + std::string(text(module.refused)), true});
+      }
     }
     if (!block.list.empty()) blocks_.push_back(std::move(block));
   }

@@ -22,6 +22,11 @@ CoreRecord core_record_after_boot(const CoreRecord& before) {
   return record;
 }
 
+bool is_refused(const CoreModule& module) {
+  return !text(module.refused).empty() && module.loaded == module.content &&
+         static_cast<FileState>(module.state) == FileState::applied;
+}
+
 CoreModule* find_core_module(CoreRecord& record, std::string_view module) {
   for (size_t i = 0; i < std::min<size_t>(record.modules_count, kCoreModules); ++i) {
     if (text(record.modules[i].name) == module) return &record.modules[i];

@@ -11,6 +11,9 @@ namespace pulse {
 // was loaded of them and what was served stay; standing, stamps and what was being done are of the boot that is over.
 CoreRecord core_record_after_boot(const CoreRecord& before);
 
+// Whether ProxySQL has said that it didn't take all of what the file, as it is now, gives to the module.
+bool is_refused(const CoreModule& module);
+
 // The module's entry, or null.
 CoreModule* find_core_module(CoreRecord& record, std::string_view module);
 const CoreModule* find_core_module(const CoreRecord& record, std::string_view module);

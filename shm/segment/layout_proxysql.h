@@ -196,7 +196,8 @@ struct CoreModule {
   std::array<uint8_t, 2> unused;
   int64_t tried_ns;  // the last of these
   std::array<char, 160> why;
-  std::array<char, 320> kept;  // why it stays at version 1 although no core has a newer one; "" if it doesn't
+  std::array<char, 320> kept;     // why it stays at version 1 although no core has a newer one; "" if it doesn't
+  std::array<char, 160> refused;  // what ProxySQL didn't take of `loaded`, as far as it says so; "" if it took all
 };
 
 inline constexpr size_t kCoreModules = 12;

@@ -223,6 +223,7 @@ Json core_files(const StatusInput& input) {
                        {"state", name(static_cast<FileState>(file.state))},
                        {"why", text(file.why)},
                        {"kept_at_version_1", text(file.kept)},
+                       {"refused", is_refused(file) ? text(file.refused) : ""},
                        {"applied", applied_files(input, module)}});
   };
   for (size_t i = 0; i < std::min<size_t>(core.modules_count, kCoreModules); ++i) {

@@ -199,6 +199,44 @@ TEST_F(ReadBack, ARowThatProxySqlRefusesIsNamed) {
   EXPECT_EQ("app,revoked", users("runtime_"));
 }
 
+// ProxySQL 3.0.10 and later tell in their OK how many variables of a load they didn't take.
+TEST(RejectedVariables, AreToldInLogStatusAndDoctor) {
+  if (is_real()) GTEST_SKIP() << "neither real server is a 3.0.10";
+  Server::Options options;
+  options.role = "core";
+  options.version = "3.0.10";
+  options.pulse = "interval_ms=1000, timeout_ms=5000, core={ authority=\"always\", modules=[\"mysql_variables\"] }, ";
+  Server server(options);
+  const auto load = [&](const std::string& variables) {
+    server.rewrite([&](Server::Options& file) { file.mysql_variables = variables; });
+    std::this_thread::sleep_for(milliseconds(1050));  // no module is loaded twice within a second
+    const Ran ran = server.beat();
+    EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+    return ran.output;
+  };
+  const auto refused = [&] {
+    const nlohmann::json status = server.status();
+    for (const auto& module : status["core_files"]["modules"]) {
+      if (module["name"] == "mysql_variables") return module["refused"].get<std::string>();
+    }
+    return std::string("no such module");
+  };
+  ASSERT_EQ(kExitOk, server.beat().exit_code);
+  EXPECT_THAT(load("max_connections=100"), Not(HasSubstr("hasn't taken all")));
+  EXPECT_EQ("", refused());
+  const std::string log = load("max_connections=-7");
+  EXPECT_THAT(log, HasSubstr("LOAD MYSQL VARIABLES TO RUNTIME: ProxySQL hasn't taken all: 1 rejected of "));
+  EXPECT_THAT(log, HasSubstr("max_connections"));
+  EXPECT_THAT(refused(), HasSubstr("1 rejected of "));
+  EXPECT_THAT(server.run({"status"}).output, HasSubstr("NOT ALL TAKEN of mysql_variables: 1 rejected of "));
+  EXPECT_THAT(server.run({"doctor"}).output, HasSubstr("hasn't taken all of the file's"));
+  EXPECT_EQ("", server.beat().output) << "it isn't loaded again and again";
+  EXPECT_THAT(load("max_connections=200, no_such_variable=1"), HasSubstr("1 unknown of "));
+  EXPECT_THAT(refused(), HasSubstr("no_such_variable"));
+  EXPECT_THAT(load("max_connections=100"), Not(HasSubstr("hasn't taken all")));
+  EXPECT_EQ("", refused());
+}
+
 // Of all kinds of values that a file may hold.
 TEST_F(ReadBack, WhatProxySqlStoresOfAFileIsWhatTheFileSays) {
   server_.rewrite([](Server::Options& file) {

@@ -207,10 +207,11 @@ void Server::write_config() {
                  options_.admin_variables +
                  " }\n"
                  "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"" +
-                 interfaces + "\" }\n" + pgsql + group("mysql_servers", options_.mysql_servers) +
-                 group("mysql_users", options_.mysql_users) + group("mysql_query_rules", options_.query_rules) +
-                 "proxysql_servers=( " + options_.bootstrap + " )\n" + "scheduler=( " + row + " )\n" +
-                 "pulse={ role=\"" + options_.role + "\", state=\"" + state_path_ + "\", " + options_.pulse + " }\n");
+                 interfaces + "\", " + options_.mysql_variables + " }\n" + pgsql +
+                 group("mysql_servers", options_.mysql_servers) + group("mysql_users", options_.mysql_users) +
+                 group("mysql_query_rules", options_.query_rules) + "proxysql_servers=( " + options_.bootstrap +
+                 " )\n" + "scheduler=( " + row + " )\n" + "pulse={ role=\"" + options_.role + "\", state=\"" +
+                 state_path_ + "\", " + options_.pulse + " }\n");
   std::filesystem::rename(dir_ / "proxysql.cnf.new", config_path_);
   std::filesystem::create_directories(dir_ / "data");
 }

@@ -84,7 +84,8 @@ class Server {
     int cluster_check_ms = 200;
     std::string mysql_servers = "{ address=\"127.0.0.1\", port=3306, hostgroup=0 },";
     std::string mysql_users = "{ username=\"app\", password=\"app\", default_hostgroup=0 },";
-    std::string query_rules = "";  // no elements: the file lacks the group
+    std::string query_rules = "";      // no elements: the file lacks the group
+    std::string mysql_variables = "";  // more elements
     bool start = true;
     bool idle_threads = false;                  // --idle-threads
     bool double_always = false;                 // also where PROXYSQL_BIN names a real one: a backend for it

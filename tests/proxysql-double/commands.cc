@@ -84,9 +84,13 @@ Answer load_from_config(Server& server, Module module) {
 // ProxySQL lets go of the global mutex while it loads its own servers.
 Answer load_to_runtime(Server& server, Module module, StatementLock& lock) {
   if (module == Module::proxysql_servers) lock.unlock();
-  server.load_to_runtime(module);
+  const LoadStats stats = server.load_to_runtime(module);
   if (!lock.owns_lock()) lock.lock();
-  return Answer::ok();
+  const bool variables = module_tables(module).empty();
+  if (!variables || !server.options.counts_variables()) return Answer::ok();
+  return Answer::ok(0, "Records: " + std::to_string(stats.records) + " Updated: " + std::to_string(stats.updated) +
+                           " Rejected: " + std::to_string(stats.rejected) +
+                           " Unknown: " + std::to_string(stats.unknown));
 }
 
 std::optional<Answer> load_or_save(const Call& call) {

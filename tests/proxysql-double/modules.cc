@@ -269,25 +269,31 @@ void Modules::reset_refused_variable(const std::string& name, const std::string&
   store_variable(database_, "main.global_variables", name, current);
 }
 
-void Modules::variables_to_runtime(const std::string& prefix) {
+LoadStats Modules::variables_to_runtime(const std::string& prefix) {
+  LoadStats stats;
   const ResultSet memory =
       database_.query("SELECT * FROM main.global_variables WHERE variable_name LIKE '" + prefix + "%'");
   for (const Row& row : memory.rows) {
     const std::string& name = *row[0];
     const std::string& value = *row[1];
     const Variables::Outcome outcome = variables_.set(name, value);
-    if (outcome == Variables::Outcome::set) continue;
-    if (outcome == Variables::Outcome::unknown) {
+    ++stats.records;
+    if (outcome == Variables::Outcome::set) {
+      ++stats.updated;
+    } else if (outcome == Variables::Outcome::unknown) {
+      ++stats.unknown;
       drop_unknown_variable(name, value);
     } else {
+      ++stats.rejected;
       reset_refused_variable(name, value, outcome == Variables::Outcome::read_only);
     }
   }
-  if (prefix == "admin-") return;
+  if (prefix == "admin-") return stats;
   const int64_t wait_timeout = variables_.number(prefix + "wait_timeout");
   if (wait_timeout < 5000) {
     log_warning("mysql-wait_timeout is set to a low value: " + std::to_string(wait_timeout) + "ms");  // of both
   }
+  return stats;
 }
 
 // Runtime keeps a user's two sides as two rows.
@@ -324,11 +330,12 @@ void Modules::refresh_runtime_variables(const std::string& prefix) {
   }
 }
 
-void Modules::memory_to_runtime(Module module, std::optional<int64_t> peer_epoch) {
+LoadStats Modules::memory_to_runtime(Module module, std::optional<int64_t> peer_epoch) {
+  LoadStats stats;
   const auto lock = database_.hold();
   database_.execute("SAVEPOINT load_to_runtime");
   if (holds_variables(module)) {
-    variables_to_runtime(prefix_of(module));
+    stats = variables_to_runtime(prefix_of(module));
     refresh_runtime_variables(prefix_of(module));
   } else {
     tables_to_runtime(module);
@@ -336,13 +343,14 @@ void Modules::memory_to_runtime(Module module, std::optional<int64_t> peer_epoch
   std::vector<ResultSet> contents;
   for (const std::string& query : content_queries(module)) contents.push_back(database_.query(query));
   database_.execute("RELEASE load_to_runtime");
-  if (module == Module::scheduler || module == Module::pgsql_variables) return;
+  if (module == Module::scheduler || module == Module::pgsql_variables) return stats;
 
   if (module == Module::mysql_servers) {
     set_stamp("mysql_servers_v2", content_checksum(contents), peer_epoch);
     contents.resize(1);
   }
   set_stamp(module_name(module), content_checksum(contents), peer_epoch);
+  return stats;
 }
 
 void Modules::set_stamp(const std::string& name, const std::string& checksum, std::optional<int64_t> peer_epoch) {

@@ -36,6 +36,14 @@ struct Stamp {
   std::string checksum = "0x0000000000000000";
 };
 
+// What became of the variables of a load.
+struct LoadStats {
+  int records = 0;
+  int updated = 0;
+  int rejected = 0;
+  int unknown = 0;
+};
+
 // Thread-safe.
 class Modules {
  public:
@@ -49,7 +57,7 @@ class Modules {
 
   // Bumps the version and sets the epoch to now, or to that of the peer it was pulled from. The scheduler has no stamp,
   // nor have pgsql_variables (seen on 3.0.1). mysql_servers stamps mysql_servers_v2 too.
-  void memory_to_runtime(Module module, std::optional<int64_t> peer_epoch = std::nullopt);
+  LoadStats memory_to_runtime(Module module, std::optional<int64_t> peer_epoch = std::nullopt);
 
   // By the names of runtime_checksums_values.
   std::map<std::string, Stamp> stamps() const;
@@ -61,7 +69,7 @@ class Modules {
   void forget_all(bool pgsql);
 
  private:
-  void variables_to_runtime(const std::string& prefix);
+  LoadStats variables_to_runtime(const std::string& prefix);
   void drop_unknown_variable(const std::string& name, const std::string& value);
   void reset_refused_variable(const std::string& name, const std::string& value, bool read_only);
   void tables_to_runtime(Module module);

@@ -1,6 +1,8 @@
 // The command line: ProxySQL's own options that tests use, and the double's.
 #pragma once
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -22,6 +24,13 @@ struct Options {
   // Newer 3.x: a protocol that is off has no port, and no rows in its statistics.
   bool mysql = true;
   bool pgsql = true;
+
+  // 3.0.10 and later: the OK of LOAD ... VARIABLES TO RUNTIME says what was rejected and what is unknown.
+  bool counts_variables() const {
+    std::array<int, 3> parts{};
+    std::sscanf(version.c_str(), "%d.%d.%d", &parts[0], &parts[1], &parts[2]);
+    return parts >= std::array<int, 3>{3, 0, 10};
+  }
 
   // ProxySQL 3: PostgreSQL's modules, tables, variables and port, and PAUSE for both protocols. It is told by
   // `version`.

@@ -66,8 +66,8 @@ pulse::Result<void> Server::open_ports() {
   return admin_port.start();
 }
 
-void Server::load_to_runtime(Module module, std::optional<int64_t> peer_epoch) {
-  modules.memory_to_runtime(module, peer_epoch);
+LoadStats Server::load_to_runtime(Module module, std::optional<int64_t> peer_epoch) {
+  const LoadStats stats = modules.memory_to_runtime(module, peer_epoch);
   switch (module) {
     case Module::proxysql_servers:
       cluster.load(database->query("SELECT hostname, port, weight, comment FROM rt.proxysql_servers"));
@@ -85,6 +85,7 @@ void Server::load_to_runtime(Module module, std::optional<int64_t> peer_epoch) {
       break;
   }
   note_rows();
+  return stats;
 }
 
 void Server::note_rows() {

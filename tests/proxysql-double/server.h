@@ -31,7 +31,7 @@ struct Server {
   Server(Options options_in, std::unique_ptr<Database> database_in);
 
   // LOAD ... TO RUNTIME with all that follows from it. `peer_epoch` after a pull.
-  void load_to_runtime(Module module, std::optional<int64_t> peer_epoch = std::nullopt);
+  LoadStats load_to_runtime(Module module, std::optional<int64_t> peer_epoch = std::nullopt);
 
   // PROXYSQL RESTART: returns at once; connections drop, and the ports are back about two seconds later.
   void restart();

@@ -66,6 +66,12 @@ TEST_F(StatusTextTest, FilesThatWaitAndModulesThatStayAtVersionOne) {
   EXPECT_THAT(status_text(input_), Not(HasSubstr("files")));
   set_text(users->kept, "mysql_users is empty");
   EXPECT_THAT(status_text(input_), HasSubstr("NOT UNLOCKED: mysql_users is empty"));
+  set_text(users->refused, "1 rejected of 9 variables");
+  users->state = static_cast<uint8_t>(FileState::applied);
+  users->loaded = users->content;
+  EXPECT_THAT(status_text(input_), HasSubstr("NOT ALL TAKEN of mysql_users: 1 rejected of 9 variables"));
+  users->loaded.low ^= 1;
+  EXPECT_THAT(status_text(input_), Not(HasSubstr("NOT ALL TAKEN"))) << "of another file";
 }
 
 TEST_F(StatusTextTest, WhatDiffersHasACauseAndWhatEndsIt) {
