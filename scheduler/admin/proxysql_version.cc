@@ -28,6 +28,11 @@ bool syncs_pgsql(std::string_view version) {
   return parsed && *parsed >= ProxysqlVersion{3, 0, 7};
 }
 
+bool reads_later_tables(std::string_view version) {
+  const auto parsed = parse_proxysql_version(version);
+  return parsed && *parsed >= ProxysqlVersion{3, 0, 10};
+}
+
 bool resume_may_stall(std::string_view version) {
   const auto parsed = parse_proxysql_version(version);
   return parsed && *parsed < ProxysqlVersion{2, 7, 2};

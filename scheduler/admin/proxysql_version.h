@@ -24,6 +24,9 @@ bool has_pgsql(std::string_view version);
 // Whether its nodes pull PostgreSQL's modules from each other.
 bool syncs_pgsql(std::string_view version);
 
+// Whether it reads all of its modules' tables from its file: see FileModule::later_tables.
+bool reads_later_tables(std::string_view version);
+
 // RESUME may leave all of this version's workers waiting for ever (sysown/proxysql#4757, mended in 2.7.2).
 bool resume_may_stall(std::string_view version);
 

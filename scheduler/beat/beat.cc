@@ -34,6 +34,11 @@ std::optional<std::string> resync_line(const Known& known, const Plan& plan) {
 // Of a satellite: the last core has gone, or the first one has come back.
 void log_transition(const Known& known, const Plan& plan, const Observation& now) {
   if (const auto line = resync_line(known, plan)) log_warning(*line);
+  if (now.modules_left_out != 0 && now.modules_left_out != known.last.modules_left_out) {
+    log_warning("ProxySQL has " + std::to_string(now.modules_left_out) +
+                " modules more than this Pulse has room for (" + std::to_string(kModules) +
+                "): nothing is told of them, and nothing done with them");
+  }
   if (now.is_core != 0) return;
   const bool had_core = known.last.at_ns == 0 || known.last.live_peers > 0;
   if (had_core && now.live_peers == 0 && plan.steps.empty()) {

@@ -182,7 +182,10 @@ Observation to_observation(const Seen& seen, const Observation& last, int64_t no
   out.configured = received || out.backends.total() > 0 || (same_boot && last.configured != 0) ? 1 : 0;
 
   for (const ModuleRow& module : seen.modules) {
-    if (out.modules_count == kModules) break;
+    if (out.modules_count == kModules) {
+      out.modules_left_out = static_cast<uint8_t>(std::min(out.modules_left_out + 1, 255));
+      continue;
+    }
     Module& to = out.modules[out.modules_count++];
     set_text(to.name, module.name);
     set_text(to.checksum, module.checksum);

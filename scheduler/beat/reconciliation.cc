@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <map>
-#include <span>
+#include <string_view>
 
 #include "scheduler/admin/admin_errors.h"
 #include "scheduler/admin/load_report.h"
@@ -121,13 +121,14 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   }
   const Config& config = known_.may_load_file ? config_ : without_file;
   if (known_.may_load_file) read_contents();
+  const std::string_view version = seen.has_globals ? std::string_view(seen.version) : text(known_.last.version);
+  reads_later_tables_ = reads_later_tables(version);
   CoreList list = known_.list;
   list.keeps_others = config_.discovery.members_of_file;
   made_.reset(new CorePlan(
       plan_core({seen, list, config, known_.core, started_ns, began_.ns, known_.applied, known_.reports,
-                 contents_ ? &*contents_ : nullptr, known_.resync,
-                 syncs_pgsql(seen.has_globals ? std::string_view(seen.version) : text(known_.last.version)),
-                 known_.may_load_file ? known_.satellites : nullptr, known_.mends})));  // made in place
+                 contents_ ? &*contents_ : nullptr, known_.resync, syncs_pgsql(version),
+                 known_.may_load_file ? known_.satellites : nullptr, known_.mends, reads_later_tables_})));  // in place
   if (!known_.may_load_file && made_->record.standing == static_cast<uint8_t>(Standing::aside)) {
     set_text(made_->record.reason, "what was loaded from it isn't known to this user's beats");
   }
@@ -155,21 +156,26 @@ Result<void> Reconciliation::compare_with_file(const Step& step) {
   if (module == nullptr) return Error{step.part + " is no module of the file"};
   if (!rows_) rows_ = read_file_rows(config_.file);
   if (!*rows_) return Error{"the file's rows can't be read: " + rows_->error().text};
-  const bool variables = module->tables.empty();
-  const char* const variables_alone[] = {module->name};
-  for (const char* name : variables ? std::span<const char* const>(variables_alone) : module->tables) {
-    const FileTable* table = (*rows_)->find(name);
-    if (table == nullptr) continue;
-    // In upper case: the name in lower case makes ProxySQL refill runtime_global_variables.
-    const std::string query =
-        variables ? "SELECT variable_name, variable_value FROM GLOBAL_VARIABLES" : "SELECT * FROM " + std::string(name);
-    RowCollector memory;
-    auto done = client_.read(query, memory, deadline_);
-    if (!done && memory.is_full()) return Error{query + ": " + done.error().text, done.error().code};
-    if (!done) return done.error();
-    const std::string different = difference(*table, memory.names(), memory.rows());
-    if (!different.empty()) return Error{different, EAGAIN};
-  }
+  if (module->tables.empty()) return compare_table(module->name, true);
+  Result<void> same;
+  each_table(*module, reads_later_tables_, [&](const char* table) {
+    if (same) same = compare_table(table, false);
+  });
+  return same;
+}
+
+Result<void> Reconciliation::compare_table(const char* name, bool variables) {
+  const FileTable* table = (*rows_)->find(name);
+  if (table == nullptr) return {};
+  // In upper case: the name in lower case makes ProxySQL refill runtime_global_variables.
+  const std::string query =
+      variables ? "SELECT variable_name, variable_value FROM GLOBAL_VARIABLES" : "SELECT * FROM " + std::string(name);
+  RowCollector memory;
+  auto done = client_.read(query, memory, deadline_);
+  if (!done && memory.is_full()) return Error{query + ": " + done.error().text, done.error().code};
+  if (!done) return done.error();
+  const std::string different = difference(*table, memory.names(), memory.rows());
+  if (!different.empty()) return Error{different, EAGAIN};
   return {};
 }
 

@@ -83,6 +83,7 @@ class Reconciliation {
   Result<void> note_refused(const Step& step, const std::string& info, Acted& acted);
   // Whether the part's memory tables hold the file's rows: an error with code EAGAIN that says what is different.
   Result<void> compare_with_file(const Step& step);
+  Result<void> compare_table(const char* name, bool variables);
 
   AdminSession& client_;
   const Config& config_;
@@ -90,6 +91,7 @@ class Reconciliation {
   const Deadline deadline_;
   const BootTime began_;
   bool pgsql_;                            // what ProxySQL last said of its version; corrected by what it answers
+  bool reads_later_tables_ = false;       // this ProxySQL does, see FileModule
   std::unique_ptr<CorePlan> made_;        // a core's
   std::optional<FileContents> contents_;  // where the file has changed
   std::optional<Result<FileRows>> rows_;  // of the file, once they were needed

@@ -47,6 +47,7 @@ struct CoreInput {
   bool syncs_pgsql = false;                      // this ProxySQL's version does
   const SatelliteReports* satellites = nullptr;  // of this boot of the machine; null: nobody reads them here
   const MendRecord& mends = kNoMends;            // as the last beat left it
+  bool reads_later_tables = false;               // this ProxySQL does, see FileModule
 };
 
 struct CorePlan {

@@ -131,12 +131,13 @@ void load_file(const CoreInput& input, const FileModule& module, const std::stri
   append(command("LOAD", module, "FROM CONFIG"), reason, false);
   out.record.taken_apart |= bit(module);
   const size_t begin = steps.size();
-  for (const char* table : module.tables) {
-    if (!contains(input.config.file_groups, table)) continue;
+  each_table(module, input.reads_later_tables, [&](const char* table) {
+    if (!contains(input.config.file_groups, table)) return;
     // Could destroy: the rows in memory, until FROM CONFIG has brought the file's. Runtime, which serves, stays as it
-    // is until the last statement; a refusal, and the next beat after a death here, bring memory back from runtime.
+    // is until the last statement; a refusal, and the next beat after a death here, bring memory back from runtime. Of
+    // a table that this ProxySQL doesn't read from its file, FROM CONFIG would bring nothing: it is left alone.
     append(std::string("DELETE FROM ") + table, "rows that the file lacks go", true);
-  }
+  });
   if (steps.size() > begin) append(command("LOAD", module, "FROM CONFIG"), "the file's rows and no others", true);
   // Could destroy: what the module serves, on every node, for this is the newest from now on. The file's rows take its
   // place, which is meant; that they are in memory, all of them and nothing else, is read back right before, and that

@@ -140,6 +140,9 @@ class Blocks {
                                       : std::string(text(seen_.version)) + ", up " +
                                             show_span(input_.now_ns - seen_.proxysql_started_ns) +
                                             (seen_.configured != 0 ? ", configured" : ", not configured yet")});
+    if (seen_.modules_left_out != 0) {
+      add("modules", {number(seen_.modules_left_out) + " LEFT OUT: this Pulse has room for " + number(kModules)});
+    }
     const double stall_ms = fork_cost_ms(seen_.memory);
     if (stall_ms < kDearForkMs) return;
     const uint64_t small_kb = seen_.memory.resident_kb - std::min(seen_.memory.huge_kb, seen_.memory.resident_kb);

@@ -22,7 +22,7 @@
 namespace pulse {
 
 inline constexpr uint64_t kMagic = 0x45534C5550515850;  // "PXQPULSE" in memory
-inline constexpr uint32_t kLayoutVersion = 11;
+inline constexpr uint32_t kLayoutVersion = 12;
 
 struct Layout {
   // Written once by the creator, before the file has its name.

@@ -85,7 +85,8 @@ struct Observation {
   uint8_t no_cluster_user;  // admin-cluster_username isn't set: ProxySQL checks no peer
   uint8_t serves_mysql;     // a protocol that is off has no statistics
   uint8_t serves_pgsql;
-  std::array<uint8_t, 6> unused;
+  uint8_t modules_left_out;  // of runtime_checksums_values, beyond kModules
+  std::array<uint8_t, 5> unused;
   uint32_t modules_count;
   uint32_t peers_count;  // of all rows; peers[] holds the first kPeers, those at runtime before others
   uint32_t live_peers;

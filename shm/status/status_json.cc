@@ -143,7 +143,8 @@ Json proxysql(const StatusInput& input) {
               {"live_cores", seen.live_peers},
               {"proxysql_servers_total", seen.peers_count},
               {"proxysql_servers", servers},
-              {"modules", modules}};
+              {"modules", modules},
+              {"modules_left_out", seen.modules_left_out}};
 }
 
 // Null if no beat of this boot of the machine has looked.

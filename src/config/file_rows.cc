@@ -99,7 +99,7 @@ FileRows take_file_rows(const Cnf& cnf) {
   };
   for (const FileModule& module : file_modules()) {
     if (module.tables.empty()) take(module.name, true);
-    for (const char* table : module.tables) take(table, false);
+    each_table(module, true, [&](const char* table) { take(table, false); });
   }
   std::sort(rows.tables.begin(), rows.tables.end(),
             [](const FileTable& a, const FileTable& b) { return a.name < b.name; });
@@ -142,7 +142,7 @@ ContentHash content_hash(const FileRows& rows, const FileModule& module, const s
     }
   };
   if (module.tables.empty()) add(module.name);
-  for (const char* table : module.tables) add(table);
+  each_table(module, true, add);
   if (text.empty()) return {};
   const auto digest = hmac_sha256(rows.secret.empty() ? otherwise : rows.secret, text);
   ContentHash hash{};

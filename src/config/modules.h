@@ -19,6 +19,9 @@ struct FileModule {
   // ProxySQL 3 alone has it, and syncs it since 3.0.7. It never shows what a peer holds of it: nothing is decided by
   // that.
   bool pgsql = false;
+  // Tables of the module's that ProxySQL reads from its file since 3.0.10 alone. Before, their rows in the file mean
+  // nothing, and those that ProxySQL has aren't the file's: they are left alone.
+  std::span<const char* const> later_tables = {};
 };
 
 namespace detail {
@@ -26,24 +29,32 @@ namespace detail {
 inline constexpr const char* kMysqlServers[] = {
     "mysql_servers",           "mysql_replication_hostgroups", "mysql_group_replication_hostgroups",
     "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups",  "mysql_servers_ssl_params"};
+inline constexpr const char* kMysqlServersLater[] = {"mysql_hostgroup_attributes"};
 inline constexpr const char* kMysqlUsers[] = {"mysql_users"};
 inline constexpr const char* kMysqlQueryRules[] = {"mysql_query_rules"};
+inline constexpr const char* kMysqlQueryRulesLater[] = {"mysql_query_rules_fast_routing"};
 inline constexpr const char* kPgsqlServers[] = {"pgsql_servers", "pgsql_replication_hostgroups"};
+inline constexpr const char* kPgsqlServersLater[] = {"pgsql_hostgroup_attributes"};
 inline constexpr const char* kPgsqlUsers[] = {"pgsql_users"};
 inline constexpr const char* kPgsqlQueryRules[] = {"pgsql_query_rules"};
+inline constexpr const char* kPgsqlQueryRulesLater[] = {"pgsql_query_rules_fast_routing"};
 
 }  // namespace detail
 
 // In the order in which a core loads them.
 inline constexpr FileModule kFileModules[] = {
-    {"mysql_servers", "MYSQL SERVERS", "mysql_servers_v2", detail::kMysqlServers, true},
+    {"mysql_servers", "MYSQL SERVERS", "mysql_servers_v2", detail::kMysqlServers, true, false,
+     detail::kMysqlServersLater},
     {"mysql_users", "MYSQL USERS", "mysql_users", detail::kMysqlUsers, true},
-    {"mysql_query_rules", "MYSQL QUERY RULES", "mysql_query_rules", detail::kMysqlQueryRules},
+    {"mysql_query_rules", "MYSQL QUERY RULES", "mysql_query_rules", detail::kMysqlQueryRules, false, false,
+     detail::kMysqlQueryRulesLater},
     {"mysql_variables", "MYSQL VARIABLES", "mysql_variables", {}},
     {"admin_variables", "ADMIN VARIABLES", "admin_variables", {}},
-    {"pgsql_servers", "PGSQL SERVERS", "pgsql_servers_v2", detail::kPgsqlServers, true, true},
+    {"pgsql_servers", "PGSQL SERVERS", "pgsql_servers_v2", detail::kPgsqlServers, true, true,
+     detail::kPgsqlServersLater},
     {"pgsql_users", "PGSQL USERS", "pgsql_users", detail::kPgsqlUsers, true, true},
-    {"pgsql_query_rules", "PGSQL QUERY RULES", "pgsql_query_rules", detail::kPgsqlQueryRules, false, true},
+    {"pgsql_query_rules", "PGSQL QUERY RULES", "pgsql_query_rules", detail::kPgsqlQueryRules, false, true,
+     detail::kPgsqlQueryRulesLater},
     {"pgsql_variables", "PGSQL VARIABLES", "pgsql_variables", {}, false, true},
 };
 
@@ -63,12 +74,20 @@ const FileModule* find_file_module(std::string_view name);
 // query rules. Null for any other: a node's variables may be its own.
 const FileModule* find_row_module(std::string_view checksum);
 
+// Calls `take` with each table of the module's that this ProxySQL reads from its file.
+template <class Take>
+void each_table(const FileModule& module, bool reads_later_tables, Take take) {
+  for (const char* table : module.tables) take(table);
+  if (!reads_later_tables) return;
+  for (const char* table : module.later_tables) take(table);
+}
+
 // Calls `take` with each group of the configuration file that a module is loaded from.
 template <class Take>
 void each_file_group(Take take) {
   for (const FileModule& module : kFileModules) {
     if (module.tables.empty()) take(module.name);
-    for (const char* table : module.tables) take(table);
+    each_table(module, true, take);
   }
 }
 

@@ -242,6 +242,26 @@ constexpr ColumnRule kFourHostgroups[] = {key(needed(number("writer_hostgroup", 
                                           number("max_transactions_behind", "0", 0),
                                           text("comment")};
 
+// Read since 3.0.10. A column that the file doesn't give is as the table has it.
+constexpr ColumnRule kHostgroupAttributes[] = {key(needed(number("hostgroup_id", ""))),
+                                               number("max_num_online_servers", "1000000", 0, 1'000'000),
+                                               number("autocommit", "-1", -1, 1),
+                                               number("free_connections_pct", "10", 0, 100),
+                                               text("init_connect"),
+                                               flag("multiplex", "1"),
+                                               flag("connection_warming", "0"),
+                                               number("throttle_connections_per_sec", "1000000", 1, 1'000'000),
+                                               text("ignore_session_variables"),
+                                               text("hostgroup_settings"),
+                                               text("servers_defaults"),
+                                               text("comment")};
+constexpr ColumnRule kFastRouting[] = {key(text("username", '\'')), key(text("schemaname", '\'')),
+                                       key(number("flagIN", "0")), number("destination_hostgroup", "0", 0),
+                                       text("comment")};
+constexpr ColumnRule kPgsqlFastRouting[] = {key(text("username", '\'')), key(text("database", '\'')),
+                                            key(number("flagIN", "0")), number("destination_hostgroup", "0", 0),
+                                            text("comment")};
+
 constexpr const char* kTwo[] = {"writer_hostgroup", "reader_hostgroup"};
 constexpr const char* kFour[] = {"writer_hostgroup", "backup_writer_hostgroup", "reader_hostgroup",
                                  "offline_hostgroup"};
@@ -262,6 +282,10 @@ constexpr TableRules kRules[] = {
     {"pgsql_users", kPgsqlUsers},
     {"pgsql_query_rules", kPgsqlQueryRules, {}, {}, has_what_is_replaced},
     {"pgsql_replication_hostgroups", kReplicationHostgroups, kTwo, kReader},
+    {"mysql_hostgroup_attributes", kHostgroupAttributes},
+    {"mysql_query_rules_fast_routing", kFastRouting},
+    {"pgsql_hostgroup_attributes", kHostgroupAttributes},
+    {"pgsql_query_rules_fast_routing", kPgsqlFastRouting},
     {"proxysql_servers", kProxysqlServers},
     {"scheduler", kScheduler},
 };

@@ -199,6 +199,38 @@ TEST_F(ReadBack, ARowThatProxySqlRefusesIsNamed) {
   EXPECT_EQ("app,revoked", users("runtime_"));
 }
 
+// What a ProxySQL reads from its file is replaced as a whole; what it doesn't read isn't the file's to take away.
+TEST(LaterTables, GoWithTheirModuleWhereProxySqlReadsThem) {
+  if (is_real()) GTEST_SKIP() << "neither real server reads them from its file";
+  for (const char* version : {"2.7.1-16-g2726c27", "3.0.10"}) {
+    SCOPED_TRACE(version);
+    Server::Options options;
+    options.role = "core";
+    options.version = version;
+    options.query_rules = "{ rule_id=1, match_digest=\"a\" },";
+    options.pulse =
+        "interval_ms=1000, timeout_ms=5000, core={ authority=\"always\", modules=[\"mysql_query_rules\"] }, ";
+    Server server(options);
+    ASSERT_EQ(kExitOk, server.beat().exit_code);
+    server.query(
+        "INSERT INTO mysql_query_rules_fast_routing (username, schemaname, destination_hostgroup, comment) VALUES "
+        "('byhand', '', 1, '')");
+    std::this_thread::sleep_for(milliseconds(1050));  // no module is loaded twice within a second
+    server.query("LOAD MYSQL QUERY RULES TO RUNTIME");
+    server.rewrite([](Server::Options& file) {
+      file.query_rules = "{ rule_id=2, match_digest=\"b\" },";
+      file.more_groups =
+          "mysql_query_rules_fast_routing=( { username=\"infile\", schemaname=\"s\", destination_hostgroup=2 } )\n";
+    });
+    std::this_thread::sleep_for(milliseconds(1050));
+    const Ran ran = server.beat();
+    EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+    EXPECT_EQ("2", server.column("SELECT rule_id FROM runtime_mysql_query_rules"));
+    EXPECT_EQ(std::string(version) == "3.0.10" ? "infile" : "byhand",
+              server.column("SELECT username FROM runtime_mysql_query_rules_fast_routing"));
+  }
+}
+
 // ProxySQL 3.0.10 and later tell in their OK how many variables of a load they didn't take.
 TEST(RejectedVariables, AreToldInLogStatusAndDoctor) {
   if (is_real()) GTEST_SKIP() << "neither real server is a 3.0.10";

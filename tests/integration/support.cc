@@ -209,9 +209,9 @@ void Server::write_config() {
                  "mysql_variables={ threads=2, monitor_enabled=\"false\", interfaces=\"" +
                  interfaces + "\", " + options_.mysql_variables + " }\n" + pgsql +
                  group("mysql_servers", options_.mysql_servers) + group("mysql_users", options_.mysql_users) +
-                 group("mysql_query_rules", options_.query_rules) + "proxysql_servers=( " + options_.bootstrap +
-                 " )\n" + "scheduler=( " + row + " )\n" + "pulse={ role=\"" + options_.role + "\", state=\"" +
-                 state_path_ + "\", " + options_.pulse + " }\n");
+                 group("mysql_query_rules", options_.query_rules) + options_.more_groups + "proxysql_servers=( " +
+                 options_.bootstrap + " )\n" + "scheduler=( " + row + " )\n" + "pulse={ role=\"" + options_.role +
+                 "\", state=\"" + state_path_ + "\", " + options_.pulse + " }\n");
   std::filesystem::rename(dir_ / "proxysql.cnf.new", config_path_);
   std::filesystem::create_directories(dir_ / "data");
 }

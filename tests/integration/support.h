@@ -86,6 +86,7 @@ class Server {
     std::string mysql_users = "{ username=\"app\", password=\"app\", default_hostgroup=0 },";
     std::string query_rules = "";      // no elements: the file lacks the group
     std::string mysql_variables = "";  // more elements
+    std::string more_groups = "";      // of ProxySQL's, whole ones
     bool start = true;
     bool idle_threads = false;                  // --idle-threads
     bool double_always = false;                 // also where PROXYSQL_BIN names a real one: a backend for it

@@ -44,7 +44,9 @@ pulse::Result<Cnf> read_cnf(const std::string& path) {
   cnf.pgsql_variables = variables_of(root.find("pgsql_variables"), "pgsql-");
   for (const char* table :
        {"mysql_servers", "mysql_replication_hostgroups", "mysql_users", "mysql_query_rules", "proxysql_servers",
-        "scheduler", "pgsql_servers", "pgsql_replication_hostgroups", "pgsql_users", "pgsql_query_rules"}) {
+        "scheduler", "pgsql_servers", "pgsql_replication_hostgroups", "pgsql_users", "pgsql_query_rules",
+        "mysql_hostgroup_attributes", "pgsql_hostgroup_attributes", "mysql_query_rules_fast_routing",
+        "pgsql_query_rules_fast_routing"}) {
     cnf.tables[table] = rows_of(root.find(table), table);
   }
   if (const auto* data_dir = root.find("datadir"); data_dir != nullptr && data_dir->is(pulse::CnfType::text)) {

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "tests/proxysql-double/log.h"
+#include "tests/proxysql-double/options.h"
 
 namespace proxysql_double {
 namespace {
@@ -116,8 +117,14 @@ std::vector<std::string> module_tables(Module module) {
   if (module == Module::admin_variables || module == Module::mysql_variables || module == Module::pgsql_variables) {
     return {};
   }
-  if (module == Module::mysql_servers) return {"mysql_servers", "mysql_replication_hostgroups"};
-  if (module == Module::pgsql_servers) return {"pgsql_servers", "pgsql_replication_hostgroups"};
+  if (module == Module::mysql_servers) {
+    return {"mysql_servers", "mysql_replication_hostgroups", "mysql_hostgroup_attributes"};
+  }
+  if (module == Module::pgsql_servers) {
+    return {"pgsql_servers", "pgsql_replication_hostgroups", "pgsql_hostgroup_attributes"};
+  }
+  if (module == Module::mysql_query_rules) return {"mysql_query_rules", "mysql_query_rules_fast_routing"};
+  if (module == Module::pgsql_query_rules) return {"pgsql_query_rules", "pgsql_query_rules_fast_routing"};
   return {module_name(module)};
 }
 
@@ -191,7 +198,10 @@ int64_t Modules::config_to_memory(Module module, const Cnf& cnf) {
     }
     return rows;
   }
+  const bool reads_all = is_at_least(variables_.text("admin-version"), {3, 0, 10});
   for (const std::string& table : module_tables(module)) {
+    const bool is_late = table.ends_with("_fast_routing") || table.ends_with("_hostgroup_attributes");
+    if (is_late && !reads_all) continue;
     const auto list = cnf.tables.find(table);
     if (list == cnf.tables.end()) continue;
     for (const CnfRow& row : list->second) {
@@ -311,9 +321,8 @@ void Modules::users_to_runtime(Module module) {
 }
 
 void Modules::tables_to_runtime(Module module) {
-  const char* filter =
-      module == Module::mysql_query_rules || module == Module::pgsql_query_rules ? " WHERE active=1" : "";
   for (const std::string& table : module_tables(module)) {
+    const char* filter = table.ends_with("_query_rules") ? " WHERE active=1" : "";
     if (module == Module::mysql_users || module == Module::pgsql_users) {
       users_to_runtime(module);
     } else {

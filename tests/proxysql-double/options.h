@@ -10,6 +10,13 @@
 
 namespace proxysql_double {
 
+// Whether a version's text, "3.0.1-39-g596d5ba", is of that version or of a later one.
+inline bool is_at_least(const std::string& version, const std::array<int, 3>& least) {
+  std::array<int, 3> parts{};
+  std::sscanf(version.c_str(), "%d.%d.%d", &parts[0], &parts[1], &parts[2]);
+  return parts >= least;
+}
+
 struct Options {
   std::string config_file = "/etc/proxysql.cnf";
   std::string data_dir;  // else the file's datadir, else /var/lib/proxysql
@@ -26,11 +33,7 @@ struct Options {
   bool pgsql = true;
 
   // 3.0.10 and later: the OK of LOAD ... VARIABLES TO RUNTIME says what was rejected and what is unknown.
-  bool counts_variables() const {
-    std::array<int, 3> parts{};
-    std::sscanf(version.c_str(), "%d.%d.%d", &parts[0], &parts[1], &parts[2]);
-    return parts >= std::array<int, 3>{3, 0, 10};
-  }
+  bool counts_variables() const { return is_at_least(version, {3, 0, 10}); }
 
   // ProxySQL 3: PostgreSQL's modules, tables, variables and port, and PAUSE for both protocols. It is told by
   // `version`.

@@ -2,6 +2,26 @@
 
 namespace proxysql_double {
 
+namespace {
+
+constexpr const char* kHostgroupAttributes =
+    "hostgroup_id INT NOT NULL PRIMARY KEY,\n    "
+    "max_num_online_servers INT CHECK (max_num_online_servers>=0 AND max_num_online_servers <= 1000000) NOT NULL "
+    "DEFAULT 1000000,\n    "
+    "autocommit INT CHECK (autocommit IN (-1, 0, 1)) NOT NULL DEFAULT -1,\n    "
+    "free_connections_pct INT CHECK (free_connections_pct >= 0 AND free_connections_pct <= 100) NOT NULL DEFAULT 10,\n"
+    "    init_connect VARCHAR NOT NULL DEFAULT '',\n    "
+    "multiplex INT CHECK (multiplex IN (0, 1)) NOT NULL DEFAULT 1,\n    "
+    "connection_warming INT CHECK (connection_warming IN (0, 1)) NOT NULL DEFAULT 0,\n    "
+    "throttle_connections_per_sec INT CHECK (throttle_connections_per_sec >= 1 AND throttle_connections_per_sec <= "
+    "1000000) NOT NULL DEFAULT 1000000,\n    "
+    "ignore_session_variables VARCHAR NOT NULL DEFAULT '',\n    "
+    "hostgroup_settings VARCHAR NOT NULL DEFAULT '',\n    "
+    "servers_defaults VARCHAR NOT NULL DEFAULT '',\n    "
+    "comment VARCHAR NOT NULL DEFAULT ''";
+
+}  // namespace
+
 const std::vector<TableDefinition>& configuration_tables() {
   static const std::vector<TableDefinition> tables = {
       {"proxysql_servers",
@@ -44,6 +64,23 @@ const std::vector<TableDefinition>& configuration_tables() {
        "comment VARCHAR NOT NULL DEFAULT '',\n    "
        "PRIMARY KEY (username, backend),\n    "
        "UNIQUE (username, frontend)"},
+      {"mysql_hostgroup_attributes", kHostgroupAttributes},
+      {"pgsql_hostgroup_attributes", kHostgroupAttributes, true},
+      {"mysql_query_rules_fast_routing",
+       "username VARCHAR NOT NULL,\n    "
+       "schemaname VARCHAR NOT NULL,\n    "
+       "flagIN INT NOT NULL DEFAULT 0,\n    "
+       "destination_hostgroup INT CHECK (destination_hostgroup >= 0) NOT NULL,\n    "
+       "comment VARCHAR NOT NULL,\n    "
+       "PRIMARY KEY (username, schemaname, flagIN)"},
+      {"pgsql_query_rules_fast_routing",
+       "username VARCHAR NOT NULL,\n    "
+       "database VARCHAR NOT NULL,\n    "
+       "flagIN INT NOT NULL DEFAULT 0,\n    "
+       "destination_hostgroup INT CHECK (destination_hostgroup >= 0) NOT NULL,\n    "
+       "comment VARCHAR NOT NULL,\n    "
+       "PRIMARY KEY (username, database, flagIN)",
+       true},
       {"mysql_query_rules",
        "rule_id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,\n    "
        "active INT CHECK (active IN (0,1)) NOT NULL DEFAULT 0,\n    "

@@ -71,9 +71,10 @@ void copy_runtime(Database& database, const std::string& table) {
 }
 
 void refresh_runtime_tables(Server& server, const std::string& text, StatementLock& lock) {
-  for (const char* table :
-       {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_replication_hostgroups", "scheduler",
-        "pgsql_servers", "pgsql_users", "pgsql_query_rules", "pgsql_replication_hostgroups"}) {
+  for (const char* table : {"mysql_servers", "mysql_users", "mysql_query_rules", "mysql_replication_hostgroups",
+                            "scheduler", "pgsql_servers", "pgsql_users", "pgsql_query_rules",
+                            "pgsql_replication_hostgroups", "mysql_hostgroup_attributes", "pgsql_hostgroup_attributes",
+                            "mysql_query_rules_fast_routing", "pgsql_query_rules_fast_routing"}) {
     if (!server.options.has_pgsql() && std::string(table).starts_with("pgsql")) continue;
     if (text.find(std::string("runtime_") + table) != std::string::npos) copy_runtime(*server.database, table);
   }

@@ -23,6 +23,10 @@ TEST(ProxysqlVersion, PostgresqlCameWithThree) {
   EXPECT_TRUE(syncs_pgsql("3.0.7"));
   EXPECT_TRUE(syncs_pgsql("3.1.0"));
   EXPECT_FALSE(syncs_pgsql(""));
+  EXPECT_FALSE(reads_later_tables("3.0.9"));
+  EXPECT_TRUE(reads_later_tables("3.0.10"));
+  EXPECT_TRUE(reads_later_tables("3.1.0"));
+  EXPECT_FALSE(reads_later_tables(""));
 }
 
 TEST(ProxysqlVersion, ResumeStalledUntilTwoSevenTwo) {

@@ -261,6 +261,7 @@ TEST_F(ToObservation, ConfiguredByAPullByBackendsOrFromBefore) {
 TEST_F(ToObservation, HoldsSoManyModules) {
   for (size_t i = 0; i < kModules + 2; ++i) seen_.modules.push_back({std::to_string(i), 1, 0, ""});
   EXPECT_EQ(kModules, now().modules_count);
+  EXPECT_EQ(2, now().modules_left_out) << "and says how many it doesn't hold";
   EXPECT_EQ(std::to_string(kModules - 1), text(now().modules[kModules - 1].name));
 }
 

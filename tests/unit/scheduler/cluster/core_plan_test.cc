@@ -595,6 +595,22 @@ TEST_F(CorePlanTest, ServersAreComparedAsLoadedNotAsTheMonitorLeftThem) {
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL SERVERS TO RUNTIME"));
 }
 
+// What ProxySQL doesn't read from its file, FROM CONFIG wouldn't bring back.
+TEST_F(CorePlanTest, RowsOfLaterTablesGoOnlyWhereTheyComeBack) {
+  config_.file_groups.emplace_back("mysql_query_rules");
+  config_.file_groups.emplace_back("mysql_query_rules_fast_routing");
+  config_.core.modules = {"mysql_query_rules"};
+  own("mysql_query_rules") = {"mysql_query_rules", 2, kNowS - 60, "0xOwn"};
+  for (const bool reads : {false, true}) {
+    CoreInput input{seen_, list_, config_, record_, started_ns_, now_ns_};
+    input.reads_later_tables = reads;
+    std::vector<std::string> all;
+    for (const Step& step : plan_core(input).plan.steps) all.push_back(step.statement);
+    EXPECT_THAT(all, ::testing::Contains("DELETE FROM mysql_query_rules"));
+    EXPECT_EQ(reads ? 1 : 0, std::count(all.begin(), all.end(), "DELETE FROM mysql_query_rules_fast_routing"));
+  }
+}
+
 TEST_F(CorePlanTest, GarbageInTheRecordIsBounded) {
   record_.proxysql_started_ns = kBoot;
   record_.stamps_count = 4'000'000'000;

@@ -95,6 +95,24 @@ TEST_F(DifferenceTest, ARowTooFewAndAnotherValue) {
   EXPECT_EQ("mysql_users: password of a isn't as in the file", of({{"a", "secret", "1", ""}}));
 }
 
+TEST(Difference, FastRoutingAndHostgroupAttributes) {
+  const FileRows rows = rows_of(
+      "mysql_query_rules_fast_routing=( { username=\"a\", schemaname=\"s\", destination_hostgroup=3, comment=\"c\" }, "
+      "{ username=\"b\" } )\n"
+      "mysql_hostgroup_attributes=( { hostgroup_id=1, multiplex=0 }, { multiplex=1 }, "
+      "{ hostgroup_id=2, init_connect=\"SET @a='b'\" } )");
+  const std::vector<std::string> columns = {"username", "schemaname", "flagIN", "destination_hostgroup", "comment"};
+  const FileTable& routing = *rows.find("mysql_query_rules_fast_routing");
+  EXPECT_EQ("", difference(routing, columns, {{"a", "s", "0", "3", "c"}, {"b", "", "0", "0", ""}}));
+  EXPECT_EQ(
+      "mysql_query_rules_fast_routing holds x s 0, which the file lacks",
+      difference(routing, columns, {{"a", "s", "0", "3", "c"}, {"b", "", "0", "0", ""}, {"x", "s", "0", "3", ""}}));
+  const FileTable& attributes = *rows.find("mysql_hostgroup_attributes");
+  EXPECT_EQ("", difference(attributes, {"hostgroup_id", "multiplex", "init_connect"},
+                           {{"1", "0", ""}, {"2", "1", "SET @a='b'"}}))
+      << "a row without its key is skipped";
+}
+
 TEST(Difference, ServersVariablesAndSpellings) {
   const FileRows rows = rows_of(
       "mysql_servers=( { address=\"h\", hostgroup=0, status=\"online\", use_ssl=1, new_column=1 }, "

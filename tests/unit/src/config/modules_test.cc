@@ -52,12 +52,14 @@ TEST(Modules, EachHasRoomInTheSegment) {
 TEST(Modules, EachGroupOfTheFileIsOneModules) {
   std::vector<std::string> groups;
   each_file_group([&](const char* group) { groups.emplace_back(group); });
-  EXPECT_EQ((std::vector<std::string>{
-                "mysql_servers", "mysql_replication_hostgroups", "mysql_group_replication_hostgroups",
-                "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups", "mysql_servers_ssl_params", "mysql_users",
-                "mysql_query_rules", "mysql_variables", "admin_variables", "pgsql_servers",
-                "pgsql_replication_hostgroups", "pgsql_users", "pgsql_query_rules", "pgsql_variables"}),
-            groups);
+  EXPECT_EQ(
+      (std::vector<std::string>{"mysql_servers", "mysql_replication_hostgroups", "mysql_group_replication_hostgroups",
+                                "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups", "mysql_servers_ssl_params",
+                                "mysql_hostgroup_attributes", "mysql_users", "mysql_query_rules",
+                                "mysql_query_rules_fast_routing", "mysql_variables", "admin_variables", "pgsql_servers",
+                                "pgsql_replication_hostgroups", "pgsql_hostgroup_attributes", "pgsql_users",
+                                "pgsql_query_rules", "pgsql_query_rules_fast_routing", "pgsql_variables"}),
+      groups);
 }
 
 }  // namespace
