@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "src/base/exit_code.h"
+#include "src/config/proxysql_groups.h"
 
 namespace pulse {
 
@@ -33,6 +34,25 @@ std::string contradiction_with_file(const Error& error) {
            bring;
   }
   return "";
+}
+
+std::string login_hint(const Error& error, const Config& config) {
+  constexpr int kTlsFailed = 2026, kNoPlugin = 2059;  // CR_SSL_CONNECTION_ERROR, CR_AUTH_PLUGIN_CANNOT_LOAD
+  if (is_refusal(error) && error.text.find("SSL is required") != std::string::npos) {
+    return "ProxySQL lets this user in with TLS alone: set pulse.admin.tls = true";
+  }
+  if (error.code == kTlsFailed && config.admin.tls) {
+    return "pulse.admin.tls asks for TLS, which ProxySQL offers with mysql-have_ssl = true alone";
+  }
+  if (error.code == kNoPlugin) {
+    return "ProxySQL asks this user for another authentication method than mysql_native_password: let "
+           "admin_credentials have its password in clear text, or as a hash of mysql_native_password";
+  }
+  if (is_refusal(error) && is_password_hash(config.admin.password)) {
+    return "that is the hash of a password, which nobody can log in with: set pulse.admin.password, or "
+           "pulse.admin.password_file, to the password itself";
+  }
+  return contradiction_with_file(error);
 }
 
 int exit_code_of(const Error& error, Phase phase) {

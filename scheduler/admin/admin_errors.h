@@ -19,6 +19,9 @@ bool is_unreachable(const Error& error);
 // statements bring the two together. "" for any other error.
 std::string contradiction_with_file(const Error& error);
 
+// What is to be set so that a login that failed works; else what contradiction_with_file() says.
+std::string login_hint(const Error& error, const Config& config);
+
 // The exit code of a conversation that failed in `phase`.
 int exit_code_of(const Error& error, Phase phase);
 

@@ -276,7 +276,7 @@ int Beat::fail(const Error& error) {
   end_.exit_code = exit_code_of(error, log_.phase());
   const bool timed_out = end_.exit_code == kExitTimeout;
   end_.outcome = timed_out ? Outcome::timed_out : Outcome::failed;
-  const std::string hint = log_.phase() == Phase::connect ? contradiction_with_file(error) : "";
+  const std::string hint = log_.phase() == Phase::connect ? login_hint(error, *config_) : "";
   end_.message = timed_out      ? error.text + " in phase " + name(log_.phase())
                  : hint.empty() ? error.text
                                 : error.text + ": " + hint;

@@ -116,7 +116,7 @@ class Doctor {
     if (!client) {
       admin.login = login_of(client.error());
       admin.why = client.error().text;
-      admin.hint = contradiction_with_file(client.error());
+      admin.hint = login_hint(client.error(), all_.node.config);
       return;
     }
     admin.login = AdminSeen::Login::works;

@@ -115,7 +115,11 @@ class Dump {
     if (const std::string reason = why_not_now(config); !reason.empty()) return fail(kExitSkipped, reason);
 
     auto client = AdminClient::connect(admin_target(config), deadline_);
-    if (!client) return fail(exit_code_of(client.error(), Phase::connect), client.error().text);
+    if (!client) {
+      const std::string hint = login_hint(client.error(), config);
+      return fail(exit_code_of(client.error(), Phase::connect),
+                  client.error().text + (hint.empty() ? "" : ": " + hint));
+    }
     if (options_.output == "-") return read(*client, STDOUT_FILENO, "to standard output", nullptr);
     const std::string hidden = std::string(".").append(file_name(clock_ns(CLOCK_REALTIME)));
     auto file = WholeFile::create(options_.output, hidden, config.group);

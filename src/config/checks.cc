@@ -7,6 +7,7 @@
 #include "src/base/host_port.h"
 #include "src/config/draft.h"
 #include "src/config/drain_steps.h"
+#include "src/config/proxysql_groups.h"
 #include "src/linux/group.h"
 
 namespace pulse {
@@ -177,6 +178,12 @@ Result<void> finish(Draft& draft) {
     config.admin.password = secret->substr(0, secret->find('\n'));
     if (!config.admin.password.empty() && config.admin.password.back() == '\r') config.admin.password.pop_back();
     draft.loaded.origins[place_of("admin.password")] = {0, config.admin.password_file};
+  }
+  if (is_password_hash(config.admin.password) && !draft.said[place_of("admin.password")]) {
+    draft.loaded.warnings.push_back(draft.source(place_of("admin.password")) +
+                                    ": admin_credentials has a hash of the password of " + config.admin.user +
+                                    ", which nobody can log in with: set pulse.admin.password, or "
+                                    "pulse.admin.password_file, to the password itself");
   }
   if (config.admin.host.empty() || config.admin.user.empty()) {
     const Key& key = kKeys[config.admin.host.empty() ? place_of("admin.host") : place_of("admin.user")];

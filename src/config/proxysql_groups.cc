@@ -209,6 +209,13 @@ std::vector<Credentials> admin_logins(std::string_view admin, std::string_view s
   return logins;
 }
 
+bool is_password_hash(std::string_view password) {
+  constexpr size_t kDigits = 40;
+  if (password.starts_with("$A$")) return true;
+  return password.size() == 1 + kDigits && password.front() == '*' &&
+         std::all_of(password.begin() + 1, password.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
+
 std::vector<MysqlInterface> all_interfaces(const std::string& interfaces) {
   std::vector<MysqlInterface> all;
   for (const std::string_view entry : split(interfaces, ';')) {

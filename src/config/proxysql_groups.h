@@ -35,6 +35,9 @@ std::vector<Credentials> split_credentials(std::string_view text);
 // leaves ProxySQL's default.
 std::vector<Credentials> admin_logins(std::string_view admin, std::string_view stats);
 
+// Whether a password of admin_credentials is a hash of one, of mysql_native_password or of caching_sha2_password.
+bool is_password_hash(std::string_view password);
+
 // The first TCP address of ProxySQL's "a:1;b:2;/path" lists, as host and port, wildcards turned into loopback;
 // the path of a unix socket with port 0 if there is no other.
 std::optional<std::pair<std::string, int64_t>> first_interface(const std::string& interfaces);
