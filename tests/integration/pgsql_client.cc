@@ -31,7 +31,7 @@ PgsqlClient::PgsqlClient(uint16_t port, const std::string& user, const std::stri
     error_ = "can't connect";
     return;
   }
-  const timeval patience{5, 0};
+  const timeval patience{10, 0};
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   std::string start = number(196608);
   for (const std::string& text : {std::string("user"), user, std::string("database"), user}) start += text + '\0';

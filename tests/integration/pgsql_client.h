@@ -16,7 +16,8 @@ class PgsqlClient {
               const std::string& address = "127.0.0.1");
 
   bool is_open() const { return open_; }
-  // Runs it and waits for its end, 5 s for each part of the answer. False if it failed, or if the connection has gone.
+  int descriptor() const { return fd_.get(); }
+  // Runs it and waits for its end, 10 s for each part of the answer. False if it failed, or if the connection has gone.
   bool query(const std::string& statement);
   // Of the last answer: the first column of the first row; nothing without a row.
   const std::optional<std::string>& value() const { return value_; }

@@ -1,34 +1,13 @@
 #include "tests/integration/storm.h"
 
 #include <mysql.h>
-#include <poll.h>
 
 #include <memory>
 #include <random>
 
+#include "tests/integration/storm_connection.h"
+
 namespace pulse::test {
-
-namespace {
-
-// Connector/C's are per read; a query that takes as long is lost.
-constexpr unsigned kPatienceSeconds = 10;
-
-struct Closer {
-  void operator()(MYSQL* mysql) const { ::mysql_close(mysql); }
-};
-using Connection = std::unique_ptr<MYSQL, Closer>;
-
-std::string error_of(MYSQL* mysql) {
-  return std::string(::mysql_error(mysql)) + " (" + std::to_string(::mysql_errno(mysql)) + ")";
-}
-
-// Nothing is to be read from a connection that rests, unless the server has ended it.
-bool looks_alive(MYSQL* mysql) {
-  pollfd socket{static_cast<int>(::mysql_get_socket(mysql)), POLLIN | POLLRDHUP, 0};
-  return ::poll(&socket, 1, 0) == 0;
-}
-
-}  // namespace
 
 const char* Storm::name(Kind kind) {
   constexpr const char* kNames[] = {"short", "pooled", "busy", "transactions"};
@@ -70,25 +49,16 @@ class Storm::Application {
   }
 
   bool connect() {
-    connection_.reset(::mysql_init(nullptr));
-    const unsigned patience = kPatienceSeconds;
-    const my_bool off = 0;
-    ::mysql_options(connection_.get(), MYSQL_OPT_CONNECT_TIMEOUT, &patience);
-    ::mysql_options(connection_.get(), MYSQL_OPT_READ_TIMEOUT, &patience);
-    ::mysql_options(connection_.get(), MYSQL_OPT_SSL_ENFORCE, &off);
-    ::mysql_options(connection_.get(), MYSQL_DEFAULT_AUTH, "mysql_native_password");
+    connection_ = make_storm_connection(storm_.protocol_);
     fresh_ = true;
-    if (::mysql_real_connect(connection_.get(), "127.0.0.1", "app", "app", nullptr, storm_.port_, nullptr, 0) ==
-        nullptr) {
-      return fail("connect");
-    }
+    if (!connection_->open(storm_.port_)) return fail("connect");
     ++tally_.connects;
     return true;
   }
 
   // What a pool does before it gives a connection to somebody.
   bool check_out() {
-    if (connection_ && looks_alive(connection_.get())) {
+    if (connection_ && connection_->looks_alive()) {
       fresh_ = false;
       return true;
     }
@@ -97,12 +67,7 @@ class Storm::Application {
   }
 
   bool query(const char* statement) {
-    if (::mysql_query(connection_.get(), statement) != 0) return fail(statement);
-    if (MYSQL_RES* const result = ::mysql_store_result(connection_.get())) {
-      ::mysql_free_result(result);
-    } else if (::mysql_errno(connection_.get()) != 0) {
-      return fail(statement);
-    }
+    if (!connection_->query(statement)) return fail(statement);
     ++tally_.statements;
     return true;
   }
@@ -120,7 +85,7 @@ class Storm::Application {
 
   bool fail(const std::string& what) {
     const std::lock_guard<std::mutex> hold(storm_.mutex_);
-    storm_.failures_.push_back({kind_, monotonic_ns(), what + ": " + error_of(connection_.get()), !fresh_});
+    storm_.failures_.push_back({kind_, monotonic_ns(), what + ": " + connection_->error(), !fresh_});
     connection_.reset();
     return false;
   }
@@ -129,11 +94,11 @@ class Storm::Application {
   Tally& tally_;
   const Kind kind_;
   std::mt19937 random_;
-  Connection connection_;
+  std::unique_ptr<StormConnection> connection_;
   bool fresh_ = true;  // not a kept connection that is used for the first time since it rested
 };
 
-Storm::Storm(uint16_t port, const Clients& clients) : port_(port) {
+Storm::Storm(uint16_t port, const Clients& clients, Protocol protocol) : port_(port), protocol_(protocol) {
   ::mysql_library_init(0, nullptr, nullptr);  // not safe in threads
   const std::array<int, kKinds> numbers = {clients.short_lived, clients.pooled, clients.busy, clients.transactions};
   for (size_t kind = 0; kind < kKinds; ++kind) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "src/base/clock.h"
+#include "tests/integration/storm_connection.h"
 
 namespace pulse::test {
 
@@ -47,7 +48,7 @@ class Storm {
     uint64_t closed = 0;  // kept connections found to have been ended by the server
   };
 
-  Storm(uint16_t port, const Clients& clients);
+  Storm(uint16_t port, const Clients& clients, Protocol protocol = Protocol::mysql);
   ~Storm() { stop(); }
   Storm(const Storm&) = delete;
   Storm& operator=(const Storm&) = delete;
@@ -63,6 +64,7 @@ class Storm {
   class Application;
 
   const uint16_t port_;
+  const Protocol protocol_;
   std::atomic<bool> stopping_{false};
   std::array<Tally, kKinds> tallies_;
   mutable std::mutex mutex_;

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <future>
@@ -17,6 +18,8 @@
 
 #include "src/linux/socket_table.h"
 #include "tests/integration/balancer.h"
+#include "tests/integration/pgsql_server.h"
+#include "tests/integration/postgres_server.h"
 #include "tests/integration/support.h"
 
 namespace pulse::test {
@@ -36,8 +39,12 @@ struct Plan {
   milliseconds timeout;
   int drains;
   Tier tier = Tier::satellites;
+  std::vector<Protocol> protocols = {Protocol::mysql};  // of the clients
 
   size_t nodes() const { return tier == Tier::satellites ? 2 : 3; }
+  bool has(Protocol protocol) const {
+    return std::find(protocols.begin(), protocols.end(), protocol) != protocols.end();
+  }
 };
 
 // What one drain came to.
@@ -48,9 +55,15 @@ struct Drained {
   Daemon::Answer answer;
 };
 
+// Rows of the servers behind.
+struct Backends {
+  std::string mysql;
+  std::string pgsql;
+};
+
 class Node {
  public:
-  Node(const Plan& plan, const std::string& backend) : server_(options(plan, backend)) {}
+  Node(const Plan& plan, const Backends& backends) : plan_(plan), server_(options(plan, backends)) {}
 
   // With the others in its file.
   void start_first(const std::string& bootstrap) {
@@ -65,8 +78,21 @@ class Node {
   }
 
   bool is_ready() const { return daemon_->get("/healthz/ready").status == 200; }
-  Balancer::Target target() {
-    return {server_.mysql_port(), [this] {
+  uint16_t port(Protocol protocol) const {
+    return protocol == Protocol::mysql ? server_.mysql_port() : server_.pgsql_port();
+  }
+  // -1: the count failed.
+  int64_t clients() const {
+    int64_t sum = 0;
+    for (const Protocol protocol : plan_.protocols) {
+      const auto clients = count_established(port(protocol), Deadline::after(seconds(1)));
+      if (!clients) return -1;
+      sum += *clients;
+    }
+    return sum;
+  }
+  Balancer::Target target(Protocol protocol) {
+    return {port(protocol), [this] {
               const int status = daemon_->get("/healthz/ready").status;
               return status == 0 ? std::nullopt : std::optional(status == 200);  // a probe that wasn't answered
             }};
@@ -83,8 +109,7 @@ class Node {
     });
     int64_t last_ns = drained.began_ns + nanoseconds(plan.settle).count();
     while (!server_.process().wait(milliseconds(50))) {
-      const auto clients = count_established(server_.mysql_port(), Deadline::after(seconds(1)));
-      if (clients && *clients > 0) last_ns = std::max(last_ns, monotonic_ns());
+      if (clients() > 0) last_ns = std::max(last_ns, monotonic_ns());
       if (monotonic_ns() - drained.began_ns > nanoseconds(plan.timeout + seconds(10)).count()) break;
     }
     const int64_t ended_ns = monotonic_ns();
@@ -96,18 +121,25 @@ class Node {
   }
 
  private:
-  static Server::Options options(const Plan& plan, const std::string& backend) {
+  static Server::Options options(const Plan& plan, const Backends& backends) {
     Server::Options options;
+    if (plan.has(Protocol::pgsql)) {
+      if (!is_real()) options.version = kVersion3;
+      options.pgsql_servers = backends.pgsql;
+      options.pgsql_users = "{ username=\"app\", password=\"app\", default_hostgroup=0 },";
+    }
+    if (!plan.has(Protocol::mysql)) options.mysql_users = "";
     options.beat_interval_ms = 2000;
     options.start = false;
     if (plan.tier != Tier::satellites) options.role = "core";
     if (plan.tier == Tier::unsynced_cores) options.admin_variables = "cluster_mysql_variables_diffs_before_sync=0";
-    options.mysql_servers = backend;
+    options.mysql_servers = plan.has(Protocol::mysql) ? backends.mysql : "";
     options.pulse = "drain={ settle_ms=" + std::to_string(plan.settle.count()) +
                     ", timeout_ms=" + std::to_string(plan.timeout.count()) + " }, ";
     return options;
   }
 
+  const Plan plan_;
   Server server_;
   std::optional<Daemon> daemon_;
 };
@@ -122,9 +154,11 @@ struct Outcome {
 // All are ready.
 class Nodes {
  public:
-  explicit Nodes(const Plan& plan) : backend_(backend()) {
+  explicit Nodes(const Plan& plan) {
+    if (is_real()) backend_ = backend();
+    if (is_real() && plan.has(Protocol::pgsql) && PostgresServer::is_installed()) postgres_.emplace();
     std::string bootstrap;
-    for (size_t i = 0; i < plan.nodes(); ++i) nodes_.emplace_back(plan, row());
+    for (size_t i = 0; i < plan.nodes(); ++i) nodes_.emplace_back(plan, rows());
     if (plan.tier != Tier::satellites) {
       for (const Node& node : nodes_) bootstrap += node.bootstrap_row();
     }
@@ -138,33 +172,42 @@ class Nodes {
   bool becomes_ready(size_t i) {
     return eventually([&] { return nodes_[i].is_ready(); });
   }
-  std::vector<Balancer::Target> targets() {
+  std::vector<Balancer::Target> targets(Protocol protocol = Protocol::mysql) {
     std::vector<Balancer::Target> targets;
-    for (Node& node : nodes_) targets.push_back(node.target());
+    for (Node& node : nodes_) targets.push_back(node.target(protocol));
     return targets;
   }
 
  private:
   // The double answers as a backend does.
   static std::unique_ptr<Server> backend() {
-    if (!is_real()) return nullptr;
     Server::Options options;
     options.double_always = true;
+    options.version = kVersion3;
+    options.pgsql_users = "{ username=\"app\", password=\"app\" },";
     return std::make_unique<Server>(options);
   }
-  std::string row() const {
-    return "{ address=\"127.0.0.1\", port=" + std::to_string(backend_ ? backend_->mysql_port() : 3306) +
-           ", hostgroup=0 },";
+  static std::string row(uint16_t port) {
+    return "{ address=\"127.0.0.1\", port=" + std::to_string(port) + ", hostgroup=0 },";
+  }
+  Backends rows() const {
+    const uint16_t pgsql = postgres_ ? postgres_->port() : backend_ ? backend_->pgsql_port() : uint16_t{5432};
+    return {row(backend_ ? backend_->mysql_port() : uint16_t{3306}), row(pgsql)};
   }
 
   std::unique_ptr<Server> backend_;
+  std::optional<PostgresServer> postgres_;  // Debian's, where it is installed
   std::deque<Node> nodes_;
 };
 
 Outcome run(const Plan& plan) {
   Nodes nodes(plan);
-  const Balancer balancer(nodes.targets(), plan.lag);
-  Storm storm(balancer.port(), {});
+  std::deque<Balancer> balancers;
+  std::deque<Storm> storms;
+  for (const Protocol protocol : plan.protocols) {
+    balancers.emplace_back(nodes.targets(protocol), plan.lag);
+    storms.emplace_back(balancers.back().port(), Storm::Clients{}, protocol);
+  }
   Outcome outcome;
   for (int i = 0; i < plan.drains; ++i) {
     const auto which = static_cast<size_t>(i) % plan.nodes();
@@ -173,14 +216,24 @@ Outcome run(const Plan& plan) {
     outcome.drains.push_back(nodes[which].drain(plan));
     nodes[which].start();
     EXPECT_TRUE(nodes.becomes_ready(which));
-    EXPECT_TRUE(eventually([&] { return balancer.sends_to(which); }));
+    for (const Balancer& balancer : balancers) {
+      EXPECT_TRUE(eventually([&] { return balancer.sends_to(which); }));
+    }
   }
-  storm.stop();
-  for (int kind = 0; kind < Storm::kKinds; ++kind) {
-    outcome.counts[static_cast<size_t>(kind)] = storm.counts(static_cast<Storm::Kind>(kind));
-    outcome.closed += outcome.counts[static_cast<size_t>(kind)].closed;
+  for (Storm& storm : storms) {
+    storm.stop();
+    for (size_t kind = 0; kind < Storm::kKinds; ++kind) {
+      const Storm::Counts counts = storm.counts(static_cast<Storm::Kind>(kind));
+      EXPECT_GT(counts.statements, 0u) << "of each protocol";
+      Storm::Counts& sum = outcome.counts[kind];
+      sum.connects += counts.connects;
+      sum.statements += counts.statements;
+      sum.transactions += counts.transactions;
+      sum.closed += counts.closed;
+      outcome.closed += counts.closed;
+    }
+    for (Storm::Failure& failure : storm.failures()) outcome.failures.push_back(std::move(failure));
   }
-  outcome.failures = storm.failures();
   return outcome;
 }
 
@@ -295,6 +348,19 @@ TEST(Storm, TheCoresOfASingleTierWhoseVariablesAreSynced) {
 
 TEST(Storm, TheSameSyncedBehindABalancerThatLagsTwelveSeconds) {
   storm({seconds(12), seconds(15), seconds(40), 0, Tier::synced_cores}, {2});
+}
+
+bool lacks_pgsql() { return is_real() && proxysql_major() < 3; }
+
+// A real ProxySQL has a real PostgreSQL behind it, where that is installed.
+TEST(Storm, PostgresqlClientsOfAPairForPostgresqlAlone) {
+  if (lacks_pgsql()) GTEST_SKIP() << "PostgreSQL came with ProxySQL 3";
+  storm({seconds(2), seconds(5), seconds(25), 0, Tier::satellites, {Protocol::pgsql}}, {3, 3});
+}
+
+TEST(Storm, ClientsOfBothProtocolsAtOnce) {
+  if (lacks_pgsql()) GTEST_SKIP() << "PostgreSQL came with ProxySQL 3";
+  storm({seconds(2), seconds(5), seconds(25), 0, Tier::satellites, {Protocol::mysql, Protocol::pgsql}}, {2, 2});
 }
 
 // With a hung admin interface nobody can be closed from inside. Who reconnects leaves through the balancer and loses
