@@ -38,7 +38,8 @@ Result<void> set_timeouts(AdminClient& client, const VariablesOf& of, int64_t po
     const auto done = client.query(statement, deadline);
     if (!done) return done.error();
     const std::string refused = refused_variables(done->info);
-    if (!refused.empty()) log_warning("drain: " + statement + ": ProxySQL hasn't taken all: " + refused);
+    if (refused.empty()) continue;
+    log_warning(std::string("drain: ").append(statement).append(": ProxySQL hasn't taken all: ").append(refused));
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "scheduler/cluster/file_load.h"
 #include "scheduler/cluster/unlock_and_divergence.h"
 #include "shm/record/core_record.h"
 
@@ -293,6 +294,22 @@ TEST_F(CorePlanTest, APullThatOverwroteTheStampIsAnsweredByAnother) {
   EXPECT_EQ(2u, record_.stamps[0].loads);
   pass(2);
   EXPECT_THAT(statements(), IsEmpty());
+}
+
+TEST_F(CorePlanTest, TwoThatOverwriteEachOtherComeToRest) {
+  const auto other_loads = [&](const std::string& checksum) {
+    pass(2);
+    own("mysql_users") = theirs(3, "mysql_users") = {"mysql_users", 9, seen_.now_s - 1, checksum};
+  };
+  beat();
+  for (uint32_t loads = 1; loads < kMostLoads; ++loads) {
+    other_loads("0xPeer" + std::to_string(loads));
+    EXPECT_EQ(kStampOfUsers, statements()) << loads;
+    beat();
+    EXPECT_EQ(loads + 1, record_.stamps[0].loads);
+  }
+  other_loads("0xPeer");
+  EXPECT_THAT(statements(), IsEmpty()) << "the other one means it";
 }
 
 TEST_F(CorePlanTest, AStampOverwrittenBeforeItWasSeenIsNone) {
