@@ -10,6 +10,16 @@ import subprocess
 from support import BUILD, PATIENCE_S, eventually, free_port
 
 PROXYSQL = os.environ.get("PROXYSQL_BIN") or str(BUILD / "bin/proxysql-double")
+# What lets the double be a ProxySQL that syncs PostgreSQL's modules.
+AS_VERSION_3 = [] if "PROXYSQL_BIN" in os.environ else ["--proxysql-version", "3.0.7"]
+
+
+def has_postgresql():
+    """Whether ProxySQL is one of version 3, or can be."""
+    if AS_VERSION_3:
+        return True
+    said = subprocess.run([PROXYSQL, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
+    return int(re.search(r"version (\d+)", said).group(1)) >= 3
 
 
 class Started:
@@ -68,11 +78,13 @@ class Node(Started):
                  command=("proxysql", "-f", "-c", "/etc/proxysql.cnf", "-D", "/var/lib/proxysql", "--no-version-check")):
         super().__init__(test)
         self.address, self.admin_port, self.mysql_port = address, admin_port, mysql_port
+        self.pgsql_port = free_port(address)
         self.config, self.state = self.dir / "proxysql.cnf", self.dir / "state"
         data = self.dir / "data"
         data.mkdir()
         for old, new in ((r'"0\.0\.0\.0:6032"', f'"{address}:{admin_port}"'),
                          (r'"0\.0\.0\.0:6033"', f'"{address}:{mysql_port}"'),
+                         (r'"0\.0\.0\.0:6133"', f'"{address}:{self.pgsql_port}"'),
                          (r'hostname = "proxysql-core"  port = 6032', f'hostname = "{core}"  port = {admin_port}'),
                          (r'filename = "/\S*/proxysql-pulse"  arg1 = "beat"',
                           f'filename = "{BUILD}/bin/proxysql-pulse"  arg1 = "beat"  arg2 = "--config"  '
@@ -87,7 +99,10 @@ class Node(Started):
         test.assertNotIn("0.0.0.0", text, "nothing but loopback")
         self.config.write_text(text)
         paths = {"proxysql": PROXYSQL, "/etc/proxysql.cnf": str(self.config), "/var/lib/proxysql": str(data)}
-        self.proxysql = self.start([paths.get(word, word) for word in command], env={"PATH": "/usr/bin:/bin"})
+        words = [paths.get(word, word) for word in command]
+        if "pgsql_variables" in text:
+            words += AS_VERSION_3
+        self.proxysql = self.start(words, env={"PATH": "/usr/bin:/bin"})
 
     def start_daemon(self, variables, api):
         """`variables` are the env of a container."""
