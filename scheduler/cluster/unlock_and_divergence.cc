@@ -90,7 +90,7 @@ Locked look_for_lock(const CoreInput& input, const Core& self, const FileModule&
 bool is_its_turn(const Locked& lock, const CoreModule& record, bool is_known) {
   if (!is_known && !lock.other.empty() && record.locked_beats < kStrangersTurn) return false;
   if (lock.before == 0) return true;
-  return is_known && record.locked_beats >= std::min(lock.before * kBeatsOfATurn, kStrangersTurn);
+  return is_known && record.locked_beats >= std::min(lock.before * kBeatsOfATurn, kLastTurn);
 }
 
 // A peer that can be pulled from has the same.

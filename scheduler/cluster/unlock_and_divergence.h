@@ -12,10 +12,11 @@ namespace pulse {
 // A member that ProxySQL hasn't reached since it started keeps this one from unlocking for so long.
 inline constexpr std::chrono::seconds kNeverReached{60};
 
-// A core that comes later than others waits for so many beats for each of them, where it knows what was served; one
-// that doesn't know, and differs from another, for so many, and one that comes later still for no more.
+// A core that comes later than others waits for so many beats for each of them, where it knows what was served, but
+// for no more than kLastTurn. One that doesn't know, and differs from another, comes after all of these.
 inline constexpr int kBeatsOfATurn = 6;
-inline constexpr int kStrangersTurn = 18;
+inline constexpr int kLastTurn = 3 * kBeatsOfATurn;
+inline constexpr int kStrangersTurn = kLastTurn + kBeatsOfATurn;
 
 // Satellites and peers pull nothing that is at version 1. Nobody else may have something newer: a load makes this
 // core's content the newest in the cluster. One core is enough: the first of all that are alive. `self` is of the list.

@@ -526,6 +526,23 @@ TEST_F(CorePlanTest, ALaterCoreThatKnowsWhatWasServedTakesItsTurn) {
   EXPECT_THAT(statements(), IsEmpty()) << "not what was served";
 }
 
+// However many come before it, one that knows what was served comes before one that doesn't.
+TEST_F(CorePlanTest, TheLastThatKnowsWhatWasServedComesBeforeAStranger) {
+  config_.core.authority = Authority::never;
+  list_.cores[0].created_at = list_.cores[2].created_at = 400;
+  for (int number = 4; number <= 8; ++number) {
+    list_.cores.push_back(core(number, 400));
+    seen_.servers.push_back(row(number));
+  }
+  for (int number = 1; number <= 8; ++number) theirs(number, "mysql_users") = {"mysql_users", 1, kNowS - 60, "0xOld"};
+  record_ = made().record;
+  set_text(core_module(record_, "mysql_users")->served, "0xOwn");
+  int beats = 1;
+  for (; beats < kStrangersTurn && statements().empty(); ++beats) record_ = made().record;
+  EXPECT_LE(beats, kStrangersTurn - kBeatsOfATurn);
+  EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
+}
+
 TEST_F(CorePlanTest, WhatIsUnlockedIsNotLoadedAgain) {
   config_.core.authority = Authority::never;
   for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
