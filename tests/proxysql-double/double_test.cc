@@ -363,11 +363,13 @@ TEST(ProxysqlDouble, HasPageTablesOfAnySize) {
     }
     return 0;
   };
+  // A sanitizer's shadow of the mapping has page tables too, an eighth, which stay.
+  constexpr int kSlack = 8192 / 8 + 256;
   const int own = page_tables_kb();
   server.control("page_tables 8");
-  EXPECT_NEAR(own + 8192, page_tables_kb(), 256);
+  EXPECT_NEAR(own + 8192, page_tables_kb(), kSlack);
   server.control("page_tables 0");
-  EXPECT_NEAR(own, page_tables_kb(), 256);
+  EXPECT_NEAR(own, page_tables_kb(), kSlack);
 }
 
 TEST(ProxysqlDouble, AsVersionThreeHasPostgresqlsModulesTablesAndPort) {
