@@ -63,7 +63,7 @@ TEST_F(PageTest, OfANodeThatBeatsSaysSo) {
     const std::string page = shown(server, url(daemon), size);
     EXPECT_THAT(page, HasSubstr("<span class=\"good\">beating</span>")) << page;
     EXPECT_THAT(page, HasSubstr("ready ✓"));
-    EXPECT_THAT(page, HasSubstr("core, ProxySQL 2.7.1"));
+    EXPECT_THAT(page, HasSubstr("core, ProxySQL " + std::to_string(proxysql_major()) + "."));
     EXPECT_THAT(page, HasSubstr("<th>hostgroup</th>"));
     EXPECT_THAT(page, HasSubstr("<section id=\"gone\" class=\"wide\" hidden=\"\""));
     EXPECT_THAT(page, Not(HasSubstr("Content Security Policy"))) << "nothing was refused";
