@@ -124,9 +124,10 @@ class Blocks {
   void proxysql() {
     const auto parts = protocol_parts(input_);
     std::vector<std::string> of_each;
+    const bool are_two = parts.size() > 1 && (parts[1].served || parts[1].backends.total() > 0);
     for (size_t i = 0; i < parts.size(); ++i) {
       const ProtocolPart& part = parts[i];
-      if (parts.size() > 1) of_each.push_back(std::string(part.name) + ": " + counts(part.backends));
+      if (are_two) of_each.push_back(std::string(part.name) + ": " + counts(part.backends));
       if (part.port == nullptr) continue;
       const auto all = i == 0 ? input_.config.daemon.mysql_interfaces : pgsql_ports(input_.config.daemon);
       add(i == 0 ? "mysql port" : "pgsql port",
