@@ -12,14 +12,6 @@ namespace pulse {
 
 namespace {
 
-// All that a LOAD of the module takes: more than its groups of the configuration file.
-std::vector<std::string> loaded_tables(const FileModule& module) {
-  std::vector<std::string> tables(module.tables.begin(), module.tables.end());
-  if (std::string_view(module.name) == "mysql_servers") tables.emplace_back("mysql_hostgroup_attributes");
-  if (std::string_view(module.name) == "mysql_query_rules") tables.emplace_back("mysql_query_rules_fast_routing");
-  return tables;
-}
-
 // Both counts. False if this version has no such table.
 Result<bool> count(AdminSession& session, const std::string& table, TablePlaces& places, Deadline deadline) {
   auto answer = session.query(
@@ -43,7 +35,10 @@ Result<void> read(AdminSession& session, const FileModule& module, TablePlaces& 
 }  // namespace
 
 Result<void> compare_with_runtime(AdminSession& session, const FileModule& module, Deadline deadline) {
-  for (const std::string& name : loaded_tables(module)) {
+  // All that a LOAD of the module takes, whether this version reads it from its file or not.
+  std::vector<std::string> tables;
+  each_table(module, true, [&](const char* table) { tables.emplace_back(table); });
+  for (const std::string& name : tables) {
     TablePlaces table{name};
     const auto there = count(session, name, table, deadline);
     if (!there) return there.error();

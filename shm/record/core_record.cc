@@ -18,6 +18,7 @@ CoreRecord core_record_after_boot(const CoreRecord& before) {
     module.state = static_cast<uint8_t>(FileState::none);
     module.why = {};
     module.kept = {};
+    module.locked_beats = 0;
   }
   return record;
 }

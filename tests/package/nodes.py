@@ -11,7 +11,7 @@ from support import BUILD, PATIENCE_S, eventually, free_port
 
 PROXYSQL = os.environ.get("PROXYSQL_BIN") or str(BUILD / "bin/proxysql-double")
 # What lets the double be a ProxySQL that syncs PostgreSQL's modules.
-AS_VERSION_3 = [] if "PROXYSQL_BIN" in os.environ else ["--proxysql-version", "3.0.7"]
+AS_VERSION_3 = [] if os.environ.get("PROXYSQL_BIN") else ["--proxysql-version", "3.0.7"]
 
 
 def has_postgresql():

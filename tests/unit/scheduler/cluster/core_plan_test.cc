@@ -508,6 +508,16 @@ TEST_F(CorePlanTest, WhoDoesntKnowWhatWasServedWaitsForThoseWhoMay) {
   EXPECT_THAT(statements(), IsEmpty()) << "from the beginning";
 }
 
+TEST_F(CorePlanTest, WhatWasWaitedBeforeARestartCountsForNothing) {
+  config_.core.authority = Authority::never;
+  record_.proxysql_started_ns = kBoot;
+  for (const int number : {1, 2, 3}) theirs(number, "mysql_users").version = 1;
+  for (int i = 1; i < kStrangersTurn; ++i) record_ = made().record;
+  started_ns_ = kBoot + 60 * kSecond;
+  EXPECT_THAT(statements(), IsEmpty()) << "it has another database now";
+  EXPECT_EQ(1, find_core_module(made().record, "mysql_users")->locked_beats);
+}
+
 TEST_F(CorePlanTest, ALaterCoreThatKnowsWhatWasServedTakesItsTurn) {
   config_.core.authority = Authority::never;
   list_.cores[0].created_at = 400;  // comes first
