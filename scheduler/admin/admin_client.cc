@@ -146,7 +146,10 @@ Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline dea
     MYSQL* mysql = mysql_init(nullptr);
     if (mysql == nullptr) return Error{what + ": out of memory", CR_OUT_OF_MEMORY};
     AdminClient client(Handle(mysql), where);
-    mysql_options(mysql, MYSQL_OPT_NONBLOCK, nullptr);
+    // The stack on which the library waits. Its own choice, 256 KiB, is a mapping of its own for each beat; without TLS
+    // it needs a few KiB.
+    const size_t stack = target.tls ? 0 : size_t{64} << 10;
+    mysql_options(mysql, MYSQL_OPT_NONBLOCK, &stack);
     const unsigned off = 0;
     mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &off);
     // ProxySQL may announce caching_sha2_password; its admin interface takes the native method from whoever starts

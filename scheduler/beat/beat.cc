@@ -71,7 +71,8 @@ void log_dispute(const Dispute& before, Dispute& now, int64_t now_ns) {
 
 }  // namespace
 
-Beat::Beat(const Options& options, BeatSystem& system, GuardedLayout& layout, std::string no_segment, Moment began)
+Beat::Beat(const Options& options, BeatSystem& system, GuardedLayout& layout, std::string no_segment, Moment began,
+           Known& known)
     : options_(options),
       system_(system),
       layout_(layout),
@@ -79,7 +80,8 @@ Beat::Beat(const Options& options, BeatSystem& system, GuardedLayout& layout, st
       began_(began),
       lock_(system, layout, began.boot),
       log_(system, layout, began.boot),
-      drain_(system, layout) {}
+      drain_(system, layout),
+      known_(known) {}
 
 int Beat::run() {
   if (const auto code = skip()) return *code;
@@ -140,7 +142,7 @@ Result<void> Beat::configure() {
     const Ownership ownership = layout.owner.read(owner) ? judge_owner(owner, self) : Ownership::ours;
     if (ownership == Ownership::unclaimed || ownership == Ownership::moved) layout.owner.publish(self);
     resync_requested_ = layout.resync_requested.load(std::memory_order_relaxed);
-    if (!read_known(layout, log_.boot_id(), began_.boot, config_->discovery.max_age, known_)) known_ = Known{};
+    static_cast<void>(read_known(layout, log_.boot_id(), began_.boot, config_->discovery.max_age, known_));
     known_.may_load_file = !system_.is_second_user();
   });
   system_.arm_hard_timer(began_.monotonic + config_->beat.timeout);
@@ -165,7 +167,7 @@ void Beat::await_members() {
     layout_.with([&](Layout& layout) {
       Discovery discovery{};
       daemon_there = layout.discovery.read(discovery) && discovery.boot_id == log_.boot_id();
-      if (!read_known(layout, log_.boot_id(), system_.now(), config_->discovery.max_age, known_)) known_ = Known{};
+      static_cast<void>(read_known(layout, log_.boot_id(), system_.now(), config_->discovery.max_age, known_));
     });
     const BootTime now = system_.now();
     if (known_.list.usable() || now >= until) return;
@@ -317,7 +319,8 @@ int run_beat(const Options& options) {
   auto& layout =
       *std::make_unique<GuardedLayout>(state.layout(), state.path(), "this beat goes on without it", forget_mark)
            .release();
-  return std::make_unique<Beat>(options, system, layout, state.problem(), began).release()->run();
+  static Known known;
+  return std::make_unique<Beat>(options, system, layout, state.problem(), began, known).release()->run();
 }
 
 namespace {

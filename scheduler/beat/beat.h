@@ -23,8 +23,9 @@ inline constexpr milliseconds kProvisionalTimeout{2000};
 // What one beat does, step by step.
 class Beat {
  public:
-  // All by reference. `no_segment` says why `layout` isn't usable, if it isn't.
-  Beat(const Options& options, BeatSystem& system, GuardedLayout& layout, std::string no_segment, Moment began);
+  // All by reference. `no_segment` says why `layout` isn't usable, if it isn't; `known` is empty.
+  Beat(const Options& options, BeatSystem& system, GuardedLayout& layout, std::string no_segment, Moment began,
+       Known& known);
 
   // Returns the exit code (exit_code.h). Everything that blocks is cut by a deadline or by the hard timer.
   int run();
@@ -56,7 +57,7 @@ class Beat {
   const Config* config_ = nullptr;
   Deadline deadline_ = Deadline::at({});
   uint64_t resync_requested_ = 0;
-  Known known_;
+  Known& known_;
   std::unique_ptr<AdminSession> session_;
   std::optional<Reconciliation> reconciliation_;
   Seen seen_;

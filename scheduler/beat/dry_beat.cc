@@ -64,11 +64,11 @@ int run_dry_beat(const Options& options) {
     return kExitSkipped;
   }
 
-  Known known;
+  Known known{};
   const BootTime now = BootTime::now();
   if (Layout* layout = state.layout(); layout != nullptr) {
     static_cast<void>(guarded([&] {
-      if (!read_known(*layout, machine_boot_id(), now, config.discovery.max_age, known)) known = Known{};
+      static_cast<void>(read_known(*layout, machine_boot_id(), now, config.discovery.max_age, known));
       known.may_load_file = true;
       layout->holder.publish({::getpid(), now.ns, (now + deadline.left()).ns});
     }));

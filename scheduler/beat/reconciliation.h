@@ -21,14 +21,15 @@
 
 namespace pulse {
 
-// What the segment knows already.
+// What the segment knows already. Of the large records a beat reads no more than is used, and a page that nobody
+// touches costs nothing: a static Known is zero without being touched, any other one is to be made with {}.
 struct Known {
-  Observation last{};
-  CoreRecord core{};
-  Applied applied{};             // with what the other cores' daemons say
+  Observation last;
+  CoreRecord core;
+  Applied applied;  // with what the other cores' daemons say
+  MendRecord mends;
   bool applied_is_news = false;  // some of that isn't in the segment's own yet
   Reports reports{};
-  MendRecord mends{};
   const SatelliteReports* satellites = nullptr;  // of this boot of the machine
   CoreList list{{}, "there is no state segment"};
   bool resync = false;
@@ -38,7 +39,8 @@ struct Known {
   bool has_segment = false;
 };
 
-// Copies it out of a mapping; to be called within guarded(). False if a section is rewritten without pause.
+// Copies it out of a mapping; to be called within guarded(). False if a section is rewritten without pause; `known` is
+// empty then.
 bool read_known(const Layout& layout, uint64_t boot_id, BootTime now, std::chrono::milliseconds max_age, Known& known);
 
 struct Acted {

@@ -225,4 +225,9 @@ struct CoreRecord {
   std::array<CoreModule, kCoreModules> modules;
 };
 
+// How much of it, from the beginning, says something.
+inline size_t core_bytes(const CoreRecord& core) {
+  return offsetof(CoreRecord, modules) + std::min<size_t>(core.modules_count, kCoreModules) * sizeof(CoreModule);
+}
+
 }  // namespace pulse

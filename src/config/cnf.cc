@@ -13,8 +13,8 @@ namespace pulse {
 
 namespace {
 
-constexpr size_t kFirstBlock = 128;
-constexpr size_t kMostDoublings = 5;
+constexpr size_t kFirstBlock = 32;
+constexpr size_t kMostDoublings = 7;
 constexpr size_t kFewMembers = 16;
 // libconfig's parser gives up when its stack holds as many symbols; see CnfParser::open().
 constexpr size_t kMostSymbols = 9'999;

@@ -160,7 +160,7 @@ void show(const Segment& segment) {
 
 // What a beat makes of what it finds: no statement that isn't about a server or a module.
 void plan(Layout& layout) {
-  Known known;
+  Known known{};
   if (!read_known(layout, kBoot, BootTime{kNow}, std::chrono::minutes(1), known)) return;
   BeatRecord record{};
   Attempt attempt{};

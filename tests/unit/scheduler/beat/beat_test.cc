@@ -34,7 +34,8 @@ class BeatTest : public BeatParts {
     options_.command = "beat";
   }
   int run(GuardedLayout& layout, const char* no_segment = "") {
-    Beat beat(options_, system_, layout, no_segment, began_);
+    Known known{};
+    Beat beat(options_, system_, layout, no_segment, began_, known);
     CaptureStderr();
     const int code = beat.run();
     log_ = logged(GetCapturedStderr());
