@@ -185,6 +185,22 @@ class Values(TestCase):
         self.assertNotEqual(one, other, "another content is a rollout")
         self.assertIn("proxysql.elsewhere:6033", self.chart.render(good, "elsewhere")["NOTES.txt"])
 
+    def test_the_command_of_the_documentation(self):
+        page = (SOURCE / "docs/kubernetes.md").read_text()
+        command = re.search(r"^    helm upgrade --install (.*?)\n\n", page, re.M | re.S).group(1)
+        self.assertIn(str(CHART.relative_to(SOURCE)), command)
+        values = {}
+        for way, path, text in re.findall(r"--(set|set-file) ([\w.]+)=(\S+)", command):
+            place = values
+            *folders, name = path.split(".")
+            for folder in folders:
+                place = place.setdefault(folder, {})
+            place[name] = (BASE / text).read_text() if way == "set-file" else text
+        self.assertEqual([], self.errors(values))
+        self.assertIn("REGISTRY/proxysql-pulse:", self.chart.render(values, "proxysql")["core.yaml"])
+        for said in re.findall(r"`(\w+): (\w+)`", page[page.index("## Helm"):page.index("## Prometheus")]):
+            self.assertIn(said[0], self.schema["properties"], said)
+
     def test_a_missing_file_is_an_error_without_the_schema_too(self):
         for changes in ({}, {"tiers": "single"}, {**configs(BASE), "hook": "http"}):
             with self.assertRaises(TemplateError):
