@@ -507,11 +507,11 @@ class Chaos(TestCase):
                 self.assertIsNone(client.poll(), "it notices with its next statement")
 
     def test_a_daemon_is_killed_where_it_is_started_again(self):
-        if len([line for line in command_lines() if "/proxysql-pulsed" in line]) > 0:
-            self.skipTest("another daemon runs on this machine")
-        with self.server("--this-node-alone", "daemon") as server:
-            self.assertIn("not one daemon is seen here", server.job("chaos"))
+        with self.server("--this-node-alone", "daemon") as server, self.server("beat") as other:
+            others = self.start_daemon(other)
+            self.assertIn("not one daemon of this node is seen", server.job("chaos"))
             daemon = self.start_daemon(server)
+            self.assertTrue(eventually(lambda: "is usable" in server.log() or "answering" in server.log()))
             self.assertIn("nobody would start it again", server.job("chaos"))
             self.assertIsNone(daemon.poll())
             server.write({"chaos": (["chaos", "--break-things", "--calm", "1", "--seconds", "1", "--this-node-alone",
@@ -521,6 +521,7 @@ class Chaos(TestCase):
             again = self.start_daemon(server)
             self.assertEqual(0, job.wait(timeout=PATIENCE_S), server.log())
             self.assertIn(f"the daemon was started again: {again.pid}", server.log())
+            self.assertIsNone(others.poll())
 
     def test_nothing_while_anybody_is_unwell(self):
         port = free_port("127.0.0.3")
