@@ -122,7 +122,7 @@ mysql_servers = ( {{ address = "127.0.0.1"  port = 3306  hostgroup = 0 }} )
         script = self.dir / "postinst"
         # Nor is a systemd of this machine told anything.
         script.write_text(text.replace("/run/systemd/system", str(self.dir / "no-systemd")))
-        run("sh", script, "configure", env={"PATH": f"{tools}:/usr/bin:/bin"})
+        return run("sh", script, "configure", env={"PATH": f"{tools}:/usr/bin:/bin"})
 
 
 class Watch:
@@ -181,6 +181,11 @@ class Upgrade(TestCase):
         node.ask("LOAD PROXYSQL SERVERS TO RUNTIME")
         self.assertTrue(eventually(lambda: node.ask("SELECT port FROM runtime_proxysql_servers") == "1"), node.log())
 
+    def hangs(self, node):
+        done = subprocess.run([node.bin / "proxysql-pulse", "beat", "--dry-run", f"--config={node.config}"], check=False,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S)
+        return done.returncode == 124
+
     def problem(self, node):
         return node.get("/status")[1].get("segment", {}).get("problem", "")
 
@@ -209,9 +214,20 @@ class Upgrade(TestCase):
                     self.assertIn("has layout version", self.problem(node))
                     self.assertEqual(bytes(foreign), node.state.read_bytes(), "the other version's, untouched")
                     # What the new package does then. The daemon that runs meanwhile is the other version's, which can't
-                    # read what the new beat writes.
+                    # read what the new beat writes. Where the admin interface hangs, the segment stays, for nobody could
+                    # say that this satellite has a configuration.
                     node.stop_daemon()
-                    node.postinst(own)
+                    hung = node.hang(4)
+                    self.assertTrue(eventually(lambda: self.hangs(node)), node.log())
+                    said = node.postinst(own)
+                    self.assertIn("admin interface doesn't answer", said)
+                    self.assertIsNone(hung.poll(), "too late to tell")
+                    self.assertEqual(bytes(foreign), node.state.read_bytes())
+                    node.restart_daemon()
+                    self.assertTrue(eventually(lambda: node.get("/healthz/ready")[0] == 200))
+                    self.assertEqual(0, hung.wait(timeout=PATIENCE_S), node.log())
+                    node.stop_daemon()
+                    self.assertEqual("", node.postinst(own))
                     node.restart_daemon()
                     self.assertTrue(eventually(lambda: self.state(node) == "beating"), node.log())
                     self.assertEqual(own, node.layout())
