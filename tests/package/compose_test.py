@@ -78,13 +78,16 @@ class Compose(TestCase):
             self.assertEqual("/dev/shm/", known["pulse.state"].strip('"')[:9])
             # Its beat comes out of the volume that the service beat fills.
             (target,) = [volume.split(":")[1] for volume in service["volumes"] if volume.startswith("pulse:")]
-            self.assertEqual(["cp", "/usr/bin/proxysql-pulse", target + "/"], self.services["beat"]["entrypoint"])
+            self.assertEqual([f"pulse:{target}"], self.services["beat"]["volumes"])
             self.assertIn(f'filename = "{target}/proxysql-pulse"', self.cnf_of(service).read_text())
             self.assertEqual("service_completed_successfully", service["depends_on"]["beat"]["condition"])
 
     def test_as_the_manifests_have_it(self):
         core = next(one for one in self.kustomization if one["kind"] == "Deployment")
         container = manifests.container(core, "proxysql")
+        beat = manifests.container(core, "beat")
+        self.assertEqual(beat["command"], self.services["beat"]["entrypoint"])
+        self.assertEqual([f"pulse:{manifests.mount_of(beat, 'pulse')}"], self.services["beat"]["volumes"])
         variables = {one["name"]: one["value"] for one in container["env"]}
         self.assertEqual({"MALLOC_CONF": "thp:always"}, variables)
         for name, service in self.proxysqls.items():
