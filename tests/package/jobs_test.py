@@ -53,7 +53,7 @@ class Server(Started):
 
         listed = ",\n".join(entry(name, words, more) for name, (words, more) in jobs.items())
         self.config.write_text(f"""
-pulse = {{ role = "standalone"  state = "{self.state}"  interval_ms = 500  timeout_ms = 400
+pulse = {{ role = "standalone"  state = "{self.state}"  interval_ms = 500  timeout_ms = 2000
   {self.pulse_lines}
   jobs = ( {listed} ) }}
 admin_variables = {{ admin_credentials = "admin2:{PASSWORD}"  mysql_ifaces = "{self.address}:{self.admin_port}" }}

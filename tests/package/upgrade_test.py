@@ -36,7 +36,7 @@ class Node(Started):
         self.daemon = None
         # Nothing that an older version doesn't know.
         self.config.write_text(f"""
-pulse = {{ role = "satellite"  state = "{self.state}"  timeout_ms = 400  daemon = {{ port = {self.port} }} }}
+pulse = {{ role = "satellite"  state = "{self.state}"  timeout_ms = 1500  daemon = {{ port = {self.port} }} }}
 scheduler = ( {{ id = 1  active = 1  interval_ms = 500  filename = "{self.bin}/proxysql-pulse"  arg1 = "beat"
                  arg2 = "--config"  arg3 = "{self.config}" }} )
 proxysql_servers = ( {{ hostname = "127.0.0.1"  port = 1  weight = 0  comment = "bootstrap" }} )
@@ -172,8 +172,8 @@ class Upgrade(TestCase):
     def finish(self, node, watch):
         self.assertEqual([], watch.wrong[:5], node.log()[-3000:])
         self.assertGreater(watch.answers, 20)
-        # Each is gone by its timeout, and the next one that comes meanwhile goes at once.
-        self.assertLessEqual(watch.most_beats, 2)
+        # One at a time is at work, and is gone by its timeout; those that come meanwhile go at once.
+        self.assertLessEqual(watch.most_beats, 3)
         self.assertEqual("7", node.ask("SELECT hostgroup_id FROM runtime_mysql_servers WHERE hostname = '127.0.0.9'"))
 
     def heals(self, node):
@@ -217,7 +217,7 @@ class Upgrade(TestCase):
                     # read what the new beat writes. Where the admin interface hangs, the segment stays, for nobody could
                     # say that this satellite has a configuration.
                     node.stop_daemon()
-                    hung = node.hang(4)
+                    hung = node.hang(8)
                     self.assertTrue(eventually(lambda: self.hangs(node)), node.log())
                     said = node.postinst(own)
                     self.assertIn("admin interface doesn't answer", said)
