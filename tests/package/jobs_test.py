@@ -523,6 +523,25 @@ class Chaos(TestCase):
             self.assertIn(f"the daemon was started again: {again.pid}", server.log())
             self.assertIsNone(others.poll())
 
+    def test_of_two_that_begin_at_a_time_one_acts_at_most(self):
+        """Whoever may: here both may, for nobody asks who leads."""
+        port = free_port("127.0.0.3")
+        lines = f'daemon = {{ port = {port} }}  discovery = {{ source = "static"  members = ["127.0.0.2", "127.0.0.3"] }}'
+        words = ("--this-node-alone", "--calm", "5", "beat")
+        with self.server(*words, pulse_lines=lines, address="127.0.0.2") as one, \
+                self.server(*words, pulse_lines=lines, address="127.0.0.3") as other:
+            for server in (one, other):
+                self.start_daemon(server, PULSE_ADDRESS=server.address, PULSE_DAEMON_PORT=str(port))
+            for server in (one, other):
+                self.assertTrue(eventually(lambda: len(server.status()["members"]) == 2), server.log())
+            jobs = [server.start_job("chaos") for server in (one, other)]
+            for job, server in zip(jobs, (one, other)):
+                self.assertEqual(0, job.wait(timeout=PATIENCE_S), server.log())
+            said = [server.report("chaos")["last_line"] for server in (one, other)]
+            # The first to look sees the other one; that one may have ended when the second looks.
+            self.assertLessEqual(sum("a beat" in line for line in said), 1, said)
+            self.assertTrue(any("runs this job" in line for line in said), said)
+
     def test_nothing_while_anybody_is_unwell(self):
         port = free_port("127.0.0.3")
         lines = f'daemon = {{ port = {port} }}  discovery = {{ source = "static"  members = ["127.0.0.2", "127.0.0.3"] }}'
