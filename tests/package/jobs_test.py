@@ -27,7 +27,7 @@ IS_DOUBLE = not os.environ.get("PROXYSQL_BIN")
 class Server(Started):
     """A ProxySQL that answers on loopback, its file with one job of each script that is asked for, and a beat behind it."""
 
-    def __init__(self, test, jobs, pulse_lines="", address="127.0.0.1"):
+    def __init__(self, test, jobs, pulse_lines="", address="127.0.0.1", version=None):
         super().__init__(test)
         self.address = address
         self.admin_port, self.mysql_port = free_port(address), free_port(address)
@@ -40,6 +40,7 @@ class Server(Started):
         words = [PROXYSQL, "-f", "-c", self.config, "-D", self.dir / "data", "--no-version-check"]
         if IS_DOUBLE:
             words += ["--control", self.dir / "control", "--die-with-parent"]
+            words += ["--proxysql-version", version] if version else []
         self.proxysql = self.start(words, env={"PATH": "/usr/bin:/bin"})
         test.assertTrue(eventually(self.beat), self.log())
 
@@ -419,6 +420,18 @@ class Purge(TestCase):
             server.control("digests 6000")
             self.assertIn("forgot 1 MB of digests of mysql", server.job("purge"))
             self.assertEqual([["0"]], server.ask(count))
+
+    @unittest.skipUnless(IS_DOUBLE, "makes digests by the double")
+    def test_proxysql_3_names_them_by_protocol(self):
+        directory = self.temp_dir()
+        with Server(self, {"purge": (["purge-digests", "--over-mb", "1"], ""), "backup": (["backup-config", directory], "")},
+                    version="3.0.7") as server:
+            server.control("digests 6000")
+            self.assertIn("forgot 1 MB of digests of mysql", server.job("purge"))
+            self.assertEqual([["0"]], server.ask("SELECT count(*) FROM stats_mysql_query_digest"))
+            server.job("backup")
+            (file,) = directory.iterdir()
+            self.assertIn("pgsql_users", file.read_text())
 
     def test_old_history_goes_in_pieces(self):
         with Server(self, {"purge": (["purge-digests", "--history-days", "3"], "")}) as server:
