@@ -21,11 +21,14 @@ from support import BUILD, SOURCE, TestCase, eventually, free_port, pulse, run, 
 
 CONFIG = SOURCE / "proxysql-config"
 KUBERNETES = CONFIG / "kubernetes"
+BASE = KUBERNETES / "base"
 OVERLAYS = ("exec-hook", "http-hook", "before-1.29", "postgresql", "single-tier")
+OPERATOR = KUBERNETES / "overlays/prometheus-operator"  # applied beside one of them
 WORKLOADS = ("Deployment", "StatefulSet")
 CNFS = [CONFIG / "core.cnf", CONFIG / "satellite.cnf", CONFIG / "single-tier.cnf", KUBERNETES / "base/core.cnf",
         KUBERNETES / "base/satellite.cnf", KUBERNETES / "overlays/single-tier/proxysql.cnf",
-        KUBERNETES / "overlays/postgresql/core.cnf", KUBERNETES / "overlays/postgresql/satellite.cnf"]
+        KUBERNETES / "overlays/postgresql/core.cnf", KUBERNETES / "overlays/postgresql/satellite.cnf",
+        CONFIG / "compose/core.cnf", CONFIG / "compose/satellite.cnf"]
 NAMESPACE = "proxysql"
 
 
@@ -200,7 +203,7 @@ class Cnf(TestCase):
             _, output = settings(cnf)
             self.assertNotRegex(output, r"\[(warning|error)\]", cnf)
             self.assertRegex(output, r"bootstrap entry of proxysql_servers: "
-                                     r"(proxysql-core|proxysql-0.proxysql-nodes|10.0.0.1):6032")
+                                     r"(proxysql-core|proxysql-0.proxysql-nodes|core-1|10.0.0.1):6032")
 
     def test_a_single_tier_syncs_no_mysql_variables(self):
         """So that a drain may lower them: docs/drain.md."""
@@ -261,9 +264,10 @@ class Manifests(TestCase):
                       for entry in generated.get("files", [])]
             used |= {(kustomization.parent / name).resolve() for name in names}
         tools = {KUBERNETES / "overlays/http-hook" / name for name in ("make-token", ".gitignore")}
+        tools.add(OPERATOR / "make-rule")
         self.assertEqual({path for path in KUBERNETES.rglob("*") if path.is_file()},
                          {path for path in used if path.is_file()} | tools)
-        self.assertEqual(set(OVERLAYS), {path.name for path in (KUBERNETES / "overlays").iterdir()})
+        self.assertEqual({OPERATOR.name, *OVERLAYS}, {path.name for path in (KUBERNETES / "overlays").iterdir()})
 
     def test_kubectl_renders_the_same(self):
         if not kubectl_renders():
@@ -369,6 +373,34 @@ class Manifests(TestCase):
         self.assertEqual([(one["kind"], one["name"]) for one in ours["subjects"]],
                          [(one["kind"], one["name"]) for one in binding["subjects"]])
         self.assertNotEqual(ours["metadata"]["name"], binding["metadata"]["name"], "one would replace the other")
+
+    def test_the_prometheus_operator_gets_what_prometheus_gets(self):
+        monitor, rule = render(OPERATOR)
+        self.assertEqual(["PodMonitor", "PrometheusRule"], [monitor["kind"], rule["kind"]])
+        (alerts,) = load(CONFIG / "prometheus/alerts.yml")
+        self.assertEqual(alerts, rule["spec"])
+        # As it is made.
+        again = self.temp_dir() / "proxysql-config"
+        shutil.copytree(CONFIG, again)
+        made = again / OPERATOR.relative_to(CONFIG) / "prometheus-rule.yaml"
+        made.unlink()
+        run(made.parent / "make-rule")
+        self.assertEqual((OPERATOR / "prometheus-rule.yaml").read_text(), made.read_text())
+        # What it scrapes is there: each pod, by the name of the daemon's port.
+        (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+        self.assertIn(f"GET {endpoint['path']}`", (SOURCE / "docs/metrics.md").read_text())
+        for where, workload, _ in self.workloads():
+            labels = workload["spec"]["template"]["metadata"]["labels"]
+            self.assertLessEqual(monitor["spec"]["selector"]["matchLabels"].items(), labels.items(), where)
+            ports = {port["name"]: port["containerPort"] for port in container(workload, "pulsed")["ports"]}
+            self.assertEqual(8080, ports[endpoint["port"]], where)
+        # The job is NAMESPACE/NAME.
+        job = f"{monitor['metadata']['namespace']}/{monitor['metadata']['name']}"
+        for pattern in re.findall(r'job=~"([^"]*)"', (CONFIG / "prometheus/alerts.yml").read_text()):
+            self.assertRegex(job, f"^{pattern}$")
+        if kubectl_renders():
+            text = run("kubectl", "kustomize", OPERATOR)
+            self.assertEqual([monitor, rule], [one for one in yaml.safe_load_all(text) if one])
 
     def test_an_overlay_of_your_own(self):
         """The one in the documentation, with the component."""

@@ -47,7 +47,9 @@ class Package(TestCase):
         expected |= {doc + name for name in ("README.md", "CHANGELOG.md", "changelog.gz", "copyright")}
         expected |= {doc + "docs/" + name for name in documents}
         expected |= {doc + "examples/" + name for name in files_below(SOURCE / "proxysql-config")
-                     if not name.startswith("systemd/proxysql-pulse") and not name.endswith(".gitignore")}
+                     if not name.startswith(("systemd/proxysql-pulse", "jobs/")) and not name.endswith(".gitignore")}
+        jobs = "usr/share/proxysql-pulse/jobs/"
+        expected |= {jobs + name for name in files_below(SOURCE / "proxysql-config/jobs")}
         listed = subprocess.run(["dpkg-deb", "--fsys-tarfile", self.deb], stdout=subprocess.PIPE, check=True).stdout
         archive = self.made / "files.tar"
         archive.write_bytes(listed)
@@ -56,7 +58,8 @@ class Package(TestCase):
         self.assertEqual(expected, {member.name.removeprefix("./") for member in members})
         for member in members:
             self.assertEqual(("root", "root"), (member.uname, member.gname), member.name)
-            self.assertEqual(0o755 if "/bin/" in member.name else 0o644, member.mode, member.name)
+            program = "/bin/" in member.name or (jobs in member.name and not member.name.endswith(".cnf"))
+            self.assertEqual(0o755 if program else 0o644, member.mode, member.name)
 
     def test_depends_on_what_the_image_has_too(self):
         listed = (SOURCE / "scripts/packages.txt").read_text()

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/proxysql-double/log.h"
+#include "tests/proxysql-double/saved_config.h"
 #include "tests/proxysql-double/server.h"
 #include "tests/proxysql-double/statement.h"
 
@@ -222,6 +223,17 @@ std::optional<Answer> select_variable(const Call& call) {
   return answer;
 }
 
+// The answer comes before any table is filled.
+std::optional<Answer> truncate_digests(const Call& call) {
+  const bool pgsql = call.groups[1] == "PGSQL";
+  if (pgsql && !call.server.options.has_pgsql()) return std::nullopt;
+  if (pgsql) return Answer::ok(static_cast<int64_t>(call.server.pgsql_port.digests(true).size()));
+  ResultSet set = call.server.digests(true);
+  int64_t count = static_cast<int64_t>(set.rows.size());
+  for (Row row; set.more(row);) ++count;
+  return Answer::ok(count);
+}
+
 std::optional<Answer> kill_connection(const Call& call) {
   const std::string id = call.groups[1];
   if (call.server.mysql_port.kill(static_cast<uint32_t>(std::atol(id.c_str())))) return Answer::ok();
@@ -300,6 +312,10 @@ const std::vector<Command>& commands() {
     add("PROXYSQL (FLUSH LOGS|CLUSTER_NODE_UUID .*)", accepted);
     add("KILL CONNECTION (\\d+)", kill_connection);
     add("PULL VERSION MYSQL SERVERS (\\d+) (\\d+)", pull_version);
+    add("SELECT CONFIG FILE", [](const Call& call) {
+      return Answer::single("Data", saved_config(*call.server.database, call.server.options.has_pgsql()));
+    });
+    add("TRUNCATE (?:TABLE )?(?:STATS\\.)?STATS_(MYSQL|PGSQL)_QUERY_DIGEST(?:_RESET)?", truncate_digests);
     add("SELECT GLOBAL_CHECKSUM\\(\\)", global_checksum);
     add("(BEGIN|COMMIT|ROLLBACK|START TRANSACTION|SET NAMES|SET AUTOCOMMIT|SET CHARACTER_SET_RESULTS|SET "
         "SQL_AUTO_IS_NULL|SET SQL_SAFE_UPDATES|USE)\\b.*",

@@ -87,6 +87,13 @@ void Database::create_tables(bool pgsql) {
   execute(
       "CREATE TABLE IF NOT EXISTS stats_history.mysql_connections (timestamp INT NOT NULL PRIMARY KEY, "
       "Client_Connections_connected INT NOT NULL)");
+  execute(
+      "CREATE TABLE IF NOT EXISTS stats_history.history_mysql_query_digest (dump_time INT, hostgroup INT, schemaname "
+      "VARCHAR NOT NULL, username VARCHAR NOT NULL, client_address VARCHAR NOT NULL, digest VARCHAR NOT NULL, "
+      "digest_text VARCHAR NOT NULL, count_star INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_seen INTEGER NOT "
+      "NULL, sum_time INTEGER NOT NULL, min_time INTEGER NOT NULL, max_time INTEGER NOT NULL, sum_rows_affected "
+      "INTEGER "
+      "NOT NULL, sum_rows_sent INTEGER NOT NULL)");
 }
 
 Answer Database::run(std::string_view sql) {

@@ -276,6 +276,9 @@ const std::vector<TableDefinition>& statistics_tables() {
        "ping_time_us INT NOT NULL, checks_OK INT NOT NULL,\n    "
        "checks_ERR INT NOT NULL,\n    "
        "PRIMARY KEY (hostname, port)"},
+      {"stats_memory_metrics",
+       "Variable_Name VARCHAR NOT NULL PRIMARY KEY,\n    "
+       "Variable_Value VARCHAR NOT NULL"},
       {"stats_mysql_query_digest",
        "hostgroup INT,\n    "
        "schemaname VARCHAR NOT NULL,\n    "

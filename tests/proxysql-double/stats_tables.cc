@@ -131,6 +131,17 @@ std::vector<Row> pgsql_global_rows(Server& server) {
   return rows;
 }
 
+// Of the memory, that of the digests: some bytes for each.
+std::vector<Row> memory_rows(Server& server) {
+  constexpr size_t kDigestBytes = 200;
+  ResultSet set = server.digests(false);
+  size_t count = set.rows.size();
+  for (Row row; set.more(row);) ++count;
+  if (!server.options.has_pgsql()) return {{"query_digest_memory", std::to_string(count * kDigestBytes)}};
+  return {{"mysql_query_digest_memory", std::to_string(count * kDigestBytes)},
+          {"pgsql_query_digest_memory", std::to_string(server.pgsql_port.digests(false).size() * kDigestBytes)}};
+}
+
 std::vector<Row> connection_pool_rows(Server& server) {
   const ResultSet servers = server.database->query("SELECT hostgroup_id, hostname, port, status FROM rt.mysql_servers");
   std::vector<Row> rows;
@@ -172,6 +183,7 @@ void refresh_tables(Server& server, const std::string& text, StatementLock& lock
   Database& database = *server.database;
   const std::pair<const char*, std::function<std::vector<Row>()>> plain[] = {
       {"stats_mysql_global", [&] { return global_rows(server); }},
+      {"stats_memory_metrics", [&] { return memory_rows(server); }},
       {"stats_mysql_connection_pool", [&] { return connection_pool_rows(server); }},
       {"stats_mysql_processlist", [&] { return server.mysql_port.processlist(); }},
   };
