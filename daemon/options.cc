@@ -1,10 +1,9 @@
 #include "daemon/options.h"
 
-#include <exception>
-#include <utility>
+#include <getopt.h>
 
-#define CXXOPTS_NO_REGEX
-#include <cxxopts.hpp>
+#include <array>
+#include <string>
 
 namespace pulse {
 
@@ -47,27 +46,47 @@ bool drains_on_sigterm(const Config& config, const char* invocation_id) {
 Result<DaemonOptions> parse_options(int argc, char** argv, char** environment) {
   DaemonOptions options;
   options.overrides = overrides_from_environment(environment);
-  cxxopts::Options parser("proxysql-pulsed");
-  auto add = parser.add_options();
-  add("c,config", "", cxxopts::value<std::string>()->default_value(kDefaultConfigPath));
-  // Each stands for the key of the group pulse named beside it.
-  const std::pair<const char*, const char*> flags[] = {
-      {"state", "state"}, {"group", "group"}, {"listen", "daemon.listen_address"}, {"port", "daemon.port"}};
-  for (const auto& [flag, key] : flags) add(flag, "", cxxopts::value<std::string>());
-  for (const char* name : {"h,help", "V,version"}) add(name, "");
-  try {
-    const cxxopts::ParseResult parsed = parser.parse(argc, argv);
-    if (!parsed.unmatched().empty()) return Error{"unexpected argument " + parsed.unmatched().front()};
-    if (parsed.count("help") != 0) options.text = kHelp;
-    if (parsed.count("version") != 0) options.text = "proxysql-pulsed " PULSE_VERSION "\n";
-    options.config = parsed["config"].as<std::string>();
-    for (const auto& [flag, key] : flags) {
-      if (parsed.count(flag) != 0)
-        options.overrides.push_back({key, parsed[flag].as<std::string>(), std::string("--") + flag});
-    }
-  } catch (const std::exception& failure) {
-    return Error{std::string(failure.what()) + "; see proxysql-pulsed --help"};
+  // Each of the first ones stands for the key of the group pulse named beside it.
+  struct Flag {
+    const char* name;
+    const char* key;
+  };
+  constexpr std::array<Flag, 4> kFlags = {
+      {{"state", "state"}, {"group", "group"}, {"listen", "daemon.listen_address"}, {"port", "daemon.port"}}};
+  constexpr int kFirstFlag = 256;
+  std::array<option, kFlags.size() + 4> known{};
+  size_t count = 0;
+  for (const Flag& flag : kFlags) {
+    known[count] = {flag.name, required_argument, nullptr, kFirstFlag + static_cast<int>(count)};
+    ++count;
   }
+  known[count++] = {"config", required_argument, nullptr, 'c'};
+  known[count++] = {"help", no_argument, nullptr, 'h'};
+  known[count++] = {"version", no_argument, nullptr, 'V'};
+  ::optind = 0;  // from the beginning, also a second time
+  for (int found = 0; (found = ::getopt_long(argc, argv, ":c:hV", known.data(), nullptr)) != -1;) {
+    const int at = ::optind - 1;
+    switch (found) {
+      case 'c':
+        options.config = ::optarg;
+        break;
+      case 'h':
+        options.text = kHelp;
+        break;
+      case 'V':
+        options.text = "proxysql-pulsed " PULSE_VERSION "\n";
+        break;
+      case ':':
+        return Error{std::string(argv[at]) + " takes a value; see proxysql-pulsed --help"};
+      case '?':
+        return Error{std::string("unknown option ") + argv[at] + "; see proxysql-pulsed --help"};
+      default: {
+        const Flag& flag = kFlags[static_cast<size_t>(found - kFirstFlag)];
+        options.overrides.push_back({flag.key, ::optarg, std::string("--") + flag.name});
+      }
+    }
+  }
+  if (::optind < argc) return Error{std::string("unexpected argument ") + argv[::optind]};
   return options;
 }
 

@@ -197,8 +197,7 @@ bool HttpExchange::next_request(Connection& connection, RequestHead& head) {
 // the answer of a request that was deferred before.
 void HttpExchange::answer(Connection& connection, RequestHead& head, const HttpResponse* ready) {
   uint64_t token = 0;
-  const HttpEngine::Source source = [&](const std::string& method,
-                                        const std::string& path) -> std::optional<HttpResponse> {
+  const AnswerSource source = [&](const std::string& method, const std::string& path) -> std::optional<HttpResponse> {
     if (ready != nullptr) return *ready;
     token = ++last_token_;
     add(requests_);
@@ -211,10 +210,10 @@ void HttpExchange::answer(Connection& connection, RequestHead& head, const HttpR
   };
   if (!head.keep_alive) connection.close_after = true;
   try {
-    const auto outcome = engine_.answer(head.request_line, head.http_1_0, head.keep_alive, source, connection.out);
-    if (outcome == HttpEngine::Outcome::refused) {
+    const Answered answered = answer_request(head.request_line, head.http_1_0, head.keep_alive, source, connection.out);
+    if (answered == Answered::refused) {
       connection.close_after = connection.linger = true;
-    } else if (outcome == HttpEngine::Outcome::deferred) {
+    } else if (answered == Answered::later) {
       deferred_.emplace(token, &connection);
       connection.token = token;
       connection.close_after = false;  // not before the answer
@@ -230,7 +229,7 @@ void HttpExchange::refuse(Connection& connection, int status, const char* reason
 }
 
 void HttpExchange::render_error(int status, const char* reason, std::string& out) {
-  engine_.answer(
+  answer_request(
       "GET / HTTP/1.1\r\n", false, false,
       [&](const std::string&, const std::string&) { return http_error(status, reason); }, out);
 }

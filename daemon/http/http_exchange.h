@@ -63,7 +63,6 @@ class HttpExchange {
 
   const HttpLimits limits_;
   const HttpHandler handler_;
-  HttpEngine engine_;
   ConnectionTable table_;
   uint64_t last_token_ = 0;
   std::unordered_map<uint64_t, Connection*> deferred_;  // by token

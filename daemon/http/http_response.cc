@@ -1,136 +1,115 @@
 #include "daemon/http/http_response.h"
 
-#include <httplib.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
-#include <utility>
 
 namespace pulse {
 
 namespace {
 
-// A request line to read from, a string to write to. Newer cpp-httplib has more pure virtual functions than bookworm's
-// 0.11; they are declared here too and override nothing there, hence no `override` in this class.
-class MemoryStream : public httplib::Stream {
- public:
-  MemoryStream(std::string_view request_line, std::string& out) : pieces_{request_line, "\r\n"}, out_(out) {}
+constexpr std::array<std::string_view, 9> kMethods = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
+                                                      "CONNECT", "OPTIONS", "TRACE", "PATCH"};
 
-  bool is_readable() const { return true; }
-  bool is_writable() const { return true; }
-  bool wait_readable() const { return true; }
-  bool wait_writable() const { return true; }
-  time_t duration() const { return 0; }
-
-  ssize_t read(char* target, size_t size) {
-    for (std::string_view& piece : pieces_) {
-      if (piece.empty()) continue;
-      const size_t count = std::min(size, piece.size());
-      std::memcpy(target, piece.data(), count);
-      piece.remove_prefix(count);
-      return static_cast<ssize_t>(count);
-    }
-    return 0;
-  }
-  ssize_t write(const char* data, size_t size) {
-    out_.append(data, size);
-    return static_cast<ssize_t>(size);
-  }
-
-  void get_remote_ip_and_port(std::string&, int&) const {}
-  void get_local_ip_and_port(std::string&, int&) const {}
-  // httplib refuses a number from FD_SETSIZE up; it has no business with the real one.
-  socket_t socket() const { return -1; }
-
- private:
-  std::array<std::string_view, 2> pieces_;
-  std::string& out_;
+struct StatusName {
+  int status;
+  std::string_view name;
 };
+constexpr StatusName kStatusNames[] = {
+    {200, "OK"},
+    {202, "Accepted"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {411, "Length Required"},
+    {413, "Payload Too Large"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+};
+
+std::string_view name_of(int status) {
+  const auto* const found = std::find_if(std::begin(kStatusNames), std::end(kStatusNames),
+                                         [status](const StatusName& known) { return known.status == status; });
+  return found == std::end(kStatusNames) ? "Unknown" : found->name;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// A "%" that begins no escape stands for itself.
+std::string percent_decode(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool escape =
+        text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
+    decoded += escape ? static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2])) : text[i];
+    if (escape) i += 2;
+  }
+  return decoded;
+}
+
+// A header that holds the end of a line would begin another one.
+void append_header(std::string_view name, std::string_view value, std::string& out) {
+  if (name.find_first_of("\r\n") != std::string_view::npos || value.find_first_of("\r\n") != std::string_view::npos) {
+    return;
+  }
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+void append_response(const HttpResponse& response, bool is_head, std::string_view connection, std::string& out) {
+  out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ").append(name_of(response.status));
+  out.append("\r\n");
+  append_header("Content-Length", std::to_string(response.body.size()), out);
+  append_header("Content-Type", response.content_type, out);
+  for (const HttpHeader& header : response.headers) append_header(header.name, header.value, out);
+  if (!connection.empty()) append_header("Connection", connection, out);
+  out.append("\r\n");
+  if (!is_head) out.append(response.body);
+}
 
 }  // namespace
 
-class HttpEngine::Server : public httplib::Server {
- public:
-  Server() {
-    set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-      produce(request, response);
-      return HandlerResponse::Handled;
-    });
-    set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& response) {
-      if (response.body.empty()) {
-        response.set_content(http_error(response.status, "bad request").body, "application/json");
-      }
-      return HandlerResponse::Handled;
-    }));
-    set_post_routing_handler([this](const httplib::Request&, httplib::Response& response) {
-      response.headers.erase("Keep-Alive");     // names limits of httplib's own loop
-      response.headers.erase("Accept-Ranges");  // offered for HEAD, not kept
-      response.headers.erase("Connection");
-      if (!keep_alive_ || outcome_ == Outcome::refused) {
-        response.set_header("Connection", "close");
-      } else if (http_1_0_) {
-        response.set_header("Connection", "keep-alive");
-      }
-    });
+std::optional<RequestLine> parse_request_line(std::string_view line) {
+  if (line.ends_with("\r\n")) line.remove_suffix(2);
+  const size_t first = line.find(' ');
+  const size_t last = line.rfind(' ');
+  if (first == std::string_view::npos || first == last) return std::nullopt;
+  const std::string_view method = line.substr(0, first);
+  const std::string_view target = line.substr(first + 1, last - first - 1);
+  const std::string_view version = line.substr(last + 1);
+  if (std::find(kMethods.begin(), kMethods.end(), method) == kMethods.end()) return std::nullopt;
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") return std::nullopt;
+  if (target.empty() || target.find(' ') != std::string_view::npos) return std::nullopt;
+  return RequestLine{std::string(method), percent_decode(target.substr(0, target.find_first_of("?#")))};
+}
+
+Answered answer_request(std::string_view request_line, bool http_1_0, bool keep_alive, const AnswerSource& source,
+                        std::string& out) {
+  const auto line = parse_request_line(request_line);
+  if (!line) {
+    append_response(http_error(400, "bad request"), false, "close", out);
+    return Answered::refused;
   }
-
-  Outcome answer(std::string_view request_line, bool http_1_0, bool keep_alive, const Source& source,
-                 std::string& out) {
-    const size_t before = out.size();
-    source_ = &source;
-    http_1_0_ = http_1_0;
-    keep_alive_ = keep_alive;
-    outcome_ = Outcome::refused;
-    try {
-      MemoryStream stream(request_line, out);
-      process(stream);
-    } catch (...) {
-      out.resize(before);
-      throw;
-    }
-    if (outcome_ == Outcome::deferred) out.resize(before);
-    return outcome_;
+  std::optional<HttpResponse> made;
+  try {
+    made = source(line->method, line->path);
+  } catch (...) {
+    made = http_error(500, "internal error");
   }
-
- private:
-  void produce(const httplib::Request& request, httplib::Response& response) {
-    std::optional<HttpResponse> made;
-    try {
-      made = (*source_)(request.method, request.path);
-    } catch (...) {
-      made = http_error(500, "internal error");
-    }
-    outcome_ = made ? Outcome::answered : Outcome::deferred;
-    response.status = made ? made->status : 200;
-    if (!made) return;
-    for (const HttpHeader& header : made->headers) response.set_header(header.name, header.value);
-    response.set_content(made->body, made->content_type);
-  }
-
-  // A template, so that the form this httplib hasn't got isn't looked at.
-  template <class Stream>
-  void process(Stream& stream) {
-    bool closed = false;
-    if constexpr (requires { this->process_request(stream, false, closed, nullptr); }) {
-      this->process_request(stream, false, closed, nullptr);
-    } else {
-      this->process_request(stream, std::string(), 0, std::string(), 0, false, closed, nullptr);
-    }
-  }
-
-  const Source* source_ = nullptr;
-  bool http_1_0_ = false;
-  bool keep_alive_ = true;
-  Outcome outcome_ = Outcome::refused;
-};
-
-HttpEngine::HttpEngine() : server_(std::make_unique<Server>()) {}
-HttpEngine::~HttpEngine() = default;
-
-HttpEngine::Outcome HttpEngine::answer(std::string_view request_line, bool http_1_0, bool keep_alive,
-                                       const Source& source, std::string& out) {
-  return server_->answer(request_line, http_1_0, keep_alive, source, out);
+  if (!made) return Answered::later;
+  append_response(*made, line->method == "HEAD", !keep_alive ? "close" : http_1_0 ? "keep-alive" : "", out);
+  return Answered::now;
 }
 
 }  // namespace pulse

@@ -1,10 +1,7 @@
-// How a request is understood and an answer is written: cpp-httplib, without its sockets, threads and routes. It gets
-// the request line alone: what it would do for headers isn't wanted from strangers (Range goes through std::regex,
-// Accept-Encoding through a compressor, Content-Length into another read).
+// How a request line is understood and an answer is written.
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,23 +10,24 @@
 
 namespace pulse {
 
-class HttpEngine {
- public:
-  // Gives the answer to the request of that method and path, or nothing if it is deferred.
-  using Source = std::function<std::optional<HttpResponse>(const std::string& method, const std::string& path)>;
+// Gives the answer to the request of that method and path (percent-decoded, without the query), or nothing if it is
+// deferred. What it throws becomes a 500.
+using AnswerSource = std::function<std::optional<HttpResponse>(const std::string& method, const std::string& path)>;
 
-  enum class Outcome { answered, deferred, refused };
+enum class Answered { now, later, refused };
 
-  HttpEngine();
-  ~HttpEngine();
+// Appends the answer to `out`. `refused`: the request line is none that this server knows, so a 400 is the answer and
+// the connection is to be closed. `out` is as before if the answer is deferred.
+Answered answer_request(std::string_view request_line, bool http_1_0, bool keep_alive, const AnswerSource& source,
+                        std::string& out);
 
-  // Appends the answer to `out`. `refused` means that httplib didn't like the request line and answered on its own; the
-  // connection is to be closed then. `out` is as before if the answer is deferred or something is thrown.
-  Outcome answer(std::string_view request_line, bool http_1_0, bool keep_alive, const Source& source, std::string& out);
-
- private:
-  class Server;
-  std::unique_ptr<Server> server_;
+struct RequestLine {
+  std::string method;
+  std::string path;
 };
+
+// Reads "METHOD TARGET HTTP/1.x", with or without its CRLF. None if it is malformed, or of an unknown method or
+// version.
+std::optional<RequestLine> parse_request_line(std::string_view line);
 
 }  // namespace pulse

@@ -1,74 +1,24 @@
 #include "daemon/kubernetes/api_client.h"
 
-#include <fcntl.h>
-#include <httplib.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/x509.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <cstring>
 
+#include "daemon/kubernetes/answer_parser.h"
 #include "daemon/kubernetes/api_json.h"
+#include "daemon/kubernetes/tls_stream.h"
 #include "src/base/file.h"
+#include "src/base/host_port.h"
 #include "src/base/number.h"
-#include "src/base/unique_fd.h"
 
 namespace pulse {
 
 namespace {
 
-constexpr std::chrono::seconds kConnectWithin{5};
+constexpr std::chrono::seconds kWriteWithin{5};
 constexpr size_t kMostAccountFile = 256 * 1024;
 constexpr size_t kMostErrorBody = 64 * 1024;
 constexpr size_t kMostObject = 1 << 20;
-
-// A connection that has died without a word is noticed within half a minute, not only when the watch is due to end.
-void set_keepalive(int socket) {
-  const auto set = [socket](int level, int option, int value) {
-    ::setsockopt(socket, level, option, &value, sizeof value);
-  };
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, 10);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
-  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
-}
-
-// cpp-httplib says only that connecting failed. Looked up and connected once more, the system says why.
-std::string why_not_connected(const ApiServer& server) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  const std::string port = std::to_string(server.port);
-  if (const int error = ::getaddrinfo(server.host.c_str(), port.c_str(), &hints, &list); error != 0) {
-    return "look up " + server.host + ": " + (error == EAI_SYSTEM ? std::strerror(errno) : ::gai_strerror(error));
-  }
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, ::freeaddrinfo);
-  const UniqueFd fd(::socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return std::string("socket: ") + std::strerror(errno);
-  if (::connect(fd.get(), list->ai_addr, list->ai_addrlen) == 0) return "can't connect";
-  if (errno != EINPROGRESS) return std::string("connect: ") + std::strerror(errno);
-  pollfd event{fd.get(), POLLOUT, 0};
-  if (::poll(&event, 1, 1000) == 0) return "connect: no answer";
-  int error = 0;
-  socklen_t length = sizeof error;
-  ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-  return error == 0 ? "can't connect" : std::string("connect: ") + std::strerror(error);
-}
-
-// Of the first error: later ones come from tidying up after it.
-std::string openssl_reason() {
-  const unsigned long error = ::ERR_peek_error();
-  const char* reason =
-      error == 0 || ERR_GET_REASON(error) == SSL_R_SHUTDOWN_WHILE_IN_INIT ? nullptr : ::ERR_reason_error_string(error);
-  return reason == nullptr ? "" : reason;
-}
 
 bool is_good(int status) { return status == 200 || status == 201; }
 
@@ -93,8 +43,7 @@ Result<std::string> namespace_of(const std::string& configured, const std::strin
 }
 
 struct ApiClient::Connection {
-  explicit Connection(const ApiServer& server) : client(server.host, server.port) {}
-  httplib::SSLClient client;
+  std::unique_ptr<TlsStream> stream;
   bool used = false;  // a request has gone through on it
 };
 
@@ -143,80 +92,78 @@ ApiAnswer ApiClient::send(const Request& request) {
   return answer;
 }
 
+std::string ApiClient::head_of(const Request& request, const std::string& token) const {
+  std::string head =
+      request.method + " " + request.path + " HTTP/1.1\r\nHost: " + host_port_text(server_.host, server_.port) +
+      "\r\nAuthorization: Bearer " + token +
+      "\r\nAccept: application/json\r\nAccept-Encoding: identity\r\nUser-Agent: proxysql-pulsed/" PULSE_VERSION "\r\n";
+  if (!request.body.empty()) {
+    head += "Content-Type: application/json\r\nContent-Length: " + std::to_string(request.body.size()) + "\r\n";
+  }
+  return head + "\r\n";
+}
+
+// Sends the request and receives the whole answer. "" if that went well.
+std::string ApiClient::converse(const Request& request, const std::string& token, AnswerParser& parser) {
+  if (!connection_) {
+    auto stream = TlsStream::connect(server_, account_ + "/ca.crt", *calls_);
+    if (!stream) return stream.error().text;
+    connection_ = std::make_unique<Connection>();
+    connection_->stream = std::move(*stream);
+  }
+  TlsStream& stream = *connection_->stream;
+  const auto broken = [&parser] {
+    return parser.head().status == 0 ? "the connection was closed before an answer came"
+                                     : "the answer ended before it was complete";
+  };
+  if (!stream.write(head_of(request, token) + request.body, Deadline::after(kWriteWithin))) return broken();
+  // `calls_` cuts the connection in time; this is for the case that nobody watches.
+  const Deadline deadline = Deadline::after(request.answer_within + request.whole + std::chrono::seconds(5));
+  for (std::array<char, 16 * 1024> piece;;) {
+    const auto count = stream.read(piece.data(), piece.size(), deadline);
+    if (!count) return broken();
+    switch (*count == 0 ? parser.end() : parser.feed({piece.data(), *count})) {
+      case AnswerParser::State::complete:
+        return "";
+      case AnswerParser::State::stopped:
+        return "stopped";
+      case AnswerParser::State::refused:
+        return "the answer is not HTTP: " + parser.error();
+      case AnswerParser::State::more:
+        if (*count == 0) return broken();
+    }
+  }
+}
+
 ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
   ApiAnswer answer;
   const std::string silent = "no answer within " + seconds_text(request.answer_within);
   const std::string slow = "not complete within " + seconds_text(request.whole);
   calls_->expect(request.what + silent, request.answer_within);
-  if (!connection_) {
-    const std::string ca = account_ + "/ca.crt";
-    const UniqueFd readable(::open(ca.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!readable) {
-      answer.error = "read " + ca + ": " + std::strerror(errno);
-      return answer;
-    }
-    connection_ = std::make_unique<Connection>(server_);
-    httplib::SSLClient& client = connection_->client;
-    client.set_ca_cert_path(ca);
-    client.enable_server_certificate_verification(true);
-    client.set_keep_alive(true);
-    client.set_tcp_nodelay(true);
-    client.set_url_encode(false);  // paths come encoded
-    client.set_connection_timeout(kConnectWithin.count());
-    client.set_socket_options([calls = calls_](socket_t socket) {
-      set_keepalive(socket);
-      calls->expect_on(socket);
-    });
-  }
-  httplib::SSLClient& client = connection_->client;
-  client.set_read_timeout((std::max(request.whole, request.answer_within) + std::chrono::seconds(5)).count());
-  client.set_write_timeout(kConnectWithin.count());
-  ::ERR_clear_error();
-
-  const httplib::Headers headers = {{"Authorization", "Bearer " + token},
-                                    {"Accept", "application/json"},
-                                    {"Accept-Encoding", "identity"},
-                                    {"User-Agent", "proxysql-pulsed/" PULSE_VERSION}};
   std::string error_body;
-  std::string phrase;
-  const auto on_header = [&](const httplib::Response& response) {
-    answer.status = response.status;
-    phrase = response.reason.substr(0, 64);
-    const std::string after = response.get_header_value("Retry-After");
-    // The API gives seconds; what else HTTP allows there, a date, is none.
-    if (const auto seconds = to_number<unsigned>(after)) {
-      answer.retry_after = std::chrono::seconds(std::min(*seconds, 86'400U));
-    }
-    calls_->expect(request.what + slow, request.whole);
-    if (is_good(answer.status)) request.opened();
-    return true;
-  };
-  const auto on_body = [&](const char* data, size_t length, uint64_t, uint64_t) {
-    if (is_good(answer.status)) {
-      answer.stopped = !request.receive({data, length});
-      return !answer.stopped;
-    }
-    error_body.append(data, std::min(length, kMostErrorBody - error_body.size()));
-    return error_body.size() < kMostErrorBody;
-  };
-  const int64_t began = monotonic_ns();
-  httplib::Error failure = httplib::Error::Unknown;
-  std::string thrown;
-  try {
-    httplib::Request sent;
-    sent.method = request.method;
-    sent.path = request.path;
-    sent.headers = headers;
-    sent.body = request.body;
-    if (!request.body.empty()) sent.set_header("Content-Type", "application/json");
-    sent.response_handler = on_header;
-    sent.content_receiver = on_body;
-    failure = client.send(sent).error();
-  } catch (const std::exception& exception) {
-    thrown = exception.what();
-  }
-  const bool whole_answer = failure == httplib::Error::Success;
-  connection_->used = whole_answer;
+  AnswerParser parser(
+      [&](const AnswerHead& head) {
+        answer.status = head.status;
+        // The API gives seconds; what else HTTP allows there, a date, is none.
+        if (const auto seconds = to_number<unsigned>(head.retry_after)) {
+          answer.retry_after = std::chrono::seconds(std::min(*seconds, 86'400U));
+        }
+        calls_->expect(request.what + slow, request.whole);
+        if (is_good(answer.status)) request.opened();
+      },
+      [&](std::string_view data) {
+        if (is_good(answer.status)) {
+          answer.stopped = !request.receive(data);
+          return !answer.stopped;
+        }
+        error_body.append(data.substr(0, kMostErrorBody - error_body.size()));
+        return error_body.size() < kMostErrorBody;
+      });
+  const std::string failure = converse(request, token, parser);
+  const bool whole_answer = failure.empty();
+  const std::string phrase = parser.head().phrase;
+  if (connection_) connection_->used = whole_answer;
+  if (!whole_answer || !parser.keeps_connection()) connection_.reset();
   if (whole_answer && is_good(answer.status)) return answer;
 
   if (answer.status != 0 && !is_good(answer.status)) {
@@ -225,32 +172,9 @@ ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
         std::to_string(answer.status) + (phrase.empty() ? "" : " " + phrase) + (message.empty() ? "" : ": " + message);
   } else if (calls_->was_cut()) {
     answer.error = answer.status == 0 ? silent : slow;
-  } else if (!thrown.empty()) {
-    answer.error = thrown;
-  } else if (failure == httplib::Error::Connection || failure == httplib::Error::ConnectionTimeout) {
-    answer.error = failure == httplib::Error::ConnectionTimeout
-                       ? "connect: no answer within " + seconds_text(kConnectWithin)
-                       : why_not_connected(server_);
-  } else if (failure == httplib::Error::SSLConnection) {
-    const std::string reason = openssl_reason();
-    const bool late = nanoseconds(monotonic_ns() - began) >= kConnectWithin;
-    answer.error = "TLS: " + (late              ? "no answer within " + seconds_text(kConnectWithin)
-                              : !reason.empty() ? reason
-                                                : "the server closed the connection");
-  } else if (failure == httplib::Error::SSLLoadingCerts) {
-    const std::string reason = openssl_reason();
-    answer.error = "TLS: " + account_ + "/ca.crt holds no certificate" + (reason.empty() ? "" : ": " + reason);
-  } else if (const std::string name = httplib::to_string(failure); name.rfind("SSLServer", 0) == 0) {
-    const long verified = client.get_openssl_verify_result();
-    answer.error = "TLS: the server's certificate is not accepted: ";
-    answer.error += verified != X509_V_OK ? ::X509_verify_cert_error_string(verified) : "it is not for " + server_.host;
-  } else if (failure == httplib::Error::Read || failure == httplib::Error::Write) {
-    answer.error = answer.status == 0 ? "the connection was closed before an answer came"
-                                      : "the answer ended before it was complete";
   } else {
-    answer.error = httplib::to_string(failure);
+    answer.error = failure;
   }
-  if (!whole_answer) connection_.reset();
   return answer;
 }
 

@@ -14,6 +14,8 @@
 
 namespace pulse {
 
+class AnswerParser;
+
 // A file of the service account without white space at its end.
 Result<std::string> read_account_file(const std::string& directory, const std::string& name);
 
@@ -63,6 +65,8 @@ class ApiClient {
   };
   ApiAnswer send(const Request& request);
   ApiAnswer attempt(const Request& request, const std::string& token);
+  std::string converse(const Request& request, const std::string& token, AnswerParser& parser);
+  std::string head_of(const Request& request, const std::string& token) const;
 
   const ApiServer server_;
   const std::string account_;

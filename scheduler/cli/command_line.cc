@@ -3,10 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-
-#define CXXOPTS_NO_REGEX  // its regular expressions are slow to set up
-#include <cxxopts.hpp>
 #include <string_view>
+#include <utility>
 
 #include "scheduler/cli/command.h"
 #include "scheduler/cli/help.h"
@@ -57,8 +55,7 @@ Error misplaced(const Program& program, const Command& command, const char* opti
 }
 
 // Reads the plain line that a scheduler row has, "beat [--config FILE] [--state FILE] [--group NAME]" or "job NAME" and
-// the like, without cxxopts: to set that up costs more than all the rest of a skipped beat. Null for any other line,
-// also for a wrong one.
+// the like, at the least cost for a skipped beat. Null for any other line, also for a wrong one.
 const Command* take_plain_line(const Program& program, int argc, const char* const* argv, Options& options) {
   if (argc < 2) return nullptr;
   const Command* const command = find_command(program, argv[1]);
@@ -96,23 +93,74 @@ const Command* take_plain_line(const Program& program, int argc, const char* con
   return command;
 }
 
+// A line's parts, before it is known what the command takes.
+struct Line {
+  struct Given {
+    const Option* option;  // of any command that has one of that name
+    std::string value;
+  };
+  std::vector<std::string> words;  // the command is the first
+  std::vector<Given> given;
+  bool help = false;
+  bool version = false;
+
+  // The last one of a name counts. Null: it isn't there.
+  const std::string* value_of(std::string_view name) const {
+    const auto found =
+        std::find_if(given.rbegin(), given.rend(), [&](const Given& each) { return each.option->name == name; });
+    return found == given.rend() ? nullptr : &found->value;
+  }
+};
+
+// Reads "--name VALUE", "--name=VALUE", "-n VALUE", "-nVALUE" and words in any order.
+Result<Line> read_line(const Program& program, int argc, const char* const* argv) {
+  const std::vector<const Option*> all = all_options(program);
+  Line line;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word.size() < 2 || word.front() != '-') {
+      line.words.emplace_back(word);
+      continue;
+    }
+    const bool is_long = word.starts_with("--");
+    const size_t name_end = is_long ? std::min(word.find('='), word.size()) : 2;
+    const std::string_view name = word.substr(is_long ? 2 : 1, name_end - (is_long ? 2 : 1));
+    std::optional<std::string> value;
+    if (name_end < word.size()) value = word.substr(is_long ? name_end + 1 : name_end);
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Option* option) {
+      return is_long ? option->name == name : option->letter == name.front();
+    });
+    const std::string shown(word.substr(0, name_end));
+    const bool is_help = shown == "--help" || shown == "-h";
+    const bool is_version = shown == "--version" || shown == "-V";
+    if (found == all.end() && !is_help && !is_version) return usage("unknown option " + shown);
+    const bool wants_value = found != all.end() && (*found)->value != nullptr;
+    if (!wants_value && value) return usage(shown + " takes no value");
+    if (wants_value && !value && i + 1 < argc) value = argv[++i];
+    if (wants_value && (!value || value->empty())) return usage(shown + " takes a value");
+    line.help |= is_help;
+    line.version |= is_version;
+    if (found != all.end()) line.given.push_back({*found, value.value_or("")});
+  }
+  return line;
+}
+
 // Takes over what was given. The errors are those of the options and of the command together.
-Result<Options> take_parsed(const Program& program, const cxxopts::ParseResult& parsed, Options options) {
+Result<Options> take_line(const Program& program, const Line& line, Options options) {
   if (options.command.empty()) return usage("no command given");
   const Command* const command = find_command(program, options.command);
   if (command == nullptr) return usage("unknown command \"" + options.command + "\"");
   std::optional<Error> elsewhere;
   for (const Option* option : all_options(program)) {
-    if (parsed.count(option->name) == 0) continue;
+    const std::string* const value = line.value_of(option->name);
+    if (value == nullptr) continue;
     const Option* own = find_option(command->options, option->name);
     const bool common = find_option(common_options(), option->name) != nullptr;
     if (own == nullptr && !common && !elsewhere) elsewhere = misplaced(program, *command, option->name);
     if (own == nullptr) own = option;
-    const std::string value = own->value == nullptr ? "" : parsed[own->name].as<std::string>();
-    if (auto taken = own->take(options, *own, value); !taken) return usage(taken.error().text);
+    if (auto taken = own->take(options, *own, *value); !taken) return usage(taken.error().text);
   }
-  if (parsed.count("argument") != 0) options.arguments.push_back(parsed["argument"].as<std::string>());
-  options.arguments.insert(options.arguments.end(), parsed.unmatched().begin(), parsed.unmatched().end());
+  options.arguments.assign(line.words.begin() + 1, line.words.end());
   const bool with_program = !options.program.empty();
   auto checked = check(*command, std::move(options));
   if (!checked) return checked;
@@ -146,38 +194,22 @@ Result<Options> parse_options(const Program& program, int argc, const char* cons
   if (const Command* command = take_plain_line(program, argc, argv, options); command != nullptr) {
     return check(*command, std::move(options));
   }
-  cxxopts::Options parser("proxysql-pulse");  // what it says for help is in help.cc
-  auto add = parser.add_options();
-  for (const Option* option : all_options(program)) {
-    const std::string name = (option->letter == 0 ? "" : std::string{option->letter, ','}) + option->name;
-    if (option->value == nullptr) {
-      add(name, "");
-    } else {
-      add(name, "", cxxopts::value<std::string>());
+  const auto line = read_line(program, argc, argv);
+  if (!line) return line.error();
+  if (!line->words.empty()) options.command = line->words.front();
+  if (line->help) {
+    const Command* const command = find_command(program, options.command);
+    if (command == nullptr && !options.command.empty()) {
+      return usage("unknown command \"" + options.command + "\"");
     }
+    options.text = command == nullptr ? program_help(program) : command_help(*command);
+    return options;
   }
-  for (const char* name : {"h,help", "V,version"}) add(name, "");
-  for (const char* name : {"command", "argument"}) add(name, "", cxxopts::value<std::string>());
-  parser.parse_positional({"command", "argument"});
-  try {
-    const cxxopts::ParseResult parsed = parser.parse(argc, argv);
-    if (parsed.count("command") != 0) options.command = parsed["command"].as<std::string>();
-    if (parsed.count("help") != 0) {
-      const Command* const command = find_command(program, options.command);
-      if (command == nullptr && !options.command.empty()) {
-        return usage("unknown command \"" + options.command + "\"");
-      }
-      options.text = command == nullptr ? program_help(program) : command_help(*command);
-      return options;
-    }
-    if (parsed.count("version") != 0) {
-      options.text = "proxysql-pulse " PULSE_VERSION "\n";
-      return options;
-    }
-    return take_parsed(program, parsed, std::move(options));
-  } catch (const std::exception& failure) {
-    return usage(failure.what());
+  if (line->version) {
+    options.text = "proxysql-pulse " PULSE_VERSION "\n";
+    return options;
   }
+  return take_line(program, *line, std::move(options));
 }
 
 }  // namespace pulse

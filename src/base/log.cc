@@ -1,12 +1,11 @@
 #include "src/base/log.h"
 
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/base_sink.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <memory>
+#include <cstdio>
+#include <ctime>
 #include <mutex>
+#include <utility>
 
 #include "src/base/log_output.h"
 
@@ -17,43 +16,42 @@ namespace {
 const char* g_name = "proxysql-pulse";
 LogOutput g_output = write_to_stderr;
 
-// Hands on each line as one piece; the level is in colour on a terminal.
-class OutputSink : public spdlog::sinks::base_sink<std::mutex> {
- protected:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    spdlog::memory_buf_t formatted;
-    formatter_->format(message, formatted);
-    std::string line(formatted.data(), formatted.size());
-    if (in_colour_ && message.color_range_end > message.color_range_start) {
-      line.insert(message.color_range_end, "\033[m");
-      line.insert(message.color_range_start, message.level == spdlog::level::info   ? "\033[32m"
-                                             : message.level == spdlog::level::warn ? "\033[33m\033[1m"
-                                                                                    : "\033[31m\033[1m");
-    }
-    g_output(std::move(line));
-  }
-  void flush_() override {}
-
- private:
-  const bool in_colour_ = ::isatty(STDERR_FILENO) != 0;
+struct Level {
+  const char* name;
+  const char* colour;  // on a terminal
 };
+constexpr Level kInfo{"info", "\033[32m"};
+constexpr Level kWarning{"warning", "\033[33m\033[1m"};
+constexpr Level kError{"error", "\033[31m\033[1m"};
 
-spdlog::logger& logger() {
-  static const std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = std::make_shared<spdlog::logger>(g_name, std::make_shared<OutputSink>());
-    made->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%d %H:%M:%S.%e UTC %n [%^%l%$] %v",
-                                                                    spdlog::pattern_time_type::utc));
-    return made;
-  }();
-  return *instance;
+// "2026-01-31 23:59:59.123 UTC"
+std::string now_text() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  char text[64];
+  std::snprintf(text, sizeof text, "%04d-%02d-%02d %02d:%02d:%02d.%03d UTC", parts.tm_year + 1900, parts.tm_mon + 1,
+                parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, static_cast<int>(now.tv_nsec / 1'000'000));
+  return text;
+}
+
+// Hands on each line as one piece.
+void log(const Level& level, const std::string& text) {
+  static std::mutex mutex;
+  static const bool in_colour = ::isatty(STDERR_FILENO) != 0;
+  const std::string shown = in_colour ? level.colour + std::string(level.name) + "\033[m" : level.name;
+  std::string line = now_text() + " " + g_name + " [" + shown + "] " + text + "\n";
+  const std::lock_guard<std::mutex> hold(mutex);
+  g_output(std::move(line));
 }
 
 }  // namespace
 
 void set_log_name(const char* name) { g_name = name; }
 void set_log_output(LogOutput output) { g_output = output; }
-void log_info(const std::string& text) { logger().info(text); }
-void log_warning(const std::string& text) { logger().warn(text); }
-void log_error(const std::string& text) { logger().error(text); }
+void log_info(const std::string& text) { log(kInfo, text); }
+void log_warning(const std::string& text) { log(kWarning, text); }
+void log_error(const std::string& text) { log(kError, text); }
 
 }  // namespace pulse
