@@ -1,5 +1,6 @@
 #include "daemon/dns/name_lookup.h"
 
+#define CARES_NO_DEPRECATED  // what 1.34 has beside these calls, bookworm's 1.18 hasn't
 #include <ares.h>
 #include <arpa/inet.h>
 #include <arpa/nameser.h>

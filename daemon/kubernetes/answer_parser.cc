@@ -72,7 +72,7 @@ AnswerParser::~AnswerParser() = default;
 
 const AnswerHead& AnswerParser::head() const { return parser_->head(); }
 
-bool AnswerParser::keeps_connection() const { return parser_->keep_alive(); }
+bool AnswerParser::keeps_connection() const { return parser_->keep_alive() && rest_.empty(); }
 
 AnswerParser::State AnswerParser::feed(std::string_view data) {
   rest_.append(data);

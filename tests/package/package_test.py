@@ -58,7 +58,7 @@ class Package(TestCase):
             self.assertEqual(("root", "root"), (member.uname, member.gname), member.name)
             self.assertEqual(0o755 if "/bin/" in member.name else 0o644, member.mode, member.name)
 
-    def test_depends_on_what_the_image_has_too(self):
+    def test_depends_on_what_is_listed(self):
         listed = (SOURCE / "scripts/packages.txt").read_text()
         runtime = re.search(r"^\[runtime\]\n(.*?)(?=^\[|\Z)", listed, re.M | re.S).group(1)
         needed = {line for line in runtime.splitlines() if line and not line.startswith("#")}

@@ -33,8 +33,7 @@ Read read(const std::string& text, size_t piece, bool ends = false, size_t most 
 
 TEST(AnswerParserTest, ReadsALengthInAnyPieces) {
   for (const size_t piece : {1u, 7u, 1000u}) {
-    const Read got =
-        read("HTTP/1.1 429 Too Many\r\nRetry-After: 3\r\nContent-Length: 5\r\nX: y\r\n\r\nhelloHTTP", piece);
+    const Read got = read("HTTP/1.1 429 Too Many\r\nRetry-After: 3\r\nContent-Length: 5\r\nX: y\r\n\r\nhello", piece);
     EXPECT_EQ(AnswerParser::State::complete, got.state) << piece;
     EXPECT_EQ(429, got.head.status);
     EXPECT_EQ("Too Many", got.head.phrase);
@@ -42,6 +41,12 @@ TEST(AnswerParserTest, ReadsALengthInAnyPieces) {
     EXPECT_EQ("hello", got.body);
     EXPECT_TRUE(got.keeps);
   }
+}
+
+TEST(AnswerParserTest, WhatComesUnaskedSpoilsTheConnection) {
+  const Read got = read("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n", 1000);
+  EXPECT_EQ("hello", got.body);
+  EXPECT_FALSE(got.keeps);
 }
 
 TEST(AnswerParserTest, UndoesChunks) {
