@@ -23,7 +23,7 @@ Result<std::string> install_program(const std::string& program, const std::strin
   const UniqueFd to(::open(hidden.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700));
   if (!to) return system_error("create " + hidden, errno);
   const auto failed = [&hidden](const std::string& what) {
-    const Error error = system_error(what, errno);
+    Error error = system_error(what, errno);
     ::unlink(hidden.c_str());
     return error;
   };
