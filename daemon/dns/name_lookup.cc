@@ -86,6 +86,11 @@ void converse(ares_channeldata* channel, const Said& v4, const Said& v6, Deadlin
   }
 }
 
+std::string shown_address(int family, const void* address) {
+  std::array<char, INET6_ADDRSTRLEN> shown{};
+  return ::inet_ntop(family, address, shown.data(), shown.size()) == nullptr ? "" : shown.data();
+}
+
 // Adds the addresses of an answer; its status becomes that of the records in it.
 template <class Record, class Parse>
 void take_records(Said& said, int family, Parse parse, NameAnswer& answer) {
@@ -97,15 +102,13 @@ void take_records(Said& said, int family, Parse parse, NameAnswer& answer) {
   if (count == 0) said.status = ARES_ENODATA;
   records.resize(static_cast<size_t>(count));
   for (const Record& record : records) {
-    char shown[INET6_ADDRSTRLEN] = {};
     const void* address = nullptr;
     if constexpr (requires { record.ipaddr; }) {
       address = &record.ipaddr;
     } else {
       address = &record.ip6addr;
     }
-    if (::inet_ntop(family, address, shown, sizeof shown) == nullptr) continue;
-    answer.addresses.insert(shown);
+    answer.addresses.insert(shown_address(family, address));
     const std::chrono::seconds ttl{std::max(record.ttl, 0)};
     answer.ttl = answer.ttl ? std::min(*answer.ttl, ttl) : ttl;
   }
@@ -193,8 +196,10 @@ NameAnswer look_up(const std::string& host, Deadline deadline, int stop_fd, cons
     answer.error = "look up " + host + ": " + why;
     return answer;
   };
-  if (is_address(host)) {
+  if (in_addr other_form{}; is_address(host)) {
     answer.addresses.insert(host);
+  } else if (::inet_aton(host.c_str(), &other_form) != 0) {  // 0x7f000009, 127.9: as the C library and ProxySQL take it
+    answer.addresses.insert(shown_address(AF_INET, &other_form));
   } else if (const auto hosts = read_text_at_once(sources.hosts, kMostHosts); hosts) {
     answer.addresses = addresses_in_hosts(*hosts, host);
   }

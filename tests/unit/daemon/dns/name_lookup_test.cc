@@ -79,6 +79,9 @@ TEST_F(NameLookupTest, TheHostsFileComesFirstAndKnowsNoTtl) {
   EXPECT_TRUE(dns_.asked().empty());
   EXPECT_THAT(look("10.1.2.3").addresses, ElementsAre("10.1.2.3"));
   EXPECT_THAT(look("fd00::2").addresses, ElementsAre("fd00::2"));
+  EXPECT_THAT(look("0x7f000009").addresses, ElementsAre("127.0.0.9"));
+  EXPECT_THAT(look("127.9").addresses, ElementsAre("127.0.0.9"));
+  EXPECT_TRUE(dns_.asked().empty());
 }
 
 TEST_F(NameLookupTest, SearchesAsAPodDoes) {
