@@ -8,6 +8,7 @@
 #include "scheduler/drain/drain.h"
 #include "scheduler/drain/undrain.h"
 #include "scheduler/dump/dump.h"
+#include "scheduler/install.h"
 #include "scheduler/job/guard.h"
 #include "scheduler/status/check_config.h"
 #include "scheduler/status/status_command.h"
@@ -17,9 +18,10 @@ namespace pulse {
 
 namespace {
 
-constexpr std::array<const Command*, 12> kCommands = {
-    &kDoctorCommand, &kStatusCommand,  &kCheckConfigCommand, &kBeatCommand, &kMaintenanceCommand, &kResyncCommand,
-    &kDrainCommand,  &kUndrainCommand, &kDumpCommand,        &kJobCommand,  &kGuardCommand,       &kCompletionCommand,
+constexpr std::array<const Command*, 13> kCommands = {
+    &kDoctorCommand, &kStatusCommand,  &kCheckConfigCommand, &kBeatCommand, &kMaintenanceCommand,
+    &kResyncCommand, &kDrainCommand,   &kUndrainCommand,     &kDumpCommand, &kJobCommand,
+    &kGuardCommand,  &kInstallCommand, &kCompletionCommand,
 };
 
 constexpr Program kProgram = {

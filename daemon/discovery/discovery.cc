@@ -1,12 +1,12 @@
 #include "daemon/discovery/discovery.h"
 
+#include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "daemon/discovery/dns_source.h"
 #include "daemon/discovery/member_list.h"
@@ -39,11 +39,11 @@ std::vector<std::string> interface_addresses() {
     if (at->ifa_addr == nullptr || (at->ifa_flags & IFF_LOOPBACK) != 0) continue;
     const int family = at->ifa_addr->sa_family;
     if (family != AF_INET && family != AF_INET6) continue;
-    char host[NI_MAXHOST] = {};
-    const socklen_t length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    if (::getnameinfo(at->ifa_addr, length, host, sizeof host, nullptr, 0, NI_NUMERICHOST) != 0) continue;
-    if (char* const scope = std::strchr(host, '%')) *scope = '\0';
-    addresses.emplace_back(host);
+    const void* const from =
+        family == AF_INET ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr)
+                          : &reinterpret_cast<const sockaddr_in6*>(at->ifa_addr)->sin6_addr;
+    char host[INET6_ADDRSTRLEN] = {};
+    if (::inet_ntop(family, from, host, sizeof host) != nullptr) addresses.emplace_back(host);
   }
   std::sort(addresses.begin(), addresses.end());
   return addresses;
@@ -126,7 +126,11 @@ void Discoverer::add_parts() {
       }
       break;
     case Source::dns:
-      follow([config](const SourceLink& link) { follow_names(*config, link); });
+      follow([config](const SourceLink& link) {
+        follow_names(*config, link, [](const std::string& host, Deadline deadline, int stop_fd) {
+          return look_up(host, deadline, stop_fd);
+        });
+      });
       break;
     case Source::fixed:
       parts_.push_back({make_link(), {}});

@@ -1,12 +1,8 @@
 #include "daemon/discovery/dns_source.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+
+#include "daemon/worker/stop_signal.h"
 
 namespace pulse {
 
@@ -14,12 +10,24 @@ namespace {
 
 constexpr std::chrono::seconds kAnswerWithin{5};
 
+std::optional<std::chrono::seconds> shortest_ttl(const std::map<std::string, NameAnswer>& answers) {
+  std::optional<std::chrono::seconds> shortest;
+  for (const auto& [host, answer] : answers) {
+    if (answer.ttl) shortest = shortest ? std::min(*shortest, *answer.ttl) : answer.ttl;
+  }
+  return shortest;
+}
+
 }  // namespace
 
-bool take_in(KnownAddresses& known, const std::set<std::string>& seen) {
+bool take_in(KnownAddresses& known, const std::set<std::string>& seen, bool partial) {
   bool changed = false;
   for (auto at = known.begin(); at != known.end();) {
-    at->second = seen.count(at->first) != 0 ? 0 : at->second + 1;
+    if (seen.count(at->first) != 0) {
+      at->second = 0;
+    } else if (!partial) {
+      ++at->second;
+    }
     const bool gone = at->second >= kGoneLooks;
     changed = changed || gone;
     at = gone ? known.erase(at) : std::next(at);
@@ -44,7 +52,7 @@ Round take_in(KnownNames& known, const std::map<std::string, NameAnswer>& answer
       case NameAnswer::Kind::addresses:
         name.answered = true;
         name.absent = 0;
-        round.changed = take_in(name.addresses, answer.addresses) || round.changed;
+        round.changed = take_in(name.addresses, answer.addresses, answer.partial) || round.changed;
         break;
       case NameAnswer::Kind::no_such_name:
         if (!any) {
@@ -66,46 +74,19 @@ Round take_in(KnownNames& known, const std::map<std::string, NameAnswer>& answer
   return round;
 }
 
-NameAnswer look_up(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  NameAnswer answer;
-  if (const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &list); error != 0) {
-    // EAI_AGAIN is what a resolver that doesn't answer, or answers SERVFAIL, comes to.
-    const bool certain = error == EAI_NONAME || error == EAI_NODATA;
-    answer.kind = certain ? NameAnswer::Kind::no_such_name : NameAnswer::Kind::failed;
-    answer.error = "look up " + host + ": " + (error == EAI_SYSTEM ? std::strerror(errno) : ::gai_strerror(error));
-    return answer;
-  }
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, ::freeaddrinfo);
-  for (const addrinfo* at = list; at != nullptr; at = at->ai_next) {
-    char shown[INET6_ADDRSTRLEN] = {};
-    if (at->ai_family == AF_INET) {
-      ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(at->ai_addr)->sin_addr, shown, sizeof shown);
-    } else if (at->ai_family == AF_INET6) {
-      ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(at->ai_addr)->sin6_addr, shown, sizeof shown);
-    }
-    if (shown[0] != '\0') answer.addresses.insert(shown);
-  }
-  if (answer.addresses.empty()) {
-    answer.error = "look up " + host + ": it has no address";
-  } else {
-    answer.kind = NameAnswer::Kind::addresses;
-  }
-  return answer;
+milliseconds next_round(milliseconds interval, milliseconds max_age, std::optional<std::chrono::seconds> ttl) {
+  const milliseconds until = ttl ? milliseconds(*ttl) : milliseconds(0);
+  return std::max(interval, std::min(until, max_age / 4));
 }
 
-void follow_names(const Config& config, const SourceLink& link,
-                  const std::function<NameAnswer(const std::string&)>& resolve) {
+void follow_names(const Config& config, const SourceLink& link, const Resolve& resolve) {
   KnownNames names;
+  milliseconds pause = config.discovery.interval;
   do {
     std::map<std::string, NameAnswer> answers;
     for (const std::string& host : config.discovery.names) {
-      link.calls->expect("look up " + host + ": no answer within " + std::to_string(kAnswerWithin.count()) + " s",
-                         kAnswerWithin);
-      answers[host] = resolve(host);
-      link.calls->nothing_due();
+      const StopSignal stop(*link.calls);
+      answers[host] = resolve(host, Deadline::after(kAnswerWithin), stop.fd());
       if (link.calls->stopping()) return;
     }
     const Round round = take_in(names, answers);
@@ -128,7 +109,9 @@ void follow_names(const Config& config, const SourceLink& link,
     } else {
       link.status->failed(round.error);
     }
-  } while (link.calls->pause(config.discovery.interval));
+    pause = next_round(config.discovery.interval, config.discovery.max_age,
+                       round.error.empty() ? shortest_ttl(answers) : std::nullopt);
+  } while (link.calls->pause(pause));
 }
 
 }  // namespace pulse

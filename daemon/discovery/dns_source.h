@@ -3,12 +3,12 @@
 
 #include <functional>
 #include <map>
-#include <memory>
+#include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "daemon/discovery/source_status.h"
+#include "daemon/dns/name_lookup.h"
 #include "src/config/settings.h"
 
 namespace pulse {
@@ -20,20 +20,8 @@ inline constexpr int kGoneLooks = 3;
 // What is known of one name: its addresses, each with the number of good looks in a row that it was missing from.
 using KnownAddresses = std::map<std::string, int>;
 
-// Takes in a good look. True if an address came or went.
-bool take_in(KnownAddresses& known, const std::set<std::string>& seen);
-
-// What the resolver said of one name.
-struct NameAnswer {
-  enum class Kind {
-    addresses,
-    no_such_name,  // by an answer that is certain: there is none
-    failed,        // it couldn't be answered, which says nothing of the name
-  };
-  Kind kind = Kind::failed;
-  std::set<std::string> addresses = {};
-  std::string error = {};  // of the other two
-};
+// Takes in a good look. True if an address came or went. Nobody is missing from a partial one.
+bool take_in(KnownAddresses& known, const std::set<std::string>& seen, bool partial = false);
 
 struct KnownName {
   KnownAddresses addresses;
@@ -53,12 +41,16 @@ struct Round {
 // goes then. An answer that fails never means that a node isn't there.
 Round take_in(KnownNames& known, const std::map<std::string, NameAnswer>& answers);
 
-// All addresses of a host, numeric. May take as long as the resolver likes.
-NameAnswer look_up(const std::string& host);
+// How long to wait after a round: `interval`, or until the first of the addresses may have changed. A cache gives the
+// same answer until then, and three looks at one answer are no three looks. No longer than a quarter of `max_age`, so
+// that the list doesn't age. `ttl` is the shortest of the answers', none if one of them failed.
+milliseconds next_round(milliseconds interval, milliseconds max_age, std::optional<std::chrono::seconds> ttl);
 
-// Looks up all names of `config` every discovery_interval until the daemon stops. To be a thread of its own. `resolve`
-// is look_up(), or a test's.
-void follow_names(const Config& config, const SourceLink& link,
-                  const std::function<NameAnswer(const std::string&)>& resolve = look_up);
+// Looks up one name until the deadline, or until the descriptor is readable or hung up.
+using Resolve = std::function<NameAnswer(const std::string& host, Deadline deadline, int stop_fd)>;
+
+// Looks up all names of `config` until the daemon stops. To be a thread of its own. `resolve` is look_up(), or a
+// test's.
+void follow_names(const Config& config, const SourceLink& link, const Resolve& resolve);
 
 }  // namespace pulse

@@ -5,9 +5,9 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
 
 #include "src/base/log.h"
@@ -16,12 +16,12 @@
 namespace pulse {
 
 SegmentWatch::SegmentWatch(const std::string& path, std::function<void()> appeared)
-    : name_(std::filesystem::path(path).filename()),
+    : name_(path.substr(path.rfind('/') + 1)),
       appeared_(std::move(appeared)),
       events_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       stop_(::eventfd(0, EFD_CLOEXEC)) {
-  std::string folder = std::filesystem::path(path).parent_path();
-  if (folder.empty()) folder.assign(1, '.');
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
   // A segment gets its name by link(2), which is a creation.
   const int watch = ::inotify_add_watch(events_.get(), folder.c_str(), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
   if (watch < 0 || !stop_) {

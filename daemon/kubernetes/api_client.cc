@@ -13,8 +13,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
+#include "daemon/dns/name_lookup.h"
 #include "daemon/kubernetes/api_json.h"
+#include "daemon/worker/stop_signal.h"
 #include "src/base/file.h"
 #include "src/base/number.h"
 #include "src/base/unique_fd.h"
@@ -40,14 +43,14 @@ void set_keepalive(int socket) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
 }
 
-// cpp-httplib says only that connecting failed. Looked up and connected once more, the system says why.
-std::string why_not_connected(const ApiServer& server) {
+// cpp-httplib says only that connecting failed. Connected once more, the system says why.
+std::string why_not_connected(const std::string& address, int port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST;
   addrinfo* list = nullptr;
-  const std::string port = std::to_string(server.port);
-  if (const int error = ::getaddrinfo(server.host.c_str(), port.c_str(), &hints, &list); error != 0) {
-    return "look up " + server.host + ": " + (error == EAI_SYSTEM ? std::strerror(errno) : ::gai_strerror(error));
+  if (const int error = ::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &list); error != 0) {
+    return "connect: " + address + ": " + ::gai_strerror(error);
   }
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, ::freeaddrinfo);
   const UniqueFd fd(::socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -93,8 +96,13 @@ Result<std::string> namespace_of(const std::string& configured, const std::strin
 }
 
 struct ApiClient::Connection {
-  explicit Connection(const ApiServer& server) : client(server.host, server.port) {}
+  // Connects to `address`; the certificate must be for the server's name.
+  Connection(const ApiServer& server, std::string numeric)
+      : client(server.host, server.port), address(std::move(numeric)) {
+    if (address != server.host) client.set_hostname_addr_map({{server.host, address}});
+  }
   httplib::SSLClient client;
+  const std::string address;
   bool used = false;  // a request has gone through on it
 };
 
@@ -155,7 +163,15 @@ ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
       answer.error = "read " + ca + ": " + std::strerror(errno);
       return answer;
     }
-    connection_ = std::make_unique<Connection>(server_);
+    const StopSignal stop(*calls_);
+    const NameAnswer found = look_up(server_.host, Deadline::after(kConnectWithin), stop.fd());
+    if (found.kind != NameAnswer::Kind::addresses) {
+      answer.error = "look up " + server_.host + ": " + found.error;
+      return answer;
+    }
+    // Another one each time, should the name have one that doesn't answer.
+    const auto turn = static_cast<ptrdiff_t>(connections_++ % found.addresses.size());
+    connection_ = std::make_unique<Connection>(server_, *std::next(found.addresses.begin(), turn));
     httplib::SSLClient& client = connection_->client;
     client.set_ca_cert_path(ca);
     client.enable_server_certificate_verification(true);
@@ -230,7 +246,7 @@ ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
   } else if (failure == httplib::Error::Connection || failure == httplib::Error::ConnectionTimeout) {
     answer.error = failure == httplib::Error::ConnectionTimeout
                        ? "connect: no answer within " + seconds_text(kConnectWithin)
-                       : why_not_connected(server_);
+                       : why_not_connected(connection_->address, server_.port);
   } else if (failure == httplib::Error::SSLConnection) {
     const std::string reason = openssl_reason();
     const bool late = nanoseconds(monotonic_ns() - began) >= kConnectWithin;

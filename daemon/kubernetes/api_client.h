@@ -66,6 +66,7 @@ class ApiClient {
 
   const ApiServer server_;
   const std::string account_;
+  size_t connections_ = 0;  // that were begun
   const std::shared_ptr<CallWatch> calls_;
   std::unique_ptr<Connection> connection_;
 };

@@ -14,8 +14,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <sstream>
+#include <memory>
 #include <string>
 
 #include "src/base/unique_fd.h"
@@ -145,17 +144,20 @@ Result<uid_t> read_proc(const End& own, const End& other, Deadline deadline) {
     if (!v6 && own.family != AF_INET) continue;
     const std::string local = proc_text(other, v6);
     const std::string remote = proc_text(own, v6);
-    std::ifstream file(v6 ? "/proc/net/tcp6" : "/proc/net/tcp");
-    for (std::string line; std::getline(file, line);) {
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(v6 ? "/proc/net/tcp6" : "/proc/net/tcp", "re"),
+                                                     std::fclose);
+    std::array<char, 512> line;
+    while (file && std::fgets(line.data(), static_cast<int>(line.size()), file.get()) != nullptr) {
       if (deadline.passed()) return system_error(kWhat, ETIMEDOUT);
-      if (line.find(local) == std::string::npos) continue;
-      std::istringstream fields(line);
-      std::string number, from, to, state, queues, timer, retransmits;
-      uid_t user = 0;
-      uint64_t timeout = 0, inode = 0;
-      fields >> number >> from >> to >> state >> queues >> timer >> retransmits >> user >> timeout >> inode;
-      if (!fields || from != local || to != remote) continue;
-      return user_of(state == "01" ? TCP_ESTABLISHED : TCP_CLOSE, user, inode);
+      // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode
+      std::array<char, 64> from, to;
+      unsigned state = 0;
+      unsigned user = 0;
+      unsigned long long inode = 0;
+      const int fields = std::sscanf(line.data(), " %*s %63s %63s %x %*s %*s %*s %u %*s %llu", from.data(), to.data(),
+                                     &state, &user, &inode);
+      if (fields != 5 || local != from.data() || remote != to.data()) continue;
+      return user_of(static_cast<uint8_t>(state), user, inode);
     }
   }
   return system_error(kWhat, ENOENT);

@@ -178,13 +178,18 @@ class Documents(TestCase):
 
     def test_the_image_has_what_the_manifests_run(self):
         dockerfile = (SOURCE / "Dockerfile").read_text()
-        self.assertRegex(dockerfile, r"COPY --from=build \S*/proxysql-pulse \S*/proxysql-pulsed /usr/bin/\n")
+        made = (SOURCE / "scripts/build-image-files").read_text()
+        for program in ("proxysql-pulse", "proxysql-pulsed"):
+            self.assertRegex(made, rf'install -D -m 0755 \S+/{program}" "\$out/usr/bin/{program}"\n')
+        self.assertRegex(dockerfile, r"FROM scratch\nCOPY --from=build /image/ /\n")
         self.assertIn('ENTRYPOINT ["/usr/bin/proxysql-pulsed"]', dockerfile)
         for source in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.M):
             for name in source.split():
                 self.assertTrue((SOURCE / name).exists(), name)
         listed = (SOURCE / "scripts/packages.txt").read_text()
-        for group in re.findall(r"RUN \S*install-packages (\w+)", dockerfile):
+        groups = re.findall(r"RUN \S*install-packages .*?(\w+) &&", dockerfile)
+        self.assertEqual(["build"], groups)
+        for group in groups:
             self.assertIn(f"[{group}]\n", listed)
 
 
@@ -486,7 +491,7 @@ class Manifests(TestCase):
     def test_paths_and_group(self):
         for where, deployment, text, known, _ in self.pods():
             beat, pulsed, proxysql = (container(deployment, name) for name in ("beat", "pulsed", "proxysql"))
-            self.assertEqual(["cp", "/usr/bin/proxysql-pulse", mount_of(beat, "pulse") + "/"], beat["command"], where)
+            self.assertEqual(["/usr/bin/proxysql-pulse", "install", mount_of(beat, "pulse")], beat["command"], where)
             installed = mount_of(proxysql, "pulse") + "/proxysql-pulse"
             self.assertIn(f'filename = "{installed}"', text, where)
             hooks = [one.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command") for one in (proxysql, pulsed)]

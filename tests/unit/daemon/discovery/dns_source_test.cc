@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+
+#include <atomic>
+#include <thread>
 
 namespace pulse {
 namespace {
@@ -117,13 +121,49 @@ TEST(DnsNames, APodThatMovesIsFollowedAtOnce) {
   EXPECT_THAT(addresses(known), ::testing::Contains("10.0.0.9"));
 }
 
-TEST(DnsSourceTest, LooksUp) {
-  const NameAnswer loopback = look_up("127.0.0.1");
-  EXPECT_EQ(NameAnswer::Kind::addresses, loopback.kind) << loopback.error;
-  EXPECT_THAT(loopback.addresses, ElementsAre("127.0.0.1"));
-  const NameAnswer none = look_up("no-such-host.invalid");
-  EXPECT_NE(NameAnswer::Kind::addresses, none.kind);
-  EXPECT_EQ(0u, none.error.find("look up no-such-host.invalid: ")) << none.error;
+TEST(DnsNames, NobodyIsMissingFromAPartialAnswer) {
+  KnownNames known;
+  NameAnswer both = at("10.0.0.1");
+  both.addresses.insert("fd00::1");
+  take_in(known, {{"core", both}});
+  NameAnswer half = at("10.0.0.1");
+  half.partial = true;
+  for (int look = 0; look < 20; ++look) EXPECT_FALSE(take_in(known, {{"core", half}}).changed);
+  EXPECT_THAT(addresses(known), ElementsAre("10.0.0.1", "fd00::1"));
+  half.addresses.insert("10.0.0.2");
+  EXPECT_TRUE(take_in(known, {{"core", half}}).changed) << "who is in it, is";
+}
+
+TEST(DnsPace, IsTheIntervalOrTheTtl) {
+  using std::chrono::seconds;
+  const milliseconds interval(2000), max_age(60'000);
+  EXPECT_EQ(interval, next_round(interval, max_age, std::nullopt));
+  EXPECT_EQ(interval, next_round(interval, max_age, seconds(0)));
+  EXPECT_EQ(interval, next_round(interval, max_age, seconds(1)));
+  EXPECT_EQ(seconds(5), next_round(interval, max_age, seconds(5)));
+  EXPECT_EQ(seconds(15), next_round(interval, max_age, seconds(3600))) << "the list must not age";
+  EXPECT_EQ(seconds(20), next_round(seconds(20), max_age, seconds(3600))) << "nor more often than asked for";
+}
+
+// Looks until the source has been asked that many times, in a thread that is then stopped.
+TEST(DnsSourceTest, IsStoppedWhileItLooks) {
+  Config config;
+  config.discovery.names = {"core"};
+  const SourceLink link{std::make_shared<SourceStatus>(std::make_shared<Wakeup>()), std::make_shared<CallWatch>()};
+  std::atomic<bool> asked = false;
+  std::thread thread([&] {
+    follow_names(config, link, [&](const std::string&, Deadline deadline, int stop_fd) {
+      pollfd waiting{stop_fd, POLLIN, 0};
+      asked = true;
+      EXPECT_EQ(1, ::poll(&waiting, 1, deadline.poll_timeout_ms())) << "stopped before the deadline";
+      return NameAnswer{};
+    });
+    link.calls->ended();
+  });
+  while (!asked) std::this_thread::yield();
+  link.calls->stop();
+  EXPECT_TRUE(link.calls->wait_ended(std::chrono::seconds(2)));
+  thread.join();
 }
 
 }  // namespace

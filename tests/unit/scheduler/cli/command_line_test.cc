@@ -197,7 +197,7 @@ TEST(Help, OfACommandSaysWhatTheCommandTakes) {
       std::vector<const char*> line = {command.name};
       if (!command.takes.empty()) line.push_back(command.takes.front());
       const bool runs_a_job = command.name == std::string("job") || command.name == std::string("guard");
-      if (runs_a_job) line.push_back("name");
+      if (runs_a_job || command.name == std::string("install")) line.push_back("name");
       line.push_back(option.c_str());
       if (!value.empty()) line.push_back(value.c_str());
       if (command.name == std::string("guard")) line.insert(line.end(), {"--", "/bin/true"});

@@ -1,0 +1,23 @@
+# The libraries of the static programs, as archives without what unwinds their calls: no exception passes through C, and
+# no debugger needs it in a stripped program. It is an eighth of what they are.
+#
+#   static_library(VARIABLE NAME)    sets VARIABLE to the path of a copy of libNAME.a
+#
+# Each target that links one has to depend on the target static-libraries. Beside each copy a file of its name and
+# ".from" holds the path of the original, for scripts/sbom.
+add_custom_target(static-libraries)
+function(static_library VARIABLE NAME)
+  find_library(${VARIABLE}_ORIGINAL lib${NAME}.a REQUIRED)
+  set(original ${${VARIABLE}_ORIGINAL})
+  set(copy ${CMAKE_BINARY_DIR}/archives/lib${NAME}.a)
+  if(NOT TARGET archive-${NAME})
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/archives)
+    file(WRITE ${copy}.from "${original}\n")
+    add_custom_command(OUTPUT ${copy}
+      COMMAND ${CMAKE_OBJCOPY} --remove-section=.eh_frame --remove-section=.rela.eh_frame ${original} ${copy}
+      DEPENDS ${original} VERBATIM)
+    add_custom_target(archive-${NAME} DEPENDS ${copy})
+    add_dependencies(static-libraries archive-${NAME})
+  endif()
+  set(${VARIABLE} ${copy} PARENT_SCOPE)
+endfunction()
