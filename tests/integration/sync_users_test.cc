@@ -1,0 +1,408 @@
+// proxysql-pulse sync-users: MariaDB's accounts as ProxySQL's users, and nobody else's rows touched.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "src/base/exit_code.h"
+#include "tests/integration/mariadb_server.h"
+#include "tests/integration/support.h"
+
+namespace pulse::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kGrants =
+    "CREATE USER pulse@'%' IDENTIFIED BY 'of-pulse';"
+    "GRANT SELECT (Host, User, Priv) ON mysql.global_priv TO pulse@'%';";
+
+class SyncUsersTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (MariadbServer::is_installed()) mariadb_ = new MariadbServer;
+  }
+  static void TearDownTestSuite() {
+    delete mariadb_;
+    mariadb_ = nullptr;
+  }
+
+  void SetUp() override {
+    if (mariadb_ == nullptr) GTEST_SKIP() << "mariadb-server isn't installed";
+    mariadb_->sql(
+        "DELETE FROM mysql.global_priv WHERE User NOT IN ('root', 'mariadb.sys', ''); FLUSH PRIVILEGES;"
+        "SET GLOBAL read_only=0;");
+    mariadb_->sql(kGrants);
+  }
+
+  // More lines of sync_users.mysql, more lines of sync_users.
+  void start(const std::string& source = "", const std::string& more = "", Server::Options options = {}) {
+    options.role = "core";
+    const std::string port = std::to_string(mariadb_->port());
+    options.mysql_servers = "{ address=\"127.0.0.1\", port=" + port + ", hostgroup=10 },";
+    options.mysql_users = "{ username=\"hand\", password=\"of-hand\", default_hostgroup=10 },";
+    write_login("pulse\nof-pulse\n");
+    options.pulse += "sync_users = { " + more + " mysql = { credentials_file = \"" + login() + "\" tls = \"off\" " +
+                     (source.find("server") == std::string::npos ? "hostgroup = 10 " : "") + source + " } }\n";
+    server_ = std::make_unique<Server>(options);
+  }
+
+  std::string login() const { return dir_ / "login"; }
+  void write_login(const std::string& text) const {
+    std::ofstream(login()) << text;
+    ::chmod(login().c_str(), 0600);
+  }
+  void sql(const std::string& statements) const { mariadb_->sql(statements); }
+  static std::string users(const std::string& names) {
+    std::string text;
+    for (const char name : names) text += std::string("CREATE USER ") + name + "@'%' IDENTIFIED BY 'of-" + name + "';";
+    return text;
+  }
+  Ran sync(std::vector<std::string> arguments = {}) {
+    arguments.insert(arguments.begin(), "sync-users");
+    return server_->run(arguments);
+  }
+  // "a,b" of the users at runtime.
+  std::string served() {
+    return server_->column("SELECT username FROM runtime_mysql_users WHERE frontend=1 ORDER BY username");
+  }
+  std::string stored() { return server_->column("SELECT DISTINCT username FROM mysql_users ORDER BY username"); }
+  std::string version() {
+    return server_->value("SELECT version FROM runtime_checksums_values WHERE name='mysql_users'");
+  }
+
+  static MariadbServer* mariadb_;
+  TempDir dir_;
+  std::unique_ptr<Server> server_;
+};
+
+MariadbServer* SyncUsersTest::mariadb_ = nullptr;
+
+TEST_F(SyncUsersTest, AccountsBecomeUsersAndASecondRunDoesNothing) {
+  sql(users("ab"));
+  start();
+  const Ran first = sync();
+  EXPECT_EQ(kExitOk, first.exit_code) << first.output;
+  EXPECT_THAT(first.output, HasSubstr("2 added, 0 changed, 0 removed, loaded"));
+  EXPECT_EQ("a,b,hand", served());
+  const std::string loaded = version();
+  const Ran second = sync();
+  EXPECT_EQ(kExitOk, second.exit_code) << second.output;
+  EXPECT_EQ("", second.output);
+  EXPECT_EQ(loaded, version()) << "nothing to do is nothing loaded";
+}
+
+TEST_F(SyncUsersTest, AClientLogsInAsASyncedUser) {
+  sql(users("a") + "GRANT SELECT ON *.* TO a@'%';");
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  server_->query("UPDATE mysql_users SET default_hostgroup=10 WHERE username='a'");
+  server_->query("LOAD MYSQL USERS TO RUNTIME");
+  EXPECT_EQ("7\n", mariadb_->client(server_->mysql_port(), "a", "of-a", "SELECT 7").output);
+  EXPECT_NE(0, mariadb_->client(server_->mysql_port(), "a", "wrong", "SELECT 7").exit_code);
+}
+
+TEST_F(SyncUsersTest, APasswordThatChangesIsAllThatChanges) {
+  sql(users("a"));
+  start("hostgroups = [\"a=4\"]");
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  server_->query(
+      "UPDATE mysql_users SET max_connections=7, default_schema='s', transaction_persistent=0, "
+      "attributes='{\"x\":1}', comment=comment || ' of team a' WHERE username='a'");
+  server_->query("LOAD MYSQL USERS TO RUNTIME");
+  sql("SET PASSWORD FOR a@'%' = PASSWORD('another');");
+  const Ran ran = sync();
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr("0 added, 1 changed, 0 removed, loaded"));
+  const auto rows = server_->query(
+      "SELECT max_connections, default_schema, transaction_persistent, attributes, comment, default_hostgroup, "
+      "password FROM mysql_users WHERE username='a'");
+  ASSERT_EQ(1u, rows.size());
+  const std::vector<std::string> kept(rows[0].begin(), rows[0].begin() + 6);
+  EXPECT_EQ((std::vector<std::string>{"7", "s", "0", "{\"x\":1}", "proxysql-pulse of team a", "4"}), kept);
+  EXPECT_EQ("*1E1F36F3E9FCCBF2C9B7AB8AC8CBA8C28F53E4BB", rows[0][6]);
+}
+
+TEST_F(SyncUsersTest, AnAccountThatIsGoneOrLockedGoes) {
+  sql(users("abcdefghij"));
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  sql("DROP USER a@'%'; ALTER USER b@'%' ACCOUNT LOCK;");
+  const Ran ran = sync();
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+  EXPECT_EQ("c,d,e,f,g,h,hand,i,j", served());
+  EXPECT_EQ("c,d,e,f,g,h,hand,i,j", stored());
+  EXPECT_EQ("c,d,e,f,g,h,i,j", server_->column("SELECT username FROM disk.mysql_users WHERE comment<>'' "
+                                               "ORDER BY username"));
+}
+
+TEST_F(SyncUsersTest, MoreThanAFifthGoesByForceAlone) {
+  sql(users("abcdef"));
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  sql("DROP USER a@'%'; DROP USER b@'%';");
+  const Ran refused = sync();
+  EXPECT_EQ(kExitRefused, refused.exit_code);
+  EXPECT_THAT(refused.output, HasSubstr("2 users of 6 would go, and 1 may at once"));
+  EXPECT_EQ("a,b,c,d,e,f,hand", served());
+  EXPECT_EQ(kExitOk, sync({"--force"}).exit_code);
+  EXPECT_EQ("c,d,e,f,hand", served());
+}
+
+TEST_F(SyncUsersTest, RowsMadeByHandAreNeitherChangedNorRemoved) {
+  sql(users("a") + "CREATE USER hand@'%' IDENTIFIED BY 'of-the-server';");
+  start();
+  const Ran ran = sync();
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr("1 by_hand"));
+  EXPECT_EQ("of-hand", server_->value("SELECT password FROM mysql_users WHERE username='hand'"));
+  sql("DROP USER hand@'%';");
+  EXPECT_EQ(kExitOk, sync().exit_code);
+  EXPECT_EQ("a,hand", served());
+}
+
+TEST_F(SyncUsersTest, ASourceWithoutAnAccountRemovesNobody) {
+  sql(users("a"));
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  sql("DROP USER a@'%';");
+  const Ran ran = sync({"--force"});
+  EXPECT_EQ(kExitRefused, ran.exit_code);
+  EXPECT_THAT(ran.output, HasSubstr("nobody is removed"));
+  EXPECT_EQ("a,hand", served());
+}
+
+TEST_F(SyncUsersTest, ASourceThatFailsRemovesNobody) {
+  sql(users("a"));
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM pulse@'%';");
+  const Ran refused = sync({"--force"});
+  EXPECT_EQ(kExitUnavailable, refused.exit_code);
+  EXPECT_THAT(refused.output, HasSubstr("nobody is removed"));
+  write_login("pulse\nwrong\n");
+  EXPECT_EQ(kExitUnavailable, sync().exit_code);
+  EXPECT_EQ("a,hand", served());
+}
+
+TEST_F(SyncUsersTest, DryRunListsEachAccountAndCountsReasonsInTheLastLine) {
+  sql(users("ab") + R"(
+    CREATE USER ''@'%' IDENTIFIED BY 'x'; CREATE USER locked@'%' IDENTIFIED BY 'x' ACCOUNT LOCK;
+    CREATE USER expired@'%' IDENTIFIED BY 'x' PASSWORD EXPIRE; CREATE USER bare@'%'; CREATE ROLE r;
+    CREATE USER sock@'%' IDENTIFIED VIA unix_socket; CREATE USER replica@'%' IDENTIFIED BY 'x';
+    GRANT REPLICATION SLAVE ON *.* TO replica@'%'; CREATE USER boss@'%' IDENTIFIED BY 'x'; GRANT ALL ON *.* TO boss@'%';
+    CREATE USER admin@'%' IDENTIFIED BY 'x'; CREATE USER monitor@'%' IDENTIFIED BY 'x';
+    CREATE USER two@'10.%' IDENTIFIED BY 'x'; CREATE USER two@'11.%' IDENTIFIED BY 'y';
+    CREATE USER old@'%' IDENTIFIED BY 'x';)");
+  start("exclude = [\"ol?\"]");
+  const std::string before = version();
+  const Ran ran = sync({"--dry-run"});
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+  for (const char* line :
+       {"a@%: to be added\n", "@%: anonymous", "locked@%: locked", "expired@%: expired", "bare@%: no_password",
+        "r: role", "sock@%: method", "replica@%: replication", "boss@%: administrator", "admin@%: credentials",
+        "monitor@%: service", "pulse@%: service", "two@10.%: hosts_differ", "two@11.%: hosts_differ", "old@%: excluded",
+        "root@localhost: system"}) {
+    EXPECT_THAT(ran.output, HasSubstr(line));
+  }
+  const std::string last = ran.output.substr(ran.output.rfind('\n', ran.output.size() - 2) + 1);
+  EXPECT_THAT(last, HasSubstr("2 added, 0 changed, 0 removed, loaded, 2 taken, 1 role, 1 anonymous"));
+  EXPECT_EQ("hand", stored());
+  EXPECT_EQ(before, version());
+}
+
+TEST_F(SyncUsersTest, NamesOfAnyKindComeThrough) {
+  const std::string longest(32, 'n');
+  sql("SET NAMES utf8mb4; CREATE USER 'o''neil \"x\" ;--\\\\ %'@'%' IDENTIFIED BY 'x';"
+      "CREATE USER '\xc3\xa4\xe2\x82\xac'@'%' IDENTIFIED BY 'x';"
+      "CREATE USER '" +
+      longest +
+      "'@'%' IDENTIFIED BY 'x';"
+      "CREATE USER 'stats_mysql_global'@'%' IDENTIFIED BY 'x';");
+  start();
+  const Ran ran = sync();
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+  EXPECT_EQ("hand," + longest + ",o'neil \"x\" ;--\\ %,stats_mysql_global,\xc3\xa4\xe2\x82\xac", served());
+  EXPECT_EQ("", sync().output);
+}
+
+TEST_F(SyncUsersTest, WhatSomebodyHasNotLoadedIsNotLoaded) {
+  sql(users("ab"));
+  start();
+  server_->query("INSERT INTO mysql_users (username, password) VALUES ('draft', 'x')");
+  const Ran ran = sync();
+  EXPECT_EQ(kExitRefused, ran.exit_code);
+  EXPECT_THAT(ran.output, HasSubstr("draft"));
+  EXPECT_THAT(ran.output, HasSubstr("LOAD MYSQL USERS TO RUNTIME if it is meant"));
+  EXPECT_EQ("draft,hand", stored());
+  EXPECT_EQ("hand", served());
+  server_->query("LOAD MYSQL USERS TO RUNTIME");
+  EXPECT_EQ(kExitOk, sync().exit_code);
+  EXPECT_EQ("a,b,draft,hand", served());
+}
+
+TEST_F(SyncUsersTest, UsersSavedFromRuntimeAreStillItsOwn) {
+  sql(users("abcdef"));
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  server_->query("SAVE MYSQL USERS FROM RUNTIME");
+  server_->query("DELETE FROM mysql_users WHERE active=0");
+  sql("DROP USER a@'%'; SET PASSWORD FOR b@'%' = PASSWORD('another');");
+  const Ran ran = sync();
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+  EXPECT_EQ("b,c,d,e,f,hand", served());
+  EXPECT_EQ("b,c,d,e,f,hand", stored());
+}
+
+TEST_F(SyncUsersTest, TheWriterIsTheServerThatTakesWrites) {
+  sql(users("a"));
+  start();
+  sql("SET GLOBAL read_only=1;");
+  const Ran ran = sync();
+  EXPECT_EQ(kExitUnavailable, ran.exit_code);
+  EXPECT_THAT(ran.output, HasSubstr("is read-only, and no other takes writes"));
+  sql("SET GLOBAL read_only=0;");
+  server_->query("INSERT INTO mysql_servers (hostgroup_id, hostname, port) VALUES (10, '127.0.0.1', 1)");
+  server_->query("LOAD MYSQL SERVERS TO RUNTIME");
+  EXPECT_EQ(kExitOk, sync().exit_code) << "the first is gone, the second takes writes";
+  server_->query("UPDATE mysql_servers SET status='OFFLINE_SOFT'");
+  server_->query("LOAD MYSQL SERVERS TO RUNTIME");
+  EXPECT_THAT(sync().output, HasSubstr("hostgroup 10 has no server that is ONLINE"));
+}
+
+TEST_F(SyncUsersTest, AServerThatIsNamedMayBeAReplica) {
+  sql(users("a"));
+  start("server = \"127.0.0.1:" + std::to_string(mariadb_->port()) + "\"");
+  sql("SET GLOBAL read_only=1;");
+  EXPECT_EQ(kExitOk, sync().exit_code);
+  EXPECT_EQ("a,hand", served());
+}
+
+TEST_F(SyncUsersTest, ASatelliteAndAFileWithoutASourceAreRefused) {
+  start();
+  server_->rewrite([](Server::Options& options) { options.role = "satellite"; });
+  EXPECT_EQ(kExitConfig, sync().exit_code);
+  server_->rewrite([](Server::Options& options) {
+    options.role = "core";
+    options.pulse = "";
+  });
+  EXPECT_THAT(sync().output, HasSubstr("nothing to sync"));
+}
+
+TEST_F(SyncUsersTest, OnlyTheLeaderRunsItWhereThereIsOne) {
+  sql(users("a"));
+  Server::Options options;
+  options.pulse = "leader = { mode = \"lowest\" }\n";
+  start("", "", options);
+  server_->beat();
+  const Ran ran = sync();
+  EXPECT_EQ(kExitSkipped, ran.exit_code) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr("isn't the leader"));
+  EXPECT_EQ(kExitOk, sync({"--any-node"}).exit_code);
+}
+
+TEST_F(SyncUsersTest, ItRunsAsAJob) {
+  sql(users("ab"));
+  Server::Options options;
+  options.pulse = "jobs = ( { name = \"users\"  command = [\"" + binary("proxysql-pulse") +
+                  "\", \"sync-users\", \"--config\", \"" + "CONFIG" + "\"] } )\n";
+  start("", "", options);
+  server_->rewrite([&](Server::Options& now) { now.pulse.replace(now.pulse.find("CONFIG"), 6, server_->config()); });
+  server_->beat();
+  const Ran ran = server_->run({"job", "users"});
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+  EXPECT_EQ("a,b,hand", served());
+  const nlohmann::json job = server_->status()["jobs"]["users"];
+  EXPECT_EQ("ok", job["outcome"]);
+  EXPECT_THAT(job["last_line"].get<std::string>(), HasSubstr("2 added"));
+}
+
+// Each statement that changes something is held up, and the program killed meanwhile: ProxySQL runs it all the same.
+TEST_F(SyncUsersTest, KilledAtEachStatementItLeavesTheUsersAsBeforeOrAsAfter) {
+  sql(users("abcdefghij"));
+  start();
+  if (!server_->is_double()) GTEST_SKIP() << "only the double holds a statement up";
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  std::string before = served();
+  int round = 0;
+  for (const char* statement : {"INSERT OR REPLACE INTO mysql_users", "SELECT username", "LOAD MYSQL USERS TO RUNTIME",
+                                "DELETE FROM mysql_users", "INSERT OR REPLACE INTO disk", "DELETE FROM disk"}) {
+    const std::string name = "new" + std::to_string(round);
+    const std::string gone(1, static_cast<char>('a' + round));
+    ++round;
+    sql("CREATE USER " + name + "@'%' IDENTIFIED BY 'x'; DROP USER " + gone + "@'%';");
+    server_->control("hold match=\"" + std::string(statement) + "\" ms=400");
+    Process run(server_->pulse({"sync-users"}), server_->dir(), {});
+    const std::string asked = "SELECT count(*) FROM main.mysql_users";
+    ASSERT_TRUE(eventually([&] {
+      for (const auto& one : server_->control("statements")["statements"]) {
+        const std::string text = one["text"];
+        if (text.find(statement) != std::string::npos && text.find(name) != std::string::npos) return true;
+      }
+      return !run.running() || server_->control("stats")["admin_connections_now"].get<int>() > 1;
+    }));
+    std::this_thread::sleep_for(milliseconds(150));
+    run.signal(SIGKILL);
+    run.wait();
+    server_->control("clear");
+    // The names at runtime and in memory (as a load would serve them) are the old ones or the new ones.
+    std::string after = before;
+    const size_t at = after.find(gone + ",");
+    after.erase(at, 2);
+    after += "," + name;
+    const auto sorted = [](const std::string& list) {
+      std::stringstream text(list);
+      std::set<std::string> names;
+      for (std::string one; std::getline(text, one, ',');) names.insert(one);
+      return names;
+    };
+    std::this_thread::sleep_for(milliseconds(500));
+    for (const char* table : {"runtime_mysql_users", "mysql_users"}) {
+      const auto found = sorted(
+          server_->column(std::string("SELECT DISTINCT username FROM ") + table + " WHERE active=1 AND frontend=1"));
+      EXPECT_TRUE(found == sorted(before) || found == sorted(after)) << statement << " " << table;
+    }
+    const Ran next = sync();
+    EXPECT_EQ(kExitOk, next.exit_code) << statement << " " << next.output;
+    EXPECT_EQ(sorted(after), sorted(served())) << statement;
+    EXPECT_EQ(sorted(after), sorted(stored())) << statement;
+    EXPECT_EQ("", sync().output) << statement;
+    before = served();
+  }
+}
+
+// A peer's pull between the write and the load, which is what reading back is for.
+TEST_F(SyncUsersTest, WhatComesInMeanwhileIsNotLoaded) {
+  sql(users("ab"));
+  start();
+  if (!server_->is_double()) GTEST_SKIP() << "only the double has a pull land at will";
+  server_->control("late_pull after=\"INSERT OR REPLACE INTO mysql_users\" module=mysql_users times=1");
+  const Ran ran = sync();
+  EXPECT_EQ(kExitStatement, ran.exit_code) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr("isn't what was written"));
+  EXPECT_EQ("hand", served());
+  server_->control("clear");
+  EXPECT_EQ(kExitOk, sync().exit_code);
+  EXPECT_EQ("a,b,hand", served());
+}
+
+TEST_F(SyncUsersTest, AnAdminInterfaceThatHangsEndsItByItsDeadline) {
+  sql(users("a"));
+  start("", "deadline_ms = 1500");
+  server_->wedge(seconds(20));
+  const Ran ran = sync();
+  EXPECT_EQ(kExitTimeout, ran.exit_code) << ran.output;
+  EXPECT_LT(ran.took, seconds(3));
+  server_->unwedge();
+}
+
+TEST_F(SyncUsersTest, ItsCertificateIsCheckedBeforeThePassword) {
+  sql(users("a"));
+  start("server = \"127.0.0.1:" + std::to_string(mariadb_->port()) + "\" tls = \"verified\"");
+}
+
+}  // namespace
+}  // namespace pulse::test
