@@ -73,15 +73,14 @@ bool is_good_name(const std::string& name) {
 }
 
 Reason judge_hash(const Account& account, const SelectionRules& rules) {
+  const bool is_native = account.plugin == "mysql_native_password" || account.plugin.empty();
+  if (!rules.pgsql && !is_native && account.plugin != "caching_sha2_password") return Reason::method;
   if (account.hash.empty()) return Reason::no_password;
   if (rules.pgsql) {
     if (is_md5_verifier(account.hash)) return Reason::md5;
     return is_scram_verifier(account.hash) ? Reason::taken : Reason::bad_hash;
   }
-  if (account.plugin == "mysql_native_password" || account.plugin.empty()) {
-    return is_native_hash(account.hash) ? Reason::taken : Reason::bad_hash;
-  }
-  if (account.plugin != "caching_sha2_password") return Reason::method;
+  if (is_native) return is_native_hash(account.hash) ? Reason::taken : Reason::bad_hash;
   if (!is_caching_sha2_hash(account.hash)) return Reason::bad_hash;
   return rules.caching_sha2 ? Reason::taken : Reason::method_off;
 }
