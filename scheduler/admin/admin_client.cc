@@ -154,6 +154,8 @@ Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline dea
     // it needs a few KiB, and for a lookup more than it chooses.
     const size_t stack = by_name ? size_t{512} << 10 : target.tls ? 0 : size_t{64} << 10;
     mysql_options(mysql, MYSQL_OPT_NONBLOCK, &stack);
+    const unsigned tcp = MYSQL_PROTOCOL_TCP;  // the library takes the name localhost for a socket
+    if (by_name) mysql_options(mysql, MYSQL_OPT_PROTOCOL, &tcp);
     const unsigned off = 0;
     mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &off);
     // ProxySQL may announce caching_sha2_password; its admin interface takes the native method from whoever starts

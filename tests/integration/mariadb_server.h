@@ -27,6 +27,8 @@ class MariadbServer {
   Ran client(uint16_t port, const std::string& user, const std::string& password, const std::string& statement) const;
 
  private:
+  Ran run_file(const std::string& statements) const;
+
   TempDir dir_;
   uint16_t port_ = free_port();
   std::unique_ptr<Process> process_;

@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <set>
+#include <sstream>
+#include <thread>
 
 #include "src/base/exit_code.h"
 #include "tests/integration/mariadb_server.h"
@@ -398,6 +401,107 @@ TEST_F(SyncUsersTest, AnAdminInterfaceThatHangsEndsItByItsDeadline) {
   EXPECT_EQ(kExitTimeout, ran.exit_code) << ran.output;
   EXPECT_LT(ran.took, seconds(3));
   server_->unwedge();
+}
+
+// On a real server nothing can be held up: the program is killed after more and more of its time.
+TEST_F(SyncUsersTest, KilledAtAnyTimeItLeavesTheUsersAsBeforeOrAsAfter) {
+  std::string create;
+  for (int i = 10; i < 99; ++i) create += "CREATE USER u" + std::to_string(i) + "@'%' IDENTIFIED BY 'x';";
+  sql(create);
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  int killed = 0;
+  for (int delay_ms = 4; delay_ms < 100; delay_ms += 4) {
+    const std::string password = "p" + std::to_string(delay_ms);
+    sql("SET PASSWORD FOR u10@'%' = PASSWORD('" + password + "'); SET PASSWORD FOR u98@'%' = PASSWORD('" + password +
+        "'); ");
+    Process run(server_->pulse({"sync-users"}), server_->dir(), {});
+    std::this_thread::sleep_for(milliseconds(delay_ms));
+    run.signal(SIGKILL);
+    if (run.wait() == -SIGKILL) ++killed;
+    for (const char* table : {"mysql_users", "runtime_mysql_users"}) {
+      EXPECT_EQ("1", server_->value(std::string("SELECT count(DISTINCT password) FROM ") + table +
+                                    " WHERE username IN ('u10', 'u98')"))
+          << delay_ms << " " << table;
+      EXPECT_EQ("90", server_->value(std::string("SELECT count(DISTINCT username) FROM ") + table));
+    }
+    EXPECT_EQ(kExitOk, sync().exit_code) << delay_ms;
+    EXPECT_EQ("1", server_->value("SELECT count(DISTINCT password) FROM runtime_mysql_users "
+                                  "WHERE username IN ('u10', 'u98')"));
+  }
+  EXPECT_GT(killed, 3);
+}
+
+// Recorded: the hash of "of-sha" with 5,000 rounds and a salt that has quotes, a backslash and control characters.
+// MySQL 8 stores such accounts, MariaDB holds one here.
+TEST_F(SyncUsersTest, ACachingSha2HashComesThroughAndLogsIn) {
+  const std::string hash =
+      "244124303035240127225C0A7F203B25091B41622D2D2F2A0D315E375656764F5546795A4861414E447835564B666131586F4C504F376365"
+      "3578755053594D784F6C37614A30";
+  sql(users("a") +
+      "INSERT INTO mysql.global_priv VALUES ('%', 'sha', JSON_OBJECT('access', 0, 'plugin', "
+      "'caching_sha2_password', 'authentication_string', CONVERT(UNHEX('" +
+      hash + "') USING utf8mb4)));");
+  start();
+  const Ran without = sync();
+  EXPECT_EQ(kExitOk, without.exit_code) << without.output;
+  EXPECT_THAT(without.output, HasSubstr("1 method_off"));
+  if (!server_->is_double()) {
+    server_->query("SET mysql-default_authentication_plugin='caching_sha2_password'");
+    server_->query("LOAD MYSQL VARIABLES TO RUNTIME");
+    const Ran ran = sync();
+    EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+    EXPECT_EQ(hash, server_->value("SELECT hex(password) FROM runtime_mysql_users WHERE username='sha'"));
+    EXPECT_EQ("", sync().output);
+    server_->query(
+        "INSERT INTO mysql_query_rules (rule_id, active, username, OK_msg, apply) "
+        "VALUES (1, 1, 'sha', 'fine', 1)");
+    server_->query("LOAD MYSQL QUERY RULES TO RUNTIME");
+    const auto log_in = [&](const std::string& password) {
+      return run_to_end(
+          {"/usr/bin/mariadb", "--no-defaults", "-h", "127.0.0.1", "-P", std::to_string(server_->mysql_port()), "-u",
+           "sha", "--password=" + password, "--ssl", "--default-auth=caching_sha2_password",
+           "--plugin-dir=/usr/lib/x86_64-linux-gnu/libmariadb3/plugin", "-e", "DO 1"},
+          dir_, {"PATH=/usr/bin:/bin"});
+    };
+    const Ran right = log_in("of-sha");
+    EXPECT_EQ(0, right.exit_code) << right.output;
+    EXPECT_NE(0, log_in("wrong").exit_code);
+  }
+}
+
+TEST_F(SyncUsersTest, TheServersCertificateAndNameAreChecked) {
+  const auto certificate = [&](const std::string& file, const std::string& names) {
+    const Ran made = run_to_end(
+        {"/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=db",
+         "-addext", "subjectAltName=" + names, "-keyout", dir_ / (file + ".key"), "-out", dir_ / (file + ".crt")},
+        dir_, {"PATH=/usr/bin:/bin"});
+    EXPECT_EQ(0, made.exit_code) << made.output;
+    return dir_ / (file + ".crt");
+  };
+  const std::string good = certificate("good", "IP:127.0.0.1,DNS:localhost");
+  const std::string strange = certificate("strange", "DNS:elsewhere");
+  for (const std::string& file : {good, strange}) {
+    const std::string key = file.substr(0, file.size() - 4) + ".key";
+    const MariadbServer server({"--ssl-cert=" + file, "--ssl-key=" + key, "--require-secure-transport=ON"});
+    const auto with = [&](const std::string& host, const std::string& more) {
+      Server::Options options;
+      options.role = "core";
+      write_login("pulse\nof-pulse\n");
+      options.pulse = "sync_users = { mysql = { credentials_file = \"" + login() + "\" server = \"" + host + ":" +
+                      std::to_string(server.port()) + "\" " + more + " } }\n";
+      server_ = std::make_unique<Server>(options);
+      return sync();
+    };
+    server.sql(std::string(kGrants) + users("a"));
+    EXPECT_EQ(kExitOk, with("127.0.0.1", "tls = \"required\"").exit_code);
+    for (const char* host : {"127.0.0.1", "localhost"}) {
+      const Ran unknown = with(host, "");
+      EXPECT_EQ(kExitUnavailable, unknown.exit_code) << unknown.output;
+      const Ran ran = with(host, "ca_file = \"" + file + "\"");
+      EXPECT_EQ(file == good ? kExitOk : kExitUnavailable, ran.exit_code) << host << " " << file << " " << ran.output;
+    }
+  }
 }
 
 }  // namespace
