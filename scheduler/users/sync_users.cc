@@ -239,7 +239,7 @@ class SyncUsers {
 int run_sync_users(const Options& options) { return SyncUsers(options).run(); }
 
 constexpr std::array<Option, 4> kSyncUsersOptions = {{
-    {"dry-run", nullptr, "change nothing: list each account with what becomes of it\n", take_flag<&Options::dry_run>},
+    {"dry-run", nullptr, "change nothing: list what becomes of each account\n", take_flag<&Options::dry_run>},
     {"force", nullptr,
      "remove more users at once than\n"
      "sync_users.most_removals_percent allows\n",
@@ -248,7 +248,7 @@ constexpr std::array<Option, 4> kSyncUsersOptions = {{
      "also where this node isn't the leader\n"
      "(pulse.leader.mode)\n",
      take_flag<&Options::any_node>},
-    timeout_option(1'000, 600'000, "of the whole run, {} (sync_users.deadline_ms)\n"),
+    timeout_option(1'000, 600'000, "of the whole run, {}\n(sync_users.deadline_ms)\n"),
 }};
 
 constexpr std::array<Exit, 8> kSyncUsersExits = {{

@@ -504,5 +504,58 @@ TEST_F(SyncUsersTest, TheServersCertificateAndNameAreChecked) {
   }
 }
 
+// What a peer has pulled are two rows for each user, which are as much a sync's own.
+TEST_F(SyncUsersTest, ProxysqlSpreadsThemAndAnotherCoreGoesOn) {
+  sql(users("abcdef"));
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  Server::Options options;
+  options.role = "core";
+  options.bootstrap = "{ hostname=\"127.0.0.1\", port=" + std::to_string(server_->admin_port()) + " },";
+  options.mysql_users = "{ username=\"hand\", password=\"of-hand\", default_hostgroup=10 },";
+  options.pulse = "sync_users = { mysql = { credentials_file = \"" + login() +
+                  "\" tls = \"off\" server = \"127.0.0.1:" + std::to_string(mariadb_->port()) + "\" } }\n";
+  Server other(options);
+  const std::string ask = "SELECT username FROM runtime_mysql_users WHERE frontend=1 ORDER BY username";
+  EXPECT_TRUE(eventually([&] { return other.column(ask) == "a,b,c,d,e,f,hand"; })) << other.column(ask);
+  sql("DROP USER a@'%'; SET PASSWORD FOR b@'%' = PASSWORD('another');" + users("g"));
+  const Ran ran = other.run({"sync-users"});
+  EXPECT_EQ(kExitOk, ran.exit_code) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr("1 added, 1 changed, 1 removed, loaded"));
+  EXPECT_EQ("b,c,d,e,f,g,hand", other.column(ask));
+  EXPECT_EQ("1", other.value("SELECT count(DISTINCT password) FROM mysql_users WHERE username='b'"));
+  EXPECT_EQ("", other.run({"sync-users"}).output);
+}
+
+// What a core's beat does with a file that has changed: exactly the file's rows.
+TEST_F(SyncUsersTest, AfterAFilesLoadTheyComeBack) {
+  sql(users("ab"));
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  for (const char* statement :
+       {"DELETE FROM mysql_users", "LOAD MYSQL USERS FROM CONFIG", "LOAD MYSQL USERS TO RUNTIME"}) {
+    server_->query(statement);
+  }
+  EXPECT_EQ("hand", served());
+  EXPECT_EQ(kExitOk, sync().exit_code);
+  EXPECT_EQ("a,b,hand", served());
+}
+
+TEST_F(SyncUsersTest, ARestartServesTheSameUsersFromDisk) {
+  sql(users("ab"));
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  server_->query("UPDATE mysql_users SET max_connections=5 WHERE username='hand'");
+  server_->query("LOAD MYSQL USERS TO RUNTIME");
+  sql("SET PASSWORD FOR a@'%' = PASSWORD('another');");
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  EXPECT_NE("5", server_->value("SELECT max_connections FROM disk.mysql_users WHERE username='hand'"))
+      << "what a person hasn't saved isn't saved";
+  server_->kill();
+  server_->start();
+  EXPECT_EQ("a,b,hand", served());
+  EXPECT_EQ("", sync().output);
+}
+
 }  // namespace
 }  // namespace pulse::test
