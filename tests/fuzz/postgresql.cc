@@ -3,9 +3,15 @@
 #include "scheduler/postgresql/scram.h"
 #include "tests/fuzz/fuzz.h"
 
-using namespace pulse::pgsql;
 using pulse::fuzz::expect;
 using pulse::fuzz::Input;
+using pulse::pgsql::data_row;
+using pulse::pgsql::error_text;
+using pulse::pgsql::kMostMessageBytes;
+using pulse::pgsql::MessageReader;
+using pulse::pgsql::row_description;
+using pulse::pgsql::sasl_mechanisms;
+using pulse::pgsql::Scram;
 
 namespace {
 

@@ -158,6 +158,12 @@ TEST(UsersPlan, HandMadeRowsDontMakeTheFifthLarger) {
   EXPECT_NE("", one.plan().refusal);
 }
 
+TEST(UsersPlan, NewAccountsDontMakeItLargerEither) {
+  Case one = with_own(4, 2);
+  for (int i = 0; i < 50; ++i) one.wants("v" + std::to_string(100 + i));
+  EXPECT_THAT(one.plan().refusal, HasSubstr("2 users of 4 would go"));
+}
+
 TEST(UsersPlan, WhatSomebodyHasNotLoadedYetIsNotLoadedByUs) {
   struct Edit {
     const char* what;
