@@ -13,15 +13,16 @@
 #include "scheduler/status/check_config.h"
 #include "scheduler/status/status_command.h"
 #include "scheduler/status/switches.h"
+#include "scheduler/users/sync_users.h"
 
 namespace pulse {
 
 namespace {
 
-constexpr std::array<const Command*, 13> kCommands = {
-    &kDoctorCommand, &kStatusCommand,  &kCheckConfigCommand, &kBeatCommand, &kMaintenanceCommand,
-    &kResyncCommand, &kDrainCommand,   &kUndrainCommand,     &kDumpCommand, &kJobCommand,
-    &kGuardCommand,  &kInstallCommand, &kCompletionCommand,
+constexpr std::array<const Command*, 14> kCommands = {
+    &kDoctorCommand, &kStatusCommand, &kCheckConfigCommand, &kBeatCommand,       &kMaintenanceCommand,
+    &kResyncCommand, &kDrainCommand,  &kUndrainCommand,     &kDumpCommand,       &kSyncUsersCommand,
+    &kJobCommand,    &kGuardCommand,  &kInstallCommand,     &kCompletionCommand,
 };
 
 constexpr Program kProgram = {

@@ -136,9 +136,13 @@ Error AdminClient::error_of(const std::string& statement, const std::string& why
 Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline deadline) {
   const bool is_socket = target.host.front() == '/';
   const std::string where = is_socket ? target.host : host_port_text(target.host, target.port);
-  const std::string what = "connect to the admin interface at " + where + " as " + target.user;
+  const std::string what = std::string("connect to ") + (target.backend ? "the server" : "the admin interface") +
+                           " at " + where + " as " + target.user;
   start_libraries();
   auto addresses = is_socket ? Result<std::vector<std::string>>(std::vector<std::string>{""}) : resolve(target.host);
+  // The certificate has the name, so the library must, too: it looks it up once more, as bounded as the first time.
+  const bool by_name = target.verify && !is_socket && !is_address(target.host);
+  if (by_name && addresses) *addresses = {target.host};
   if (!addresses) return Error{what + ": " + addresses.error().text, addresses.error().code};
 
   Error last{what + ": no address", CR_UNKNOWN_HOST};
@@ -147,9 +151,11 @@ Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline dea
     if (mysql == nullptr) return Error{what + ": out of memory", CR_OUT_OF_MEMORY};
     AdminClient client(Handle(mysql), where);
     // The stack on which the library waits. Its own choice, 256 KiB, is a mapping of its own for each beat; without TLS
-    // it needs a few KiB.
-    const size_t stack = target.tls ? 0 : size_t{64} << 10;
+    // it needs a few KiB, and for a lookup more than it chooses.
+    const size_t stack = by_name ? size_t{512} << 10 : target.tls ? 0 : size_t{64} << 10;
     mysql_options(mysql, MYSQL_OPT_NONBLOCK, &stack);
+    const unsigned tcp = MYSQL_PROTOCOL_TCP;  // the library takes the name localhost for a socket
+    if (by_name) mysql_options(mysql, MYSQL_OPT_PROTOCOL, &tcp);
     const unsigned off = 0;
     mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &off);
     // ProxySQL may announce caching_sha2_password; its admin interface takes the native method from whoever starts
@@ -159,9 +165,10 @@ Result<AdminClient> AdminClient::connect(const AdminTarget& target, Deadline dea
     char* const no_version = ::strdup("");
     mysql->server_version = no_version;
     const my_bool enforce = target.tls ? 1 : 0;
-    const my_bool verify = 0;  // ProxySQL signs its certificate itself
+    const my_bool verify = target.verify ? 1 : 0;  // ProxySQL signs its certificate itself
     mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
     mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+    if (target.verify && !target.ca_file.empty()) mysql_options(mysql, MYSQL_OPT_SSL_CA, target.ca_file.c_str());
 
     MYSQL* connected = nullptr;
     const bool in_time = drive(

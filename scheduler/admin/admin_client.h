@@ -22,6 +22,9 @@ struct AdminTarget {
   std::string user;
   std::string password;
   bool tls = false;
+  bool backend = false;      // it is a database server, not an admin interface
+  bool verify = false;       // with TLS: the server's certificate and its name
+  std::string ca_file = {};  // of those that may have signed it; "": the system's
 };
 
 // Text protocol over MariaDB Connector/C's non-blocking interface. The library's own timeouts are per read and in

@@ -12,6 +12,7 @@ enum ExitCode : int {
   kExitWarning = 1,
   kExitCritical = 2,
   kExitUsage = 64,
+  kExitRefused = 65,
   kExitUnavailable = 69,
   kExitStatement = 70,
   kExitOutput = 74,
@@ -26,11 +27,12 @@ struct ExitCodeRow {
   const char* meaning;  // for all commands together; some of them say it more closely
 };
 
-inline constexpr std::array<ExitCodeRow, 10> kExitCodes = {{
+inline constexpr std::array<ExitCodeRow, 11> kExitCodes = {{
     {kExitOk, "ok", "done"},
     {kExitWarning, "warning", "doctor: a warning"},
     {kExitCritical, "critical", "doctor: something doesn't work"},
     {kExitUsage, "usage", "usage"},
+    {kExitRefused, "refused", "sync-users: refused, for it could do harm"},
     {kExitUnavailable, "unavailable",
      "admin interface unreachable or login refused, or the state segment can't be used"},
     {kExitStatement, "statement", "a statement failed"},

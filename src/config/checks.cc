@@ -5,6 +5,7 @@
 
 #include "src/base/file.h"
 #include "src/base/host_port.h"
+#include "src/base/number.h"
 #include "src/config/draft.h"
 #include "src/config/drain_steps.h"
 #include "src/config/proxysql_groups.h"
@@ -115,6 +116,70 @@ Result<void> finish_discovery(Draft& draft) {
   return {};
 }
 
+// Characters that a name in SQL has, with or without a schema and an argument list: it goes into a statement as it is.
+bool is_sql_name(const std::string& text) {
+  return !text.empty() &&
+         text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.\"()") ==
+             std::string::npos;
+}
+
+Result<void> finish_sync_source(Draft& draft, const SyncSource& source, size_t credentials, size_t server,
+                                size_t hostgroups, const char* module) {
+  if (!source.is_set()) return {};
+  if (source.credentials_file.empty() || source.credentials_file.front() != '/') {
+    return Error{
+        draft.source(credentials) + ": " + kKeys[credentials].full_name() + " = \"" + source.credentials_file +
+        "\": allowed is an absolute path, of a file with the user in its first line, the password in its second"};
+  }
+  const bool is_socket = source.server.starts_with('/');
+  if ((source.hostgroup >= 0) == !source.server.empty() ||
+      (!source.server.empty() && !is_socket && !parse_host_port(source.server, 1))) {
+    return Error{draft.source(server) + ": " + kKeys[server].full_name() + " = \"" + source.server +
+                 "\": allowed is HOST, HOST:PORT or a socket's path, and either it or hostgroup"};
+  }
+  for (const std::string& rule : source.hostgroups) {
+    const size_t equals = rule.rfind('=');
+    const auto number =
+        equals == std::string::npos ? std::nullopt : to_number<int32_t>(std::string_view(rule).substr(equals + 1));
+    if (number && *number >= 0 && equals != 0) continue;
+    return Error{draft.source(hostgroups) + ": " + kKeys[hostgroups].full_name() + ": \"" + rule +
+                 "\": allowed is PATTERN=HOSTGROUP, like \"report_*=20\""};
+  }
+  const Config& config = draft.loaded.config;
+  const auto has = [&](const std::vector<std::string>& list) {
+    return std::find(list.begin(), list.end(), module) != list.end();
+  };
+  if (config.is_core() && config.core.authority != Authority::never && has(config.core.modules) &&
+      has(config.file_groups)) {
+    draft.loaded.warnings.push_back(draft.path + ": pulse.sync_users writes " + module +
+                                    ", and so does this file where it has changed: until the next sync its load takes "
+                                    "the synced users away; leave " +
+                                    module + " out of pulse.core.modules, or of the file");
+  }
+  return {};
+}
+
+Result<void> finish_sync_users(Draft& draft) {
+  const SyncUsersSettings& sync = draft.loaded.config.sync_users;
+  if (sync.mark.empty() || sync.mark.find_first_of(" '\"\\%\n") != std::string::npos) {
+    return Error{draft.source(place_of("sync_users.mark")) + ": pulse.sync_users.mark = \"" + sync.mark +
+                 "\": allowed is a word, without spaces and quotes"};
+  }
+  if (!is_sql_name(sync.pgsql.accounts)) {
+    return Error{draft.source(place_of("sync_users.pgsql.accounts")) + ": pulse.sync_users.pgsql.accounts = \"" +
+                 sync.pgsql.accounts + "\": allowed is a view, or a function with its brackets"};
+  }
+  if (auto mysql = finish_sync_source(draft, sync.mysql, place_of("sync_users.mysql.credentials_file"),
+                                      place_of("sync_users.mysql.server"), place_of("sync_users.mysql.hostgroups"),
+                                      "mysql_users");
+      !mysql) {
+    return mysql;
+  }
+  return finish_sync_source(draft, sync.pgsql, place_of("sync_users.pgsql.credentials_file"),
+                            place_of("sync_users.pgsql.server"), place_of("sync_users.pgsql.hostgroups"),
+                            "pgsql_users");
+}
+
 Result<void> finish_leader(Draft& draft) {
   Config& config = draft.loaded.config;
   if (!draft.said[place_of("leader.lease_name")]) {
@@ -203,6 +268,7 @@ Result<void> finish(Draft& draft) {
   if (auto discovery = finish_discovery(draft); !discovery) return discovery;
   if (auto drain = finish_drain(draft); !drain) return drain;
   if (auto leader = finish_leader(draft); !leader) return leader;
+  if (auto sync = finish_sync_users(draft); !sync) return sync;
   if (config.beat.timeout >= config.beat.interval) {
     draft.loaded.warnings.emplace_back(
         "pulse.timeout_ms is not below pulse.interval_ms: while the admin interface hangs, beats "

@@ -135,6 +135,30 @@ struct LeaderSettings {
   std::chrono::milliseconds retry{2000};      // between two tries
 };
 
+// Where sync-users reads the accounts of one protocol, and which it takes.
+struct SyncSource {
+  int64_t hostgroup = -1;        // whose writer is asked; -1: `server` is
+  std::string server;            // HOST or HOST:PORT; "" and no hostgroup: nothing of this protocol is synced
+  std::string credentials_file;  // its first line is the user, its second the password
+  BackendTls tls = BackendTls::verified;
+  std::string ca_file;               // of certificates that may sign the server's; "": the system's
+  std::vector<std::string> include;  // patterns of names; without any, all
+  std::vector<std::string> exclude;
+  std::vector<std::string> hostgroups;  // "PATTERN=HOSTGROUP", the first that fits counts; without any, 0
+  std::string database = "postgres";    // PostgreSQL's alone, as the next one
+  std::string accounts = "proxysql_pulse.accounts()";  // the view or function that gives the roles
+
+  bool is_set() const { return hostgroup >= 0 || !server.empty(); }
+};
+
+struct SyncUsersSettings {
+  std::chrono::milliseconds deadline{20000};  // of a whole run
+  int64_t most_removals_percent = 20;         // of its own users at once, without --force
+  std::string mark = "proxysql-pulse";        // begins the comment of each row that it has made
+  SyncSource mysql;
+  SyncSource pgsql;
+};
+
 struct Config {
   std::optional<Role> role;  // always there in what load_config() returns
   std::string state = kDefaultStatePath;
@@ -148,6 +172,7 @@ struct Config {
   DrainSettings drain;
   DaemonSettings daemon;
   LeaderSettings leader;
+  SyncUsersSettings sync_users;
 
   // Not keys of their own:
   std::string file;                      // that was read

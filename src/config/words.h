@@ -27,6 +27,9 @@ enum class LeaderMode : uint8_t { none, lease, lowest };
 enum class PortLook : uint8_t { passive, active };
 // What the cores' leader does about a satellite that has diverged: says so, or loads the module again on a core.
 enum class MendMode : uint8_t { report, reload };
+// How a connection to a database server is protected: not at all, encrypted, or encrypted with the server's certificate
+// and name checked.
+enum class BackendTls : uint8_t { off, required, verified };
 
 inline constexpr const char* kRoleWords[] = {"core", "satellite", "standalone"};
 inline constexpr const char* kSourceWords[] = {"none", "kubernetes", "dns", "static"};
@@ -36,6 +39,7 @@ inline constexpr const char* kBeatsModeWords[] = {"never", "when_silent", "alway
 inline constexpr const char* kLeaderModeWords[] = {"none", "lease", "lowest"};
 inline constexpr const char* kPortLookWords[] = {"passive", "active"};
 inline constexpr const char* kMendModeWords[] = {"report", "reload"};
+inline constexpr const char* kBackendTlsWords[] = {"off", "required", "verified"};
 
 // The words of an enum, in the order of its values.
 constexpr std::span<const char* const> words_of(Role) { return kRoleWords; }
@@ -46,6 +50,7 @@ constexpr std::span<const char* const> words_of(BeatsMode) { return kBeatsModeWo
 constexpr std::span<const char* const> words_of(LeaderMode) { return kLeaderModeWords; }
 constexpr std::span<const char* const> words_of(PortLook) { return kPortLookWords; }
 constexpr std::span<const char* const> words_of(MendMode) { return kMendModeWords; }
+constexpr std::span<const char* const> words_of(BackendTls) { return kBackendTlsWords; }
 
 // The word of a value that may be none of the enum's, as one read from the segment may be.
 template <class Enum>

@@ -27,8 +27,8 @@ constexpr Effort kQuick{
     true};
 
 using Measurement = Result<void> (*)(Bench&);
-constexpr Measurement kMeasurements[] = {measure_beats,  measure_busy_beats, measure_members, measure_dump,
-                                         measure_daemon, measure_peer,       measure_pile_up};
+constexpr Measurement kMeasurements[] = {measure_beats, measure_busy_beats, measure_members, measure_dump,
+                                         measure_users, measure_daemon,     measure_peer,    measure_pile_up};
 constexpr Measurement kOfTraffic[] = {measure_traffic};
 
 // A directory in memory, gone with its owner.

@@ -43,6 +43,7 @@ Result<void> measure_beats(Bench& bench);
 Result<void> measure_busy_beats(Bench& bench);
 Result<void> measure_members(Bench& bench);
 Result<void> measure_dump(Bench& bench);
+Result<void> measure_users(Bench& bench);
 Result<void> measure_daemon(Bench& bench);
 Result<void> measure_peer(Bench& bench);
 Result<void> measure_pile_up(Bench& bench);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 namespace pulse::test {
 
@@ -69,6 +70,51 @@ PostgresServer::PostgresServer() {
   })) << process_->output();
   run(sql("postgres", "CREATE DATABASE app"));
   run(sql("app", "CREATE TABLE t (a int)"));
+}
+
+void PostgresServer::sql(const std::string& statements) const {
+  const Ran ran = run_to_end({programs() + "/psql", "-X", "-q", "-h", "127.0.0.1", "-p", std::to_string(port_), "-U",
+                              "app", "-d", "app", "-v", "ON_ERROR_STOP=1", "-c", statements},
+                             dir_, {"PATH=/usr/bin:/bin"});
+  EXPECT_EQ(0, ran.exit_code) << ran.output;
+}
+
+void PostgresServer::reload() {
+  const std::string before = value("SELECT pg_conf_load_time()");
+  process_->signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return value("SELECT pg_conf_load_time()") != before; }));
+}
+
+std::string PostgresServer::value(const std::string& statement) const {
+  return run_to_end({programs() + "/psql", "-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p", std::to_string(port_), "-U",
+                     "app", "-d", "app", "-c", statement},
+                    dir_, {"PATH=/usr/bin:/bin"})
+      .output;
+}
+
+void PostgresServer::authenticate(const std::string& method) {
+  std::ofstream(dir_ / "data/pg_hba.conf")
+      << "host all app 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 " << method << "\n";
+  reload();
+}
+
+std::string PostgresServer::use_tls(const std::string& name) {
+  const std::string certificate = dir_ / "data/server.crt", key = dir_ / "data/server.key";
+  const Ran made =
+      run_to_end({"/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                  "/CN=postgres", "-addext", "subjectAltName=" + name, "-keyout", key, "-out", certificate},
+                 dir_, {"PATH=/usr/bin:/bin"});
+  EXPECT_EQ(0, made.exit_code) << made.output;
+  std::filesystem::permissions(key, std::filesystem::perms(0600));
+  if (::getuid() == 0) {
+    EXPECT_EQ(0, ::chown(key.c_str(), other_user()->pw_uid, other_user()->pw_gid));
+    EXPECT_EQ(0, ::chown(certificate.c_str(), other_user()->pw_uid, other_user()->pw_gid));
+  }
+  const std::string copy = dir_ / (name.substr(name.find(':') + 1) + ".crt");  // where this user may read it
+  std::filesystem::copy_file(certificate, copy, std::filesystem::copy_options::overwrite_existing);
+  sql("ALTER SYSTEM SET ssl = on");
+  reload();
+  return copy;
 }
 
 PostgresServer::~PostgresServer() {

@@ -19,8 +19,17 @@ class PostgresServer {
   ~PostgresServer();
 
   uint16_t port() const { return port_; }
+  // Runs statements in the database app as its superuser; fails the test if one fails.
+  void sql(const std::string& statements) const;
+  // How everybody but the superuser app proves who they are from now on: a method of pg_hba.conf.
+  void authenticate(const std::string& method);
+  // From now on it has TLS, with a certificate of its own for that name ("IP:127.0.0.1"). Returns the file of it.
+  std::string use_tls(const std::string& name);
 
  private:
+  void reload();
+  std::string value(const std::string& statement) const;
+
   TempDir dir_;
   uint16_t port_ = free_port();
   std::unique_ptr<Process> process_;

@@ -39,7 +39,7 @@ TEST(Keys, EachWordIsReadAndShown) {
     EXPECT_FALSE(assign(key, std::string("other"), config)) << key.name;
     EXPECT_FALSE(assign(key, std::string(), config)) << key.name;
   }
-  EXPECT_EQ(8u, fields);
+  EXPECT_EQ(10u, fields);
 }
 
 TEST(Keys, AWordThatIsNotSetIsNone) {
