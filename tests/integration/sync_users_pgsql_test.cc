@@ -153,5 +153,25 @@ TEST_F(SyncPgsqlUsersTest, ACertificateIsChecked) {
   EXPECT_EQ("hand", served()) << "of the server that was started last";
 }
 
+// The server lets ProxySQL's host in without a password, for a verifier is all that ProxySQL has.
+TEST_F(SyncPgsqlUsersTest, AClientLogsInAsASyncedUser) {
+  if (!is_real()) GTEST_SKIP() << "the double has no SCRAM";
+  postgres_->sql("CREATE ROLE a LOGIN PASSWORD 'of-a'");
+  start();
+  ASSERT_EQ(kExitOk, sync().exit_code);
+  postgres_->authenticate("trust");
+  server_->query("SET pgsql-authentication_method=3");
+  server_->query("LOAD PGSQL VARIABLES TO RUNTIME");
+  const auto log_in = [&](const std::string& password) {
+    return run_to_end({"/usr/bin/psql", "-X", "-A", "-t", "-h", "127.0.0.1", "-p",
+                       std::to_string(server_->pgsql_port()), "-U", "a", "-d", "app", "-c", "SELECT 7"},
+                      dir_, {"PATH=/usr/bin:/bin", "PGPASSWORD=" + password});
+  };
+  const Ran right = log_in("of-a");
+  EXPECT_EQ(0, right.exit_code) << right.output;
+  EXPECT_EQ("7\n", right.output);
+  EXPECT_NE(0, log_in("wrong").exit_code);
+}
+
 }  // namespace
 }  // namespace pulse::test
