@@ -35,7 +35,7 @@ priorityClassName: {{ $values.priorityClassName | quote }}
 initContainers:
   - name: beat
     image: {{ include "proxysql-pulse.image" .root | quote }}
-    command: [cp, /usr/bin/proxysql-pulse, /opt/pulse/]
+    command: [/usr/bin/proxysql-pulse, install, /opt/pulse]
     securityContext:
       {{- include "proxysql-pulse.locked" "10001" | nindent 6 }}
     resources:
