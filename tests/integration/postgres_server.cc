@@ -110,7 +110,7 @@ std::string PostgresServer::use_tls(const std::string& name) {
     EXPECT_EQ(0, ::chown(key.c_str(), other_user()->pw_uid, other_user()->pw_gid));
     EXPECT_EQ(0, ::chown(certificate.c_str(), other_user()->pw_uid, other_user()->pw_gid));
   }
-  const std::string copy = dir_ / (name.substr(name.find(':') + 1) + ".crt");  // where this user may read it
+  std::string copy = dir_ / (name.substr(name.find(':') + 1) + ".crt");  // where this user may read it
   std::filesystem::copy_file(certificate, copy, std::filesystem::copy_options::overwrite_existing);
   sql("ALTER SYSTEM SET ssl = on");
   reload();
