@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <strings.h>
 #include <sys/select.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,12 +17,15 @@
 
 #include "src/base/file.h"
 #include "src/base/host_port.h"
+#include "src/base/number.h"
+#include "src/base/result.h"
 
 namespace pulse {
 
 namespace {
 
 constexpr size_t kMostHosts = 1 << 20;
+constexpr size_t kMostResolvConf = 64 * 1024;
 // A datagram may be lost. c-ares, and the C library, wait five seconds before they ask again.
 constexpr int kAskAgainMs = 700;
 constexpr int kTries = 4;
@@ -116,53 +120,69 @@ void take_records(Said& said, int family, Parse parse, NameAnswer& answer) {
 
 bool is_failure(int status) { return status != ARES_SUCCESS && status != ARES_ENOTFOUND && status != ARES_ENODATA; }
 
-struct Search {
-  Channel channel;
-  int ndots = 1;
-  std::vector<std::string> domains;
-};
-
-// Null channel: `error`.
-Search start(const LookupSources& sources, std::string& error) {
-  Search search;
+// An error is why there is none.
+Result<Channel> open_channel(const LookupSources& sources) {
   std::string resolv_conf = sources.resolv_conf;
   ares_options options{};
   options.timeout = kAskAgainMs;
   options.tries = kTries;
   options.udp_port = options.tcp_port = sources.port;
   options.resolvconf_path = resolv_conf.data();
-  ares_channeldata* made = nullptr;
   constexpr int kGiven =
       ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT | ARES_OPT_RESOLVCONF;
+  ares_channeldata* made = nullptr;
   const int failed = ::ares_init_options(&made, &options, kGiven);
-  if (failed != ARES_SUCCESS) {
-    error = ::ares_strerror(failed);
-    return search;
-  }
-  Channel channel(made);
-  ares_options used{};
-  int mask = 0;
-  if (const int unsaved = ::ares_save_options(made, &used, &mask); unsaved != ARES_SUCCESS) {
-    error = ::ares_strerror(unsaved);
-    return search;
-  }
-  search.ndots = used.ndots;
-  for (int i = 0; i < used.ndomains; ++i) search.domains.emplace_back(used.domains[i]);
-  ::ares_destroy_options(&used);
-  search.channel = std::move(channel);
-  return search;
+  if (failed != ARES_SUCCESS) return Error{::ares_strerror(failed)};
+  return Channel(made);
+}
+
+std::string_view take_word(std::string_view& line) {
+  constexpr std::string_view kBlank = " \t\r";
+  line.remove_prefix(std::min(line.find_first_not_of(kBlank), line.size()));
+  const std::string_view word = line.substr(0, line.find_first_of(kBlank));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+std::string_view take_line(std::string_view& text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(line.size() + 1, text.size()));
+  return line;
 }
 
 }  // namespace
 
-std::vector<std::string> names_to_ask(const std::string& host, int ndots, const std::vector<std::string>& domains) {
+SearchRules search_rules(std::string_view resolv_conf, std::string_view own_name) {
+  SearchRules rules;
+  while (!resolv_conf.empty()) {
+    std::string_view line = take_line(resolv_conf);
+    const std::string_view keyword = take_word(line);
+    if (keyword == "search" || keyword == "domain") {
+      rules.domains.clear();  // the last one counts
+      for (std::string_view word = take_word(line); !word.empty(); word = take_word(line)) {
+        rules.domains.emplace_back(word);
+        if (keyword == "domain") break;
+      }
+    } else if (keyword == "options") {
+      for (std::string_view word = take_word(line); !word.empty(); word = take_word(line)) {
+        if (!word.starts_with("ndots:")) continue;
+        if (const auto number = to_number<int>(word.substr(6))) rules.ndots = std::clamp(*number, 0, 15);
+      }
+    }
+  }
+  const size_t dot = own_name.find('.');
+  if (rules.domains.empty() && dot != std::string_view::npos) rules.domains.emplace_back(own_name.substr(dot + 1));
+  return rules;
+}
+
+std::vector<std::string> names_to_ask(const std::string& host, const SearchRules& rules) {
   if (host.empty() || host.back() == '.') return {host};
   std::vector<std::string> names;
-  for (const std::string& domain : domains) {
+  for (const std::string& domain : rules.domains) {
     const std::string_view plain(domain.data() + (domain.starts_with('.') ? 1 : 0));
     if (!plain.empty()) names.push_back(host + "." + std::string(plain));
   }
-  const bool first = std::count(host.begin(), host.end(), '.') >= ndots;
+  const bool first = std::count(host.begin(), host.end(), '.') >= rules.ndots;
   names.insert(first ? names.begin() : names.end(), host);
   return names;
 }
@@ -171,18 +191,10 @@ std::set<std::string> addresses_in_hosts(std::string_view text, std::string_view
   std::set<std::string> addresses;
   if (host.ends_with('.')) host.remove_suffix(1);
   while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    std::string_view line = take_line(text);
     line = line.substr(0, line.find('#'));
-    const auto take_word = [&line] {
-      constexpr std::string_view kBlank = " \t\r";
-      line.remove_prefix(std::min(line.find_first_not_of(kBlank), line.size()));
-      const std::string_view word = line.substr(0, line.find_first_of(kBlank));
-      line.remove_prefix(word.size());
-      return word;
-    };
-    const std::string address(take_word());
-    for (std::string_view name = take_word(); !name.empty(); name = take_word()) {
+    const std::string address(take_word(line));
+    for (std::string_view name = take_word(line); !name.empty(); name = take_word(line)) {
       if (name.size() != host.size() || ::strncasecmp(name.data(), host.data(), host.size()) != 0) continue;
       if (is_address(address)) addresses.insert(address);
     }
@@ -207,16 +219,19 @@ NameAnswer look_up(const std::string& host, Deadline deadline, int stop_fd, cons
     answer.kind = NameAnswer::Kind::addresses;
     return answer;
   }
-  std::string error;
-  const Search search = start(sources, error);
-  if (!search.channel) return failed(error);
+  const auto channel = open_channel(sources);
+  if (!channel) return failed(channel.error().text);
+  const auto resolv_conf = read_text_at_once(sources.resolv_conf, kMostResolvConf);
+  std::array<char, 256> own_name{};
+  ::gethostname(own_name.data(), own_name.size() - 1);
+  const SearchRules rules = search_rules(resolv_conf ? *resolv_conf : "", own_name.data());
   int unanswered = ARES_SUCCESS;
   bool exists = false;
-  for (const std::string& name : names_to_ask(host, search.ndots, search.domains)) {
+  for (const std::string& name : names_to_ask(host, rules)) {
     Said v4, v6;
-    ::ares_query(search.channel.get(), name.c_str(), ns_c_in, ns_t_a, take_message, &v4);
-    ::ares_query(search.channel.get(), name.c_str(), ns_c_in, ns_t_aaaa, take_message, &v6);
-    converse(search.channel.get(), v4, v6, deadline, stop_fd);
+    ::ares_query(channel->get(), name.c_str(), ns_c_in, ns_t_a, take_message, &v4);
+    ::ares_query(channel->get(), name.c_str(), ns_c_in, ns_t_aaaa, take_message, &v6);
+    converse(channel->get(), v4, v6, deadline, stop_fd);
     take_records<ares_addrttl>(v4, AF_INET, ::ares_parse_a_reply, answer);
     take_records<ares_addr6ttl>(v6, AF_INET6, ::ares_parse_aaaa_reply, answer);
     if (!answer.addresses.empty()) {

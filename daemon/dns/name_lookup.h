@@ -43,9 +43,17 @@ NameAnswer look_up(const std::string& host, Deadline deadline, int stop_fd = -1,
 
 // What look_up() is made of. Pure.
 
+// What resolv.conf(5) says of names that aren't whole.
+struct SearchRules {
+  int ndots = 1;
+  std::vector<std::string> domains;
+};
+// Of the text of that file; where it names no domain, of this host's own name.
+SearchRules search_rules(std::string_view resolv_conf, std::string_view own_name);
+
 // The names to ask for, in this order until one has an address: with the search domains, and as it is. The latter is
 // the first if the name has as many dots as `ndots`, and the only one if it ends with a dot.
-std::vector<std::string> names_to_ask(const std::string& host, int ndots, const std::vector<std::string>& domains);
+std::vector<std::string> names_to_ask(const std::string& host, const SearchRules& rules);
 
 // The addresses that the text of a hosts(5) file gives a name.
 std::set<std::string> addresses_in_hosts(std::string_view text, std::string_view host);

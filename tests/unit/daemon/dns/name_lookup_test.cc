@@ -38,13 +38,27 @@ class NameLookupTest : public ::testing::Test {
 
 TEST(NamesToAsk, AreThoseOfThePodsResolvConf) {
   const std::vector<std::string> pod = {"ns.svc.cluster.local", "svc.cluster.local", "cluster.local"};
-  EXPECT_THAT(names_to_ask("core", 5, pod),
+  EXPECT_THAT(names_to_ask("core", {5, pod}),
               ElementsAre("core.ns.svc.cluster.local", "core.svc.cluster.local", "core.cluster.local", "core"));
-  EXPECT_THAT(names_to_ask("a.b.c.d.e.f", 5, {"x"}), ElementsAre("a.b.c.d.e.f", "a.b.c.d.e.f.x")) << "five dots";
-  EXPECT_THAT(names_to_ask("a.b", 1, {"x"}), ElementsAre("a.b", "a.b.x"));
-  EXPECT_THAT(names_to_ask("core.", 5, pod), ElementsAre("core."));
-  EXPECT_THAT(names_to_ask("core", 5, {}), ElementsAre("core"));
-  EXPECT_THAT(names_to_ask("core", 5, {".", ".x"}), ElementsAre("core.x", "core"));
+  EXPECT_THAT(names_to_ask("a.b.c.d.e.f", {5, {"x"}}), ElementsAre("a.b.c.d.e.f", "a.b.c.d.e.f.x")) << "five dots";
+  EXPECT_THAT(names_to_ask("a.b", {1, {"x"}}), ElementsAre("a.b", "a.b.x"));
+  EXPECT_THAT(names_to_ask("core.", {5, pod}), ElementsAre("core."));
+  EXPECT_THAT(names_to_ask("core", {5, {}}), ElementsAre("core"));
+  EXPECT_THAT(names_to_ask("core", {5, {".", ".x"}}), ElementsAre("core.x", "core"));
+}
+
+TEST(SearchRules, AreTheLastOnesOfTheFile) {
+  const SearchRules pod = search_rules(
+      "search ns.svc.cluster.local svc.cluster.local\tcluster.local\nnameserver 10.0.0.10\noptions ndots:5 edns0\n",
+      "h.x");
+  EXPECT_EQ(5, pod.ndots);
+  EXPECT_THAT(pod.domains, ElementsAre("ns.svc.cluster.local", "svc.cluster.local", "cluster.local"));
+  EXPECT_THAT(search_rules("search a\ndomain b c\n", "h").domains, ElementsAre("b"));
+  EXPECT_THAT(search_rules("domain b\r\nsearch a c", "h").domains, ElementsAre("a", "c"));
+  EXPECT_EQ(1, search_rules("# options ndots:3\n;options ndots:4\noptions ndots:x\n", "h").ndots);
+  EXPECT_EQ(15, search_rules("options ndots:99\n", "h").ndots);
+  EXPECT_THAT(search_rules("", "host.example.org").domains, ElementsAre("example.org"));
+  EXPECT_TRUE(search_rules("", "host").domains.empty());
 }
 
 TEST(AddressesInHosts, AreThoseOfAllLinesOfTheName) {
