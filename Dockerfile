@@ -1,5 +1,5 @@
-# Both programs, static, built on bookworm, and nothing else. To put proxysql-pulse beside ProxySQL, in ProxySQL's own
-# image:
+# Both programs, built on bookworm, the libraries that proxysql-pulsed loads, and nothing else. proxysql-pulse is static.
+# To put it beside ProxySQL, in ProxySQL's own image:
 #   COPY --from=proxysql-pulse /usr/bin/proxysql-pulse /usr/bin/proxysql-pulse
 # or, with an image that is to stay as it is, into a volume by an init container that runs
 #   proxysql-pulse install /the/volume

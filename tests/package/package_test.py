@@ -74,8 +74,8 @@ class Package(TestCase):
         self.assertEqual(("CycloneDX", "1.5"), (bill["bomFormat"], bill["specVersion"]))
         told = {component["name"]: component for component in bill["components"]}
         for name, use in (("libmariadb-dev", "static"), ("libssl-dev", "static"),
-                          ("nlohmann-json3-dev", "headers"), ("libboost1.74-dev", "headers"), ("libc-ares-dev", "static"),
-                          ("libc-ares2", "shared"), ("libssl3", "shared")):
+                          ("nlohmann-json3-dev", "headers"), ("libspdlog-dev", "headers"), ("libcxxopts-dev", "headers"),
+                          ("libcpp-httplib0.11", "shared"), ("libc-ares2", "shared"), ("libssl3", "shared")):
             uses = next(one["value"] for one in told[name]["properties"] if one["name"] == "use")
             self.assertIn(use, uses.split(), name)
             self.assertEqual(run("dpkg-query", "-W", "-f", "${Version}", name), told[name]["version"])
