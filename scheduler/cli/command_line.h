@@ -25,8 +25,8 @@ struct Options {
   bool json = false;
   bool no_shutdown = false;
   bool watch = false;
-  bool force = false;     // sync-users' own, as the next one
-  bool any_node = false;  // also where another node leads
+  bool force = false;                           // sync-users' own, as the next one
+  bool any_node = false;                        // also where another node leads
   std::optional<std::string> module_diff;       // doctor's
   DumpTable table{"stats_mysql_query_digest"};  // dump's own, as the next two
   DumpFormat format = DumpFormat::csv;
