@@ -45,8 +45,8 @@ class OwnNetwork {
 
   // So many connections that were closed a moment ago, as a proxy leaves them behind. Gone after a minute.
   static void leave_in_time_wait(int count) {
-    // More than one address has ports for.
-    constexpr int kOfAnAddress = 20'000;
+    // The fewer an address has, the sooner a free port is found.
+    constexpr int kOfAnAddress = 1'000;
     for (int left = count, last = 2; left > 0; left -= kOfAnAddress, ++last) {
       const std::string host = "127.0.0." + std::to_string(last);
       const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
