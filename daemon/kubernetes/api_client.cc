@@ -166,7 +166,7 @@ ApiAnswer ApiClient::attempt(const Request& request, const std::string& token) {
     const StopSignal stop(*calls_);
     const NameAnswer found = look_up(server_.host, Deadline::after(kConnectWithin), stop.fd());
     if (found.kind != NameAnswer::Kind::addresses) {
-      answer.error = "look up " + server_.host + ": " + found.error;
+      answer.error = found.error;
       return answer;
     }
     // Another one each time, should the name have one that doesn't answer.
