@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "src/base/number.h"
 #include "src/base/utf8.h"
 
 namespace pulse {
@@ -47,20 +46,6 @@ bool names_exactly(const std::vector<std::string>& patterns, std::string_view na
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& one) {
     return one == name && one.find_first_of("*?") == std::string::npos;
   });
-}
-
-Result<std::vector<HostgroupRule>> parse_hostgroup_rules(const std::vector<std::string>& texts) {
-  std::vector<HostgroupRule> rules;
-  for (const std::string& text : texts) {
-    const size_t equals = text.rfind('=');
-    const auto number =
-        equals == std::string::npos ? std::nullopt : to_number<int32_t>(std::string_view(text).substr(equals + 1));
-    if (!number || *number < 0 || equals == 0) {
-      return Error{"\"" + text + "\": allowed is PATTERN=HOSTGROUP, like \"report_*=20\""};
-    }
-    rules.push_back({text.substr(0, equals), *number});
-  }
-  return rules;
 }
 
 int32_t hostgroup_of(const std::vector<HostgroupRule>& rules, std::string_view name) {

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "src/base/result.h"
+#include "src/config/hostgroup_rules.h"
 
 namespace pulse {
 
@@ -19,14 +18,6 @@ bool matches_any(const std::vector<std::string>& patterns, std::string_view name
 
 // Whether one of them is the name itself, without * or ?.
 bool names_exactly(const std::vector<std::string>& patterns, std::string_view name);
-
-// "PATTERN=HOSTGROUP" of sync_users.*.hostgroups.
-struct HostgroupRule {
-  std::string pattern;
-  int32_t hostgroup = 0;
-};
-
-Result<std::vector<HostgroupRule>> parse_hostgroup_rules(const std::vector<std::string>& texts);
 
 // Of the first rule that fits; 0 without one, which is ProxySQL's own default.
 int32_t hostgroup_of(const std::vector<HostgroupRule>& rules, std::string_view name);

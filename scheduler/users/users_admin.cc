@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 
@@ -50,7 +51,8 @@ Result<void> wait_for_next_second(AdminSession& admin, const UsersTable& table, 
     const auto epoch = to_number<int64_t>(answer->rows[0][0]);
     const auto now = to_number<int64_t>(answer->rows[0][1]);
     if (!epoch || !now || *epoch != *now) return {};
-    const timespec pause{0, 1'000'000'000 - clock_ns(CLOCK_REALTIME) % 1'000'000'000};
+    const int64_t to_next_ns = 1'000'000'000 - clock_ns(CLOCK_REALTIME) % 1'000'000'000;
+    const timespec pause{0, static_cast<long>(std::clamp<int64_t>(deadline.left().count(), 0, to_next_ns - 1))};
     ::nanosleep(&pause, nullptr);
   }
   return {};

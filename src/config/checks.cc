@@ -5,9 +5,9 @@
 
 #include "src/base/file.h"
 #include "src/base/host_port.h"
-#include "src/base/number.h"
 #include "src/config/draft.h"
 #include "src/config/drain_steps.h"
+#include "src/config/hostgroup_rules.h"
 #include "src/config/proxysql_groups.h"
 #include "src/linux/group.h"
 
@@ -137,13 +137,8 @@ Result<void> finish_sync_source(Draft& draft, const SyncSource& source, size_t c
     return Error{draft.source(server) + ": " + kKeys[server].full_name() + " = \"" + source.server +
                  "\": allowed is HOST, HOST:PORT or a socket's path, and either it or hostgroup"};
   }
-  for (const std::string& rule : source.hostgroups) {
-    const size_t equals = rule.rfind('=');
-    const auto number =
-        equals == std::string::npos ? std::nullopt : to_number<int32_t>(std::string_view(rule).substr(equals + 1));
-    if (number && *number >= 0 && equals != 0) continue;
-    return Error{draft.source(hostgroups) + ": " + kKeys[hostgroups].full_name() + ": \"" + rule +
-                 "\": allowed is PATTERN=HOSTGROUP, like \"report_*=20\""};
+  if (const auto rules = parse_hostgroup_rules(source.hostgroups); !rules) {
+    return Error{draft.source(hostgroups) + ": " + kKeys[hostgroups].full_name() + ": " + rules.error().text};
   }
   const Config& config = draft.loaded.config;
   const auto has = [&](const std::vector<std::string>& list) {
