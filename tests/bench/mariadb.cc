@@ -23,6 +23,7 @@ MariaDb::MariaDb(const std::string& program, const std::string& dir)
   Argv argv = {program,
                "--no-defaults",
                "--datadir=" + base_,
+               "--tmpdir=" + dir,  // a server that starts removes what temporary tables of others lie there
                "--socket=" + base_ + "/socket",
                "--pid-file=" + base_ + "/pid",
                "--port=" + std::to_string(port_),

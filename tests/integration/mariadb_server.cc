@@ -22,15 +22,19 @@ bool MariadbServer::is_installed() {
 
 MariadbServer::MariadbServer(std::vector<std::string> arguments) {
   const std::string data = dir_ / "data";
+  // A server that starts removes what temporary tables of others lie there.
+  const std::string temporary = "--tmpdir=" + dir_.path();
   std::vector<std::string> install = {kInstall,
                                       "--no-defaults",
                                       "--datadir=" + data,
+                                      temporary,
                                       "--skip-test-db",
                                       "--auth-root-authentication-method=normal",
                                       "--skip-name-resolve"};
   std::vector<std::string> argv = {kServer,
                                    "--no-defaults",
                                    "--datadir=" + data,
+                                   temporary,
                                    "--socket=" + (dir_ / "socket"),
                                    "--pid-file=" + (dir_ / "pid"),
                                    "--port=" + std::to_string(port_),

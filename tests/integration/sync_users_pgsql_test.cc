@@ -28,17 +28,17 @@ GRANT EXECUTE ON FUNCTION proxysql_pulse.accounts() TO pulse;
 
 class SyncPgsqlUsersTest : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    if (PostgresServer::is_installed()) postgres_ = new PostgresServer;
-  }
   static void TearDownTestSuite() {
     delete postgres_;
     postgres_ = nullptr;
   }
 
   void SetUp() override {
-    if (postgres_ == nullptr) GTEST_SKIP() << "postgresql isn't installed";
+    if (!PostgresServer::is_installed()) GTEST_SKIP() << "postgresql isn't installed";
     if (is_real() && proxysql_major() < 3) GTEST_SKIP() << "PostgreSQL came with ProxySQL 3";
+    // Not in SetUpTestSuite: tests whose suite isn't set up count as skipped.
+    if (postgres_ == nullptr) postgres_ = new PostgresServer;
+    ASSERT_FALSE(HasFailure());
     for (const char* role : {"a", "b", "old", "boss", "expired", "nobody", "replica", "pulse"}) {
       postgres_->sql("DO $$ BEGIN EXECUTE 'DROP OWNED BY " + std::string(role) +
                      "'; EXCEPTION WHEN undefined_object "
