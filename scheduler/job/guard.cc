@@ -106,7 +106,12 @@ class Guard {
     const std::string who = "a guard that was " + std::to_string((began_boot_ns_ - running.deadline_ns) / 1'000'000) +
                             " ms past its deadline";
     if (result == KillResult::killed) log_warning(label_ + "killed " + who);
-    if (result == KillResult::failed) log_error(label_ + "can't kill " + who + ": stuck in the kernel, or not ours");
+    if (result == KillResult::stays) {
+      log_error(label_ + "killed " + who + ", and it isn't gone yet: if that is said again, it is stuck in the kernel");
+    }
+    if (result == KillResult::refused) {
+      log_error(label_ + "may not kill " + who + ": it runs as another user, or a seccomp profile forbids it");
+    }
     return result == KillResult::killed || result == KillResult::gone;
   }
 

@@ -158,15 +158,15 @@ KillResult kill_process(pid_t pid, int64_t ran_at_ns, Deadline deadline) {
   if (pid <= 1 || pid == ::getpid()) return KillResult::not_it;
   // The descriptor comes first: what is checked afterwards is then what is killed, whatever happens to the pid.
   UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process) return errno == ESRCH ? KillResult::gone : KillResult::failed;
+  if (!process) return errno == ESRCH ? KillResult::gone : KillResult::refused;
   const auto stat = read_process_stat(pid);
   const auto self = read_process_stat(::getpid());
   if (!stat || !self) return KillResult::gone;
   if (stat->started_ns() > ran_at_ns || stat->name != self->name) return KillResult::not_it;
   if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0) {
-    return errno == ESRCH ? KillResult::gone : KillResult::failed;
+    return errno == ESRCH ? KillResult::gone : KillResult::refused;
   }
-  return wait_readable(process, deadline) ? KillResult::killed : KillResult::failed;
+  return wait_readable(process, deadline) ? KillResult::killed : KillResult::stays;
 }
 
 std::optional<ProcessHandle> ProcessHandle::with_sockets(const std::vector<uint32_t>& one,

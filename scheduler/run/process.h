@@ -50,12 +50,12 @@ uint64_t pid_namespace();
 // `deadline`.
 std::optional<pid_t> process_with_socket(const std::vector<uint32_t>& inodes, Deadline deadline);
 
-enum class KillResult { killed, gone, not_it, failed };
+enum class KillResult { killed, gone, not_it, stays, refused };
 
 // SIGKILLs the process of this pid that ran already at `ran_at_ns` (boottime) and has this process's own name, and
 // nothing else, then waits until `deadline` for it to be gone. A process that got the pid after the other's death
-// started later than that. `not_it`: the pid belongs to something else now; `failed`: it doesn't die (stuck in the
-// kernel) or may not be killed.
+// started later than that. `not_it`: the pid belongs to something else now; `stays`: it is killed and not gone yet (a
+// busy host, or stuck in the kernel); `refused`: it may not be killed.
 KillResult kill_process(pid_t pid, int64_t ran_at_ns, Deadline deadline);
 
 // A process that is held by a descriptor: its pid can't become another process's while this lives.

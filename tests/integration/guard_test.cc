@@ -327,7 +327,7 @@ TEST(Guard, AStoppedGuardIsKilledByTheNextOneOnceItIsOverdue) {
     said += next.output;
     return next.exit_code == 0;
   }));
-  EXPECT_THAT(said, HasSubstr("killed a guard that was "));
+  EXPECT_THAT(said, HasSubstr("killed a guard that was ")) << "gone at once or, on a busy host, by the next run";
   EXPECT_EQ(-SIGKILL, guard.wait());
   EXPECT_EQ("", node.leftovers());
 }

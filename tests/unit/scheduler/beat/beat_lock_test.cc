@@ -74,11 +74,20 @@ TEST_F(BeatLockTest, OneThatIsGoneMeanwhileIsNobodysKill) {
 
 TEST_F(BeatLockTest, OneThatCannotBeKilledIsSaid) {
   system_.locks = {false};
-  system_.kill_result = KillResult::failed;
+  system_.kill_result = KillResult::refused;
   EXPECT_FALSE(*take());
   EXPECT_EQ((Events{"lock", "kill 77 of 900"}), system_.events);
-  EXPECT_NE(std::string::npos, log_.find("[error] can't kill a beat that was 300 ms past its deadline")) << log_;
+  EXPECT_NE(std::string::npos, log_.find("[error] may not kill a beat that was 300 ms past its deadline")) << log_;
   EXPECT_EQ(1u, memory_->skipped_busy.load());
+}
+
+TEST_F(BeatLockTest, OneThatIsKilledAndNotGoneYetStillHoldsTheLock) {
+  system_.locks = {false};
+  system_.kill_result = KillResult::stays;
+  EXPECT_FALSE(*take());
+  EXPECT_FALSE(lock_.killed_holder());
+  EXPECT_NE(std::string::npos, log_.find("[error] killed a beat that was 300 ms past its deadline")) << log_;
+  EXPECT_NE(std::string::npos, log_.find("isn't gone yet")) << log_;
 }
 
 TEST_F(BeatLockTest, AnotherProcessOfThatPidIsLeftAlone) {
