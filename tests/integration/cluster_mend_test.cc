@@ -84,10 +84,13 @@ TEST_F(ClusterMend, ASatelliteIsBackWithinNinetySecondsAfterOneLoad) {
   EXPECT_LE(took_s, 90);
   EXPECT_TRUE(eventually([&] { return said("mysql_query_rules").is_null() && said("mysql_servers_v2").is_null(); }));
 
-  const nlohmann::json held = said("mysql_users");
+  // On a busy machine the reason is another for a moment: a core that isn't reached.
+  nlohmann::json held;
+  EXPECT_TRUE(eventually([&] {
+    held = said("mysql_users");
+    return held.dump().find("memory isn't what this core serves: mysql_users draft") != std::string::npos;
+  })) << held.dump();
   ASSERT_FALSE(held.is_null());
-  EXPECT_THAT(held["why_not_mended"].get<std::string>(),
-              HasSubstr("memory isn't what this core serves: mysql_users draft"));
   EXPECT_EQ(0, held["loads"]);
   EXPECT_EQ("here", held["origin"]);
   EXPECT_EQ("1", leader.value("SELECT count(*) FROM mysql_users WHERE username = 'draft'")) << "still there";

@@ -270,7 +270,8 @@ void tell(const Plan& plan, const std::vector<Outcome>& outcomes) {
 
 // A server that closes a resting connection can't know that the next request is on its way already: ProxySQL meets one
 // now and then, the more often the busier the machine is. If it is more than one in so many closes, the drain closes
-// too many, or the wrong ones. All other failures are too many by one.
+// too many, or the wrong ones; of a few closes, two may do so by chance. All other failures are too many by one.
+constexpr uint64_t kRacesByChance = 2;
 constexpr uint64_t kClosesForARace = 50;
 // A KILL comes some time after the look at the session, on a busy machine many milliseconds: one in 90 on a quiet one.
 constexpr uint64_t kClosesForARaceOfKill = 10;
@@ -325,7 +326,8 @@ void storm(Plan plan, std::vector<int> drains) {
     closed += outcome.closed;
   }
   EXPECT_GT(closed, 0u) << "there were clients to be moved";
-  EXPECT_LE(races * (plan.tier == Tier::synced_cores ? kClosesForARaceOfKill : kClosesForARace), closed);
+  EXPECT_LE(races,
+            kRacesByChance + closed / (plan.tier == Tier::synced_cores ? kClosesForARaceOfKill : kClosesForARace));
 }
 
 TEST(Storm, TenDrainsBehindABalancerThatLagsTwoSeconds) { storm({seconds(2), seconds(5), seconds(25), 0}, {4, 3, 3}); }
