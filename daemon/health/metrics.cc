@@ -258,7 +258,7 @@ void modules(Exposition& out, const MetricsInput& input) {
              "For how long the module had differed when ProxySQL was last seen; 0: it didn't.");
   for (uint32_t i = 0; i < count; ++i) {
     const Module& module = seen.modules[i];
-    const Seconds span(module.differs_since_ns == 0 ? 0 : seen.at_ns - module.differs_since_ns);
+    const Seconds span(module.differing_peers == 0 ? 0 : seen.at_ns - module.differs_since_ns);
     out.sample({{"module", text(module.name)}}, span);
   }
 }

@@ -24,8 +24,8 @@ constexpr int64_t kEvery = 5'000'000'000;
 constexpr int64_t kEveryWhileNew = 1'000'000'000;
 constexpr int64_t kIsNewFor = 15'000'000'000;
 constexpr int64_t kToldAfter = 10'000'000'000;
-// Whether there is a segment, and whether a round is due.
-constexpr int kLookEveryMs = 500;
+// Whether there is a segment with a list by now.
+constexpr int64_t kLookForList = 500'000'000;
 // A satellite's status names each member: some 250 bytes.
 constexpr size_t kMostOfASatellite = 512 * 1024;
 
@@ -103,13 +103,15 @@ void PeerReader::run() {
   while (!is_readable(stop_fd_)) {
     uint64_t wakes = 0;
     static_cast<void>(::read(wake_fd_.get(), &wakes, sizeof wakes));
+    int64_t due_ns = boottime_ns() + kLookForList;
     try {
-      turn();
+      due_ns = turn();
     } catch (const std::exception& failure) {  // out of memory, say
       log_error(std::string("peer reports: ") + failure.what());
     }
     pollfd waits[] = {{stop_fd_.get(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}};
-    ::poll(waits, 2, kLookEveryMs);
+    const int64_t left_ns = std::clamp<int64_t>(due_ns - boottime_ns(), 0, kEvery);
+    ::poll(waits, 2, static_cast<int>((left_ns + 999'999) / 1'000'000));
   }
 }
 
@@ -136,23 +138,34 @@ bool PeerReader::take_segment(const std::shared_ptr<Segment>& segment) {
   return members_->boot_id == boot_id_;
 }
 
-void PeerReader::turn() {
+// When the next turn is due; a new list comes sooner.
+int64_t PeerReader::turn() {
   const std::shared_ptr<Segment> segment = segment_source_();
-  if (!segment || !take_segment(segment)) return;
-  if (asks_peers(config_)) ask_cores(segment);
-  ask_satellites(*segment);
+  if (!segment || !take_segment(segment)) return boottime_ns() + kLookForList;
+  int64_t due_ns = boottime_ns() + kEvery;
+  if (asks_peers(config_)) due_ns = std::min(due_ns, ask_cores(segment));
+  const auto end = members_->members.begin() + std::min<size_t>(members_->count, kMembers);
+  const bool has_satellites =
+      std::any_of(members_->members.begin(), end, [](const Member& member) { return member.is_core == 0; });
+  // Without any there is nothing to tell but that there is none any more.
+  if (has_satellites || satellite_reports_->leads_ns != 0) due_ns = std::min(due_ns, ask_satellites(*segment));
+  return due_ns;
 }
 
-void PeerReader::ask_cores(const std::shared_ptr<Segment>& segment) {
+int64_t PeerReader::ask_cores(const std::shared_ptr<Segment>& segment) {
   const int64_t now_ns = boottime_ns();
   const bool same_list = began_ns_ != 0 && members_->changed_ns == reports_->list_ns;
   if (!same_list) list_taken_ns_ = now_ns;
-  const bool soon = reports_->failing_ns != 0 && now_ns - list_taken_ns_ < kIsNewFor;
-  if (same_list && now_ns - began_ns_ < (soon ? kEveryWhileNew : kEvery)) return;
+  const auto next_ns = [this] {
+    const bool soon = reports_->failing_ns != 0 && boottime_ns() - list_taken_ns_ < kIsNewFor;
+    return began_ns_ + (soon ? kEveryWhileNew : kEvery);
+  };
+  if (same_list && now_ns < next_ns()) return next_ns();
   if (ask(*members_)) {
     if (!publish(*segment)) segment_.reset();
     tell();
   }
+  return next_ns();
 }
 
 // One round. False if the daemon stops meanwhile: what hasn't been asked hasn't failed.
@@ -198,10 +211,10 @@ bool PeerReader::leads(const Segment& segment, int64_t now_ns) const {
   return lowest(*members_, discovery, true, boot_id_, now_ns, config_.discovery.max_age).is_self;
 }
 
-void PeerReader::ask_satellites(Segment& segment) {
+int64_t PeerReader::ask_satellites(Segment& segment) {
   const int64_t began_ns = boottime_ns();
-  if (satellites_turn_ns_ != 0 && began_ns - satellites_turn_ns_ < SatelliteRounds::kTurn.count()) return;
-  satellites_turn_ns_ = began_ns;
+  if (began_ns < satellites_due_ns_) return satellites_due_ns_;
+  satellites_due_ns_ = began_ns + SatelliteRounds::kTurn.count();
   if (!leads(segment, began_ns)) {
     satellites_ = {};
   } else {
@@ -218,15 +231,17 @@ void PeerReader::ask_satellites(Segment& segment) {
       if (!report) report = Error{peers[reports.size()].host + ": its status: " + report.error().text};
       reports.push_back(std::move(report));
     }
-    if (is_readable(stop_fd_)) return;
+    if (is_readable(stop_fd_)) return satellites_due_ns_;
     satellites_.take(reports, boottime_ns());
   }
   const bool said_something = satellite_reports_->leads_ns != 0;
   satellites_.tell(*satellite_reports_, boottime_ns());
-  if (satellite_reports_->leads_ns == 0 && !said_something) return;
-  static_cast<void>(guarded([&] {
-    segment.layout().satellite_reports.publish_part(*satellite_reports_, report_bytes(*satellite_reports_));
-  }));
+  if (satellite_reports_->leads_ns != 0 || said_something) {
+    static_cast<void>(guarded([&] {
+      segment.layout().satellite_reports.publish_part(*satellite_reports_, report_bytes(*satellite_reports_));
+    }));
+  }
+  return satellites_due_ns_;
 }
 
 bool PeerReader::publish(Segment& segment) {

@@ -52,10 +52,11 @@ class PeerReader {
 
  private:
   void run();
-  void turn();
-  void ask_cores(const std::shared_ptr<Segment>& segment);
+  int64_t turn();
+  // Both return when they have something to do next.
+  int64_t ask_cores(const std::shared_ptr<Segment>& segment);
   bool leads(const Segment& segment, int64_t now_ns) const;
-  void ask_satellites(Segment& segment);
+  int64_t ask_satellites(Segment& segment);
   bool take_segment(const std::shared_ptr<Segment>& segment);
   bool ask(const Members& members);
   bool publish(Segment& segment);
@@ -72,7 +73,7 @@ class PeerReader {
   std::unique_ptr<PeerReports> reports_;
   std::unique_ptr<SatelliteReports> satellite_reports_;
   SatelliteRounds satellites_;
-  int64_t satellites_turn_ns_ = 0;
+  int64_t satellites_due_ns_ = 0;
   std::vector<std::string> asked_;  // addresses, of the last round
   std::weak_ptr<Segment> segment_;  // that was last written to
   int64_t began_ns_ = 0;            // the last round; 0: none yet

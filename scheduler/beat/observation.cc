@@ -122,18 +122,25 @@ void look_for_divergence(Module& to, const ModuleRow& own, const Module* before,
 
 void compare_with_peers(Module& to, const ModuleRow& own, const Seen& seen, const Observation& last, int64_t now_ns,
                         std::chrono::milliseconds peer_timeout) {
+  bool is_known = false;
   for (const ServerRow& row : seen.servers) {
     if (!is_live(row, peer_timeout)) continue;
     const ModuleRow* theirs = find_module(row.modules, own.name);
-    if (theirs == nullptr || theirs->checksum.empty() || theirs->checksum == own.checksum) continue;
+    if (theirs == nullptr || theirs->checksum.empty()) continue;
+    is_known = true;
+    if (theirs->checksum == own.checksum) continue;
     ++to.differing_peers;
     if (theirs->epoch == own.epoch) ++to.equal_epochs;
     if (theirs->epoch < own.epoch && own.version > 1) ++to.older_peers;
     if (theirs->version <= 1) ++to.unloaded_peers;
   }
-  if (to.differing_peers == 0) return;
   const Module* before = module_in(last, own.name);
-  to.differs_since_ns = before == nullptr || before->differs_since_ns == 0 ? now_ns : before->differs_since_ns;
+  const int64_t before_ns = before == nullptr ? 0 : before->differs_since_ns;
+  if (to.differing_peers != 0) {
+    to.differs_since_ns = before_ns == 0 ? now_ns : before_ns;
+  } else if (!is_known) {
+    to.differs_since_ns = before_ns;  // nobody is heard of for a moment: that ends no difference
+  }
 }
 
 }  // namespace

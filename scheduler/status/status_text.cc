@@ -235,7 +235,7 @@ class Blocks {
   void divergence() {
     for (uint32_t i = 0; i < std::min<uint32_t>(seen_.modules_count, kModules); ++i) {
       const Module& module = seen_.modules[i];
-      if (module.differs_since_ns == 0) continue;
+      if (module.differing_peers == 0) continue;
       add("differs", {std::string(text(module.name)) + " from " + std::to_string(module.differing_peers) +
                       " cores for " + show_span(input_.now_ns - module.differs_since_ns) + cause(module)});
     }

@@ -23,10 +23,10 @@ struct Module {  // a row of runtime_checksums_values
   std::array<char, 24> checksum;
   int64_t version;
   int64_t epoch;
-  int64_t differs_since_ns;  // since when a live peer has had another checksum; 0: none has
-  uint32_t differing_peers;
-  uint32_t equal_epochs;  // of those, with the same epoch: ProxySQL doesn't sync over that
-  uint32_t older_peers;   // of those, with an older epoch: a satellite never pulls from them, for its own load is newer
+  int64_t differs_since_ns;  // since when a live peer has had another checksum, also while none is live; 0: none has
+  uint32_t differing_peers;  // live ones
+  uint32_t equal_epochs;     // of those, with the same epoch: ProxySQL doesn't sync over that
+  uint32_t older_peers;  // of those, with an older epoch: a satellite never pulls from them, for its own load is newer
   uint32_t unloaded_peers;  // of those, at version 1: nobody pulls from them
   // The checksum that all live peers have, where it is another one than this node's; "" where it isn't, or they differ.
   std::array<char, 24> peers_checksum;

@@ -109,18 +109,19 @@ Json proxysql(const StatusInput& input) {
   Json modules = Json::array();
   for (uint32_t i = 0; i < std::min<uint32_t>(seen.modules_count, kModules); ++i) {
     const Module& module = seen.modules[i];
-    modules.push_back({{"name", text(module.name)},
-                       {"version", module.version},
-                       {"epoch", module.epoch},
-                       {"checksum", text(module.checksum)},
-                       {"differing_cores", module.differing_peers},
-                       {"differing_at_equal_epochs", module.equal_epochs},
-                       {"differing_and_older", module.older_peers},
-                       {"differing_at_version_1", module.unloaded_peers},
-                       {"differs_for_ms", age_ms(module.differs_since_ns, input.now_ns)},
-                       {"origin", name(static_cast<ModuleOrigin>(module.origin))},
-                       {"peers_checksum", text(module.peers_checksum)},
-                       {"stuck_for_ms", age_ms(module.stuck_since_ns, input.now_ns)}});
+    modules.push_back(
+        {{"name", text(module.name)},
+         {"version", module.version},
+         {"epoch", module.epoch},
+         {"checksum", text(module.checksum)},
+         {"differing_cores", module.differing_peers},
+         {"differing_at_equal_epochs", module.equal_epochs},
+         {"differing_and_older", module.older_peers},
+         {"differing_at_version_1", module.unloaded_peers},
+         {"differs_for_ms", age_ms(module.differing_peers == 0 ? 0 : module.differs_since_ns, input.now_ns)},
+         {"origin", name(static_cast<ModuleOrigin>(module.origin))},
+         {"peers_checksum", text(module.peers_checksum)},
+         {"stuck_for_ms", age_ms(module.stuck_since_ns, input.now_ns)}});
   }
   Json servers = Json::array();
   for (uint32_t i = 0; i < std::min<uint32_t>(seen.peers_count, kPeers); ++i) {

@@ -24,8 +24,8 @@ Result<void> measure_beats(Bench& bench) {
     auto pair = run_pairs(server->beat(), 0, server->raw_beat(), bench.effort.beat_pairs);
     if (!pair) return pair.error();
     add_comparison(bench.report, rows, "quiet beat of a " + what + ", wall / raw-beat", pair->wall_a, pair->wall_b,
-                   1.5);
-    add_comparison(bench.report, rows, "quiet beat of a " + what + ", CPU / raw-beat", pair->cpu_a, pair->cpu_b, 1.5);
+                   1.2);
+    add_comparison(bench.report, rows, "quiet beat of a " + what + ", CPU / raw-beat", pair->cpu_a, pair->cpu_b, 1.3);
   }
   // The bar is about the client as it is by default, which depends on its version and on the server: it is asked.
   Argv status = satellite.mysql("\\s");

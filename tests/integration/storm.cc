@@ -74,12 +74,15 @@ class Storm::Application {
 
   void transaction() {
     if (!query("BEGIN")) return;
-    fresh_ = true;  // whatever fails from here on is a transaction lost
+    // A KILL that met BEGIN may come after its answer. Whatever fails later is a transaction lost.
+    const Deadline just_begun = Deadline::after(milliseconds(40));
     const Deadline until = Deadline::after(milliseconds(between(1000, 3000)));
     while (!until.passed()) {
+      fresh_ = just_begun.passed();
       if (!query("SELECT 1") || !query("UPDATE t SET a = 1")) return;
       std::this_thread::sleep_for(std::min<nanoseconds>(milliseconds(between(50, 400)), until.left()));
     }
+    fresh_ = true;
     if (query("COMMIT")) ++tally_.transactions;
   }
 

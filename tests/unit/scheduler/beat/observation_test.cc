@@ -224,6 +224,24 @@ TEST_F(ToObservation, SaysWhichModulesDifferAndSinceWhen) {
   EXPECT_EQ(1'000'000'000'000, now().modules[1].differs_since_ns);
 }
 
+TEST_F(ToObservation, ThatNobodyIsHeardOfForAMomentEndsNoDifference) {
+  seen_.now_s = 1000;
+  seen_.modules = {{"mysql_users", 2, 900, "0xA"}};
+  seen_.servers = {{"a", 1, true, true, 1000, 7, {{"mysql_users", 2, 901, "0xB"}}}};
+  last_ = now();
+  last_.modules[0].differs_since_ns = 77;
+  seen_.servers[0].silent = std::chrono::seconds(60);
+  last_ = now();
+  EXPECT_EQ(0u, last_.modules[0].differing_peers);
+  EXPECT_EQ(77, last_.modules[0].differs_since_ns);
+  seen_.servers[0].silent = {};
+  last_ = now();
+  EXPECT_EQ(1u, last_.modules[0].differing_peers);
+  EXPECT_EQ(77, last_.modules[0].differs_since_ns);
+  seen_.servers[0].modules[0].checksum = "0xA";
+  EXPECT_EQ(0, now().modules[0].differs_since_ns);
+}
+
 TEST_F(ToObservation, SaysWhetherProxySQLChecksAnybody) {
   EXPECT_EQ(0, now().no_cluster_user);
   seen_.no_cluster_user = true;
