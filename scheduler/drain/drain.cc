@@ -143,9 +143,9 @@ void Drain::estimate(const Sighting& seen) {
   if (found.cut > 0) log_warning("drain: " + will_cut_text(idle, found));
 }
 
-// Once that lowering might reach another node, it stays so.
 Result<void> Drain::choose_way() {
-  if (way() != DrainWay::undecided && (!lowers(way()) || clock_.now() < way_due_)) return {};
+  const bool may_still = !took_back_ && sight().elapsed < policy().settle;
+  if (way() != DrainWay::undecided && (!may_change(way(), may_still) || clock_.now() < way_due_)) return {};
   way_due_ = clock_.now() + kReachEvery;
   DrainWay found = DrainWay::satellite;
   if (!policy().satellite) {
@@ -160,6 +160,7 @@ Result<void> Drain::choose_way() {
   const DrainWay before = way();
   if (found == before) return {};
   record_.way = static_cast<uint8_t>(found);
+  record_.estimate_ms = -1;  // it is of the way
   notice_.publish(record_);
   log_info(std::string("drain: ") +
            (lowers(found) ? "lowers mysql-wait_timeout: "
@@ -171,6 +172,7 @@ Result<void> Drain::choose_way() {
 // A member has turned up that may pull what this drain has lowered: it gets what was there before.
 Result<void> Drain::take_back() {
   if (record_.lowered_to_ms < 0) return {};
+  took_back_ = true;
   log_warning("drain: puts mysql-wait_timeout back");
   auto restored = admin_.restore(record_, answer_by());
   if (!restored) return restored;

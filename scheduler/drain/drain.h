@@ -94,6 +94,7 @@ class Drain {
   ClientWatch clients_;
   SessionCloser closer_;
   MonotonicTime way_due_{};  // when what lowering reaches is looked at again
+  bool took_back_ = false;   // what was lowered
   AdminTrouble trouble_;
   std::optional<MonotonicTime> pull_due_since_;
   std::string edits_;        // had been set and not loaded, and went live

@@ -39,4 +39,9 @@ size_t count_strangers(const std::vector<std::string>& remote_hosts, const std::
 // `strangers`: as counted above; nothing: nobody knows.
 DrainWay drain_way(const VariablesReach& reach, std::optional<size_t> strangers, bool standalone = false);
 
+// Whether another way may be chosen than this one. Once something that was lowered might have reached another node, it
+// stays so. But a member that has just come isn't known for a moment: as long as nothing was lowered and taken back,
+// and no session has been closed (`still`), that may change.
+bool may_change(DrainWay way, bool still);
+
 }  // namespace pulse

@@ -183,9 +183,10 @@ TEST_F(DrainEngine, AMemberThatMayPullAfterAllGetsWhatThereWas) {
   setup_.policy.satellite = false;
   proxysql_->reach.diffs = 0;
   clock_.at(milliseconds(2500), [this] { proxysql_->reach.members[1].admin_checksum = "0xB"; });
+  clock_.at(seconds(4), [this] { proxysql_->reach.members[1].admin_checksum = proxysql_->reach.admin_checksum; });
   proxysql_->newcomers = true;
   EXPECT_EQ(kExitOk, drain());
-  ASSERT_THAT(proxysql_->beginning("restore"), ElementsAre("restore 2000 28800000"));
+  ASSERT_THAT(proxysql_->beginning("restore"), ElementsAre("restore 2000 28800000")) << "and stays so";
   const milliseconds restored = first("restore 2000 28800000");
   EXPECT_THAT(restored, AllOf(Ge(milliseconds(2500)), Lt(milliseconds(3700)))) << "before three checks of ProxySQL";
   for (const auto& line : proxysql_->journal) {
@@ -195,6 +196,31 @@ TEST_F(DrainEngine, AMemberThatMayPullAfterAllGetsWhatThereWas) {
   EXPECT_EQ(-1, proxysql_->record.wait_timeout_ms) << "nothing is left to be restored";
   EXPECT_EQ(28'800'000, proxysql_->seen.mysql.wait_timeout_ms);
   EXPECT_THAT(proxysql_->beginning("sessions"), Not(IsEmpty()));
+}
+
+// In a rolling replacement the member before this one has come a moment ago.
+TEST_F(DrainEngine, AMemberThatBecomesKnownBeforeTheEndpointsHaveSettledKeepsNobodyFromLowering) {
+  setup_.policy.satellite = false;
+  proxysql_->reach.diffs = 0;
+  const std::string checksum = proxysql_->reach.members[1].admin_checksum;
+  proxysql_->reach.members[1].admin_checksum = "";
+  clock_.at(milliseconds(1500), [this, checksum] { proxysql_->reach.members[1].admin_checksum = checksum; });
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_EQ(DrainWay::unsynced, way());
+  EXPECT_GE(first("lower 2000"), milliseconds(1500));
+  EXPECT_THAT(proxysql_->beginning("sessions"), IsEmpty());
+}
+
+TEST_F(DrainEngine, AMemberThatBecomesKnownLaterChangesNothingAnyMore) {
+  setup_.policy.satellite = false;
+  proxysql_->newcomers = true;
+  proxysql_->reach.diffs = 0;
+  const std::string checksum = proxysql_->reach.members[1].admin_checksum;
+  proxysql_->reach.members[1].admin_checksum = "";
+  clock_.at(seconds(6), [this, checksum] { proxysql_->reach.members[1].admin_checksum = checksum; });
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_EQ(DrainWay::peers_differ, way());
+  EXPECT_THAT(proxysql_->beginning("lower"), IsEmpty());
 }
 
 TEST_F(DrainEngine, AStrangerAtTheAdminInterfaceKeepsACoreFromLowering) {
