@@ -46,12 +46,14 @@ TEST(Sidecar, ABeatComesAtOnceWhenItIsAskedFor) {
 TEST(Sidecar, AHungAdminInterfacePilesNothingUpAndProbesGoOn) {
   Server server(options("always"));
   Daemon daemon(server);
-  ASSERT_TRUE(eventually([&] { return daemon.state() == "beating"; }));
+  ASSERT_TRUE(eventually([&] { return daemon.state() == "beating" && daemon.get("/healthz/ready").status == 200; }))
+      << daemon.get("/healthz/ready").body;
   const int threads = server.threads();
   server.wedge(seconds(20));
   ASSERT_TRUE(eventually([&] {
     EXPECT_LE(server.beats().size(), 1U);
-    EXPECT_EQ(200, daemon.get("/healthz/ready").status);
+    const auto ready = daemon.get("/healthz/ready");
+    EXPECT_EQ(200, ready.status) << ready.body;
     return daemon.state() == "admin_unresponsive" &&
            daemon.get("/healthz/live").body["heartbeat"]["consecutive_timeouts"] >= 3;
   }));
