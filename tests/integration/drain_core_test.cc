@@ -197,8 +197,8 @@ TEST_F(DrainCoreTest, AMemberThatComesBackWithItsOldFileIsSpared) {
   });
   other().start();
   ASSERT_TRUE(eventually([&] { return drained().status()["drain"]["way"] == "closes_sessions"; })) << drain->output();
+  EXPECT_TRUE(eventually([&] { return wait_timeout(drained()) == "28800000"; })) << drain->output();
   EXPECT_THAT(drain->output(), HasSubstr("puts mysql-wait_timeout back"));
-  EXPECT_EQ("28800000", wait_timeout(drained()));
   expect_untouched_for(seconds(5));
   ASSERT_TRUE(working.query("COMMIT"));
   EXPECT_EQ(kExitOk, drain->wait()) << drain->output();
