@@ -88,12 +88,9 @@ bool BeatLock::end_overdue_holder() {
   if (result == KillResult::killed) {
     killed_ = true;
     log_warning("killed " + overdue_text(holder, mark_overdue(), system_.now()));
-  } else if (result == KillResult::stays) {
-    log_error("killed " + overdue_text(holder, Phase::none, system_.now()) +
-              ", and it isn't gone yet: if that is said again, it is stuck in the kernel");
-  } else if (result == KillResult::refused) {
-    log_error("may not kill " + overdue_text(holder, Phase::none, system_.now()) +
-              ": it runs as another user, or a seccomp profile forbids it");
+  } else if (const auto text = unfinished_kill_text(result, overdue_text(holder, Phase::none, system_.now()));
+             !text.empty()) {
+    log_error(text);
   }
   return result == KillResult::killed || result == KillResult::gone;
 }

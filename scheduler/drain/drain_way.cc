@@ -70,8 +70,6 @@ DrainWay drain_way(const VariablesReach& reach, std::optional<size_t> strangers,
   return agree ? DrainWay::unsynced : DrainWay::peers_differ;
 }
 
-bool may_change(DrainWay way, bool still) {
-  return lowers(way) || (still && (way == DrainWay::peers_differ || way == DrainWay::strangers));
-}
+bool may_change(DrainWay way, bool still) { return lowers(way) || (still && way == DrainWay::peers_differ); }
 
 }  // namespace pulse

@@ -41,7 +41,8 @@ DrainWay drain_way(const VariablesReach& reach, std::optional<size_t> strangers,
 
 // Whether another way may be chosen than this one. Once something that was lowered might have reached another node, it
 // stays so. But a member that has just come isn't known for a moment: as long as nothing was lowered and taken back,
-// and no session has been closed (`still`), that may change.
+// and no session has been closed (`still`), that may change. A stranger stays one: that its connection isn't seen for a
+// moment says nothing.
 bool may_change(DrainWay way, bool still);
 
 }  // namespace pulse

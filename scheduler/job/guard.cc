@@ -106,12 +106,7 @@ class Guard {
     const std::string who = "a guard that was " + std::to_string((began_boot_ns_ - running.deadline_ns) / 1'000'000) +
                             " ms past its deadline";
     if (result == KillResult::killed) log_warning(label_ + "killed " + who);
-    if (result == KillResult::stays) {
-      log_error(label_ + "killed " + who + ", and it isn't gone yet: if that is said again, it is stuck in the kernel");
-    }
-    if (result == KillResult::refused) {
-      log_error(label_ + "may not kill " + who + ": it runs as another user, or a seccomp profile forbids it");
-    }
+    if (const std::string text = unfinished_kill_text(result, who); !text.empty()) log_error(label_ + text);
     return result == KillResult::killed || result == KillResult::gone;
   }
 

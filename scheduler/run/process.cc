@@ -169,6 +169,17 @@ KillResult kill_process(pid_t pid, int64_t ran_at_ns, Deadline deadline) {
   return wait_readable(process, deadline) ? KillResult::killed : KillResult::stays;
 }
 
+std::string unfinished_kill_text(KillResult result, const std::string& who) {
+  if (result == KillResult::stays) {
+    return "killed " + who + ", and it isn't gone yet: if that is said again, it is stuck in the kernel";
+  }
+  if (result == KillResult::refused) {
+    return "may not kill " + who +
+           ": it runs as another user, or a seccomp profile forbids it; end it by hand, and let both run as one user";
+  }
+  return "";
+}
+
 std::optional<ProcessHandle> ProcessHandle::with_sockets(const std::vector<uint32_t>& one,
                                                          const std::vector<uint32_t>& other, Deadline deadline) {
   std::optional<ProcessHandle> found;

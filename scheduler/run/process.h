@@ -58,6 +58,9 @@ enum class KillResult { killed, gone, not_it, stays, refused };
 // busy host, or stuck in the kernel); `refused`: it may not be killed.
 KillResult kill_process(pid_t pid, int64_t ran_at_ns, Deadline deadline);
 
+// What is to be said of a kill of `who` that hasn't ended it, and what to do; "" of other results.
+std::string unfinished_kill_text(KillResult result, const std::string& who);
+
 // A process that is held by a descriptor: its pid can't become another process's while this lives.
 class ProcessHandle {
  public:

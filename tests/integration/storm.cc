@@ -74,21 +74,22 @@ class Storm::Application {
 
   void transaction() {
     if (!query("BEGIN")) return;
-    // A KILL that met BEGIN may come after its answer. Whatever fails later is a transaction lost.
+    fresh_ = true;  // whatever fails from here on is a transaction lost
     const Deadline just_begun = Deadline::after(milliseconds(40));
     const Deadline until = Deadline::after(milliseconds(between(1000, 3000)));
     while (!until.passed()) {
-      fresh_ = just_begun.passed();
+      just_begun_ = !just_begun.passed();
       if (!query("SELECT 1") || !query("UPDATE t SET a = 1")) return;
       std::this_thread::sleep_for(std::min<nanoseconds>(milliseconds(between(50, 400)), until.left()));
     }
-    fresh_ = true;
+    just_begun_ = false;
     if (query("COMMIT")) ++tally_.transactions;
   }
 
   bool fail(const std::string& what) {
     const std::lock_guard<std::mutex> hold(storm_.mutex_);
-    storm_.failures_.push_back({kind_, monotonic_ns(), what + ": " + connection_->error(), !fresh_});
+    storm_.failures_.push_back({kind_, monotonic_ns(), what + ": " + connection_->error(), just_begun_, !fresh_});
+    just_begun_ = false;
     connection_.reset();
     return false;
   }
@@ -98,6 +99,7 @@ class Storm::Application {
   const Kind kind_;
   std::mt19937 random_;
   std::unique_ptr<StormConnection> connection_;
+  bool just_begun_ = false;
   bool fresh_ = true;  // not a kept connection that is used for the first time since it rested
 };
 

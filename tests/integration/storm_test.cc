@@ -289,8 +289,12 @@ std::string describe(const Storm::Failure& failure, const std::vector<Drained>& 
 // Returns how many closes have met a request.
 uint64_t expect_no_loss(const Plan& plan, const Outcome& outcome) {
   uint64_t races = 0;
+  // A KILL that met a BEGIN may come after its answer. ProxySQL's own wait_timeout looks and closes in one step.
+  const bool kills = std::any_of(outcome.drains.begin(), outcome.drains.end(), [](const Drained& drained) {
+    return drained.answer.body["drain"]["way"] == "closes_sessions";
+  });
   for (const Storm::Failure& failure : outcome.failures) {
-    if (failure.first_use) {
+    if (failure.first_use || (failure.just_begun && kills)) {
       ++races;
       std::printf("a close met a request: %s\n", describe(failure, outcome.drains).c_str());
     } else {
@@ -326,8 +330,8 @@ void storm(Plan plan, std::vector<int> drains) {
     closed += outcome.closed;
   }
   EXPECT_GT(closed, 0u) << "there were clients to be moved";
-  EXPECT_LE(races,
-            kRacesByChance + closed / (plan.tier == Tier::synced_cores ? kClosesForARaceOfKill : kClosesForARace));
+  const uint64_t per_race = plan.tier == Tier::synced_cores ? kClosesForARaceOfKill : kClosesForARace;
+  EXPECT_LE(races, std::max(kRacesByChance, closed / per_race));
 }
 
 TEST(Storm, TenDrainsBehindABalancerThatLagsTwoSeconds) { storm({seconds(2), seconds(5), seconds(25), 0}, {4, 3, 3}); }

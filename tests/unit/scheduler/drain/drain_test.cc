@@ -233,6 +233,16 @@ TEST_F(DrainEngine, AStrangerAtTheAdminInterfaceKeepsACoreFromLowering) {
   EXPECT_EQ(DrainWay::strangers, way());
 }
 
+TEST_F(DrainEngine, AStrangerWhoseConnectionIsGoneForAMomentIsStillOne) {
+  setup_.policy.satellite = false;
+  proxysql_->reach.diffs = 0;
+  proxysql_->hosts->push_back("10.0.0.9");
+  clock_.at(seconds(1), [this] { proxysql_->hosts->pop_back(); });
+  EXPECT_EQ(kExitOk, drain());
+  EXPECT_THAT(proxysql_->beginning("lower"), IsEmpty());
+  EXPECT_EQ(DrainWay::strangers, way());
+}
+
 TEST_F(DrainEngine, ClosesRestingSessionsOnceSettledThoseThatRestForLongFirst) {
   setup_.policy.satellite = false;
   proxysql_->newcomers = true;  // so that the clock alone counts
