@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,7 @@ namespace {
 
 constexpr milliseconds kCountWithin{1000};
 constexpr milliseconds kCountEvery{500};
+constexpr int64_t kAdminEvery = 30'000'000'000;  // LOAD ADMIN VARIABLES may make the admin port's sockets anew
 
 ClientPort::Mode mode_of(const Config& config) {
   return config.daemon.mysql_look == PortLook::active ? ClientPort::Mode::active : ClientPort::Mode::passive;
@@ -84,22 +86,21 @@ void NodeState::look_for_a_start() {
   ListenersSeen seen;
   seen.mysql = served_.mysql ? mysql_look_.current().listeners : pgsql_look_.current().listeners;
   const bool passive = config_.daemon.mysql_look != PortLook::active;
-  seen.admin.emplace();
-  if (passive) {
-    auto admin = listening_inodes(static_cast<uint16_t>(config_.admin.port), Deadline::after(milliseconds(250)),
-                                  SocketSource::automatic, config_.admin.host);
-    if (admin) {
-      seen.admin = std::move(*admin);
-    } else {
-      seen.admin.reset();
-    }
-  }
   ProxysqlStart last;
   {
     const std::lock_guard<std::mutex> hold(mutex_);
     last = start_;
   }
   const int64_t now_ns = boottime_ns();
+  const bool known = passive && seen.mysql && is_known_by_mysql(last, *seen.mysql);
+  if (!passive) {
+    seen.admin.emplace();
+  } else if (!known || now_ns - admin_looked_ns_ > kAdminEvery) {
+    admin_looked_ns_ = now_ns;
+    auto admin = listening_inodes(static_cast<uint16_t>(config_.admin.port), Deadline::after(milliseconds(250)),
+                                  SocketSource::automatic, config_.admin.host);
+    if (admin) seen.admin = std::move(*admin);
+  }
   bool paused = false;
   static_cast<void>(with_layout([&](Layout& layout) {
     ProxysqlStart inherited{};
@@ -109,7 +110,9 @@ void NodeState::look_for_a_start() {
       last = inherited;
     }
     Observation observation{};
-    paused = layout.observation.read(observation) && observation.listener_paused != 0;
+    const auto head = [](const Observation&) { return offsetof(Observation, peers); };
+    paused = layout.observation.read_part(observation, offsetof(Observation, peers), head) &&
+             observation.listener_paused != 0;
   }));
   ProxysqlStart next = next_start(last, seen, paused, now_ns);
   next.boot_id = boot_id_;
@@ -199,21 +202,20 @@ void NodeState::tell_lock_problem() {
 }
 
 NodeState::Snapshot NodeState::look() {
-  Snapshot snapshot;
-  std::shared_ptr<Segment> segment;
+  const std::shared_ptr<Segment> read = segment();
+  const int64_t now_ns = boottime_ns();
+  // In place: the view is 40 KB.
+  Snapshot snapshot{read ? read_state(*read, boot_id_, policy_.backoff(), now_ns) : StateView{}, {}, {}, {}};
+  snapshot.now_ns = now_ns;
   {
     const std::lock_guard<std::mutex> hold(mutex_);
-    segment = segment_;
-    snapshot.view.problem = segment_problem_;
-    snapshot.view.absent = segment_absent_;
+    if (!read) {
+      snapshot.view.problem = segment_problem_;
+      snapshot.view.absent = segment_absent_;
+    }
     snapshot.clients = counted_clients_;
     snapshot.pgsql_clients = counted_pgsql_;
     snapshot.clients_at_ns = counted_clients_ < 0 ? 0 : counted_ns_;
-  }
-  snapshot.now_ns = boottime_ns();
-  if (segment) snapshot.view = read_state(*segment, boot_id_, policy_.backoff(), snapshot.now_ns);
-  {
-    const std::lock_guard<std::mutex> hold(mutex_);
     snapshot.view.lock_problem = lock_problem_;
     snapshot.view.start = start_;
     // A beat that began after ProxySQL was stopped and went through has met another one.

@@ -54,10 +54,14 @@ HttpRequest Connection::request(RequestHead& head) const {
   HttpRequest request;
   request.body = in.substr(frame.needed - head.content_length, head.content_length);
   request.headers = std::move(head.headers);
+  sign(request);
+  return request;
+}
+
+void Connection::sign(HttpRequest& request) const {
   request.remote_address = address_text(peer);
   request.remote_is_loopback = is_loopback(peer);
   request.socket = fd.get();
-  return request;
 }
 
 void Connection::forget_request() {

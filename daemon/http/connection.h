@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 
 #include "daemon/http/http_request.h"
@@ -27,8 +28,8 @@ enum Phase : size_t {
 
 struct Connection {
   UniqueFd fd;
-  uint32_t serial = 0;  // tells this connection's events from those of an earlier one with the same fd
-  uint32_t interest = 0;
+  uint32_t serial = 0;               // tells this connection's events from those of an earlier one with the same fd
+  std::optional<uint32_t> interest;  // what epoll watches; nothing: it doesn't know the connection yet
   Phase phase = kReading;
   bool close_after = false;  // once `out` is written
   bool linger = false;       // ... and then by way of kLingering
@@ -47,6 +48,8 @@ struct Connection {
   // The complete request at the front of `in`; takes the headers out of `head`. Its method, path and token are the
   // caller's to set.
   HttpRequest request(RequestHead& head) const;
+  // Puts into it what is this connection's own.
+  void sign(HttpRequest& request) const;
   // Takes the request at the front off `in`.
   void forget_request();
 

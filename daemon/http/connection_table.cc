@@ -10,10 +10,6 @@ namespace pulse {
 
 namespace {
 
-uint64_t event_data(const Connection& connection) {
-  return uint64_t{connection.serial} << 32 | static_cast<uint32_t>(connection.fd.get());
-}
-
 uint32_t interest_of(Phase phase) {
   switch (phase) {
     case kWriting:
@@ -33,13 +29,13 @@ uint32_t interest_of(Phase phase) {
 
 }  // namespace
 
-void ConnectionTable::add(UniqueFd fd, const sockaddr_storage& from, int64_t now) {
+Connection* ConnectionTable::add(UniqueFd fd, const sockaddr_storage& from, int64_t now) {
   const auto at = static_cast<size_t>(fd.get());
   try {
     if (at >= by_fd_.size()) by_fd_.resize(at + 64);
     lists_[kReading].emplace_back();
   } catch (...) {
-    return;
+    return nullptr;
   }
   Connection& connection = lists_[kReading].back();
   connection.self = std::prev(lists_[kReading].end());
@@ -47,12 +43,10 @@ void ConnectionTable::add(UniqueFd fd, const sockaddr_storage& from, int64_t now
   connection.serial = ++last_serial_;
   if (connection.serial == 0) connection.serial = ++last_serial_;  // 0 is the listener's and the wake-up's
   connection.peer = address_of(from);
-  connection.interest = interest_of(kReading);
   connection.deadline_ns = now + spans_[kReading];
   by_fd_[at] = &connection;
   size_.fetch_add(1, std::memory_order_relaxed);
-  epoll_event event{connection.interest, {.u64 = event_data(connection)}};
-  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd.get(), &event) != 0) remove(connection);
+  return &connection;
 }
 
 void ConnectionTable::remove(Connection& connection) {
@@ -65,14 +59,18 @@ void ConnectionTable::enter(Connection& connection, Phase phase, int64_t now) {
   lists_[phase].splice(lists_[phase].end(), lists_[connection.phase], connection.self);
   connection.phase = phase;
   connection.deadline_ns = now + spans_[phase];
-  watch(connection, interest_of(phase));
 }
 
-void ConnectionTable::watch(Connection& connection, uint32_t interest) const {
+void ConnectionTable::watch(Connection& connection) const {
+  const uint32_t interest = interest_of(connection.phase);
   if (connection.interest == interest) return;
-  connection.interest = interest;
-  epoll_event event{interest, {.u64 = event_data(connection)}};
-  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd.get(), &event);
+  epoll_event event{interest, {.u64 = event_of(connection)}};
+  const int change = connection.interest ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (::epoll_ctl(epoll_, change, connection.fd.get(), &event) == 0) connection.interest = interest;
+}
+
+uint64_t ConnectionTable::event_of(const Connection& connection) {
+  return uint64_t{connection.serial} << 32 | static_cast<uint32_t>(connection.fd.get());
 }
 
 Connection* ConnectionTable::find(uint64_t event) const {

@@ -23,14 +23,18 @@ class ConnectionTable {
   // `epoll` must outlive the table.
   ConnectionTable(int epoll, const Spans& spans) : epoll_(epoll), spans_(spans) {}
 
-  // Takes in a connection, which begins with kReading. Without memory, or if epoll refuses it, it is closed.
-  void add(UniqueFd fd, const sockaddr_storage& from, int64_t now);
+  // Takes in a connection, which begins with kReading and isn't watched yet. Without memory it is closed, and null.
+  Connection* add(UniqueFd fd, const sockaddr_storage& from, int64_t now);
   // Closes it; it must not be touched afterwards.
   void remove(Connection& connection);
-  // Puts it at the end of that phase's list, with a new deadline, and watches what the phase waits for.
+  // Puts it at the end of that phase's list, with a new deadline.
   void enter(Connection& connection, Phase phase, int64_t now);
+  // Has epoll watch what its phase waits for. Where epoll refuses, the deadline is the connection's end.
+  void watch(Connection& connection) const;
 
-  // Whose event it is, by the event's data; null if that connection was closed earlier.
+  // The data of its events.
+  static uint64_t event_of(const Connection& connection);
+  // Whose event it is; null if that connection was closed earlier.
   Connection* find(uint64_t event) const;
   // The one that has waited longest in that phase; null if there is none.
   Connection* first(Phase phase);
@@ -43,8 +47,6 @@ class ConnectionTable {
   size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
-  void watch(Connection& connection, uint32_t interest) const;
-
   const int epoll_;
   const Spans spans_;
   std::array<std::list<Connection>, kPhases> lists_;

@@ -30,16 +30,30 @@ HttpExchange::HttpExchange(const HttpLimits& limits, HttpHandler handler, int ep
 
 void HttpExchange::admit(UniqueFd fd, const sockaddr_storage& from, int64_t now) {
   add(accepted_);
-  if (table_.size() < limits_.max_connections || evict()) table_.add(std::move(fd), from, now);
+  if (table_.size() >= limits_.max_connections && !evict()) return;
+  Connection* const connection = table_.add(std::move(fd), from, now);
+  if (connection != nullptr) take(&HttpExchange::receive, *connection, now);
 }
 
 void HttpExchange::on_event(uint64_t data, int64_t now) {
   Connection* const connection = table_.find(data);
-  if (connection == nullptr) return;  // closed earlier in this turn
+  if (connection != nullptr) take(&HttpExchange::advance, *connection, now);  // else closed earlier in this turn
+}
+
+void HttpExchange::take(Step step, Connection& connection, int64_t now) {
+  const uint64_t event = ConnectionTable::event_of(connection);
+  bool thrown = false;
   try {
-    advance(*connection, now);
+    (this->*step)(connection, now);
   } catch (...) {  // out of memory, at this connection's request
-    if (table_.find(data) == connection) close(*connection);
+    thrown = true;
+  }
+  Connection* const left = table_.find(event);
+  if (left == nullptr) return;
+  if (thrown) {
+    close(*left);
+  } else {
+    table_.watch(*left);
   }
 }
 
@@ -95,10 +109,11 @@ void HttpExchange::take_completions(int64_t now) {
       RequestHead head = parse_head(std::string_view(connection.in).substr(0, connection.frame.scanned + 4));
       answer(connection, head, &response);
       connection.forget_request();
-      serve(connection, now);
     } catch (...) {
       close(connection);
+      continue;
     }
+    take(&HttpExchange::serve, connection, now);
   }
 }
 
@@ -122,11 +137,7 @@ void HttpExchange::run_runnable(int64_t now) {
   for (size_t count = table_.count(kRunnable); count > 0; --count) {
     Connection* const connection = table_.first(kRunnable);
     if (connection == nullptr) return;
-    try {
-      serve(*connection, now);
-    } catch (...) {
-      close(*connection);
-    }
+    take(&HttpExchange::serve, *connection, now);
   }
 }
 
@@ -170,6 +181,14 @@ void HttpExchange::serve(Connection& connection, int64_t now) {
     RequestHead head;
     if (connection.in.empty()) {
       next = kIdle;
+    } else if (KnownRequest* const known = known_.find(connection.in); known != nullptr) {
+      answer_known(connection, *known);
+      if (connection.token != 0) {
+        next = kDeferred;
+      } else {
+        connection.forget_request();
+      }
+      same_request = false;
     } else if (!next_request(connection, head)) {
       next = kReading;
     } else {
@@ -193,21 +212,48 @@ bool HttpExchange::next_request(Connection& connection, RequestHead& head) {
   return framing == Framing::complete;
 }
 
+// What answer() does, for one that came before.
+void HttpExchange::answer_known(Connection& connection, KnownRequest& known) {
+  connection.frame = {known.head.size() - 4, known.head.size()};
+  connection.sign(known.request);
+  const std::optional<HttpResponse> made = ask(known.request);
+  if (!made) {
+    deferred_.emplace(known.request.token, &connection);
+    connection.token = known.request.token;
+    return;
+  }
+  if (!known.keep_alive) connection.close_after = true;
+  if (known.write(*made, connection.out)) return;
+  const size_t before = connection.out.size();
+  const auto source = [&made](const std::string&, const std::string&) { return made; };
+  const std::string_view line = std::string_view(known.head).substr(0, known.head.find("\r\n") + 2);
+  engine_.answer(line, known.http_1_0, known.keep_alive, source, connection.out);
+  known.learn(*made, std::string_view(connection.out).substr(before));
+}
+
+// The handler's answer; nothing if it defers it.
+std::optional<HttpResponse> HttpExchange::ask(HttpRequest& request) {
+  request.token = ++last_token_;
+  add(requests_);
+  try {
+    return handler_(request);
+  } catch (...) {
+    return http_error(500, "internal error");
+  }
+}
+
 // Appends the answer to the request at the front of `in` to `out`, or sets `token` if the handler defers it. `ready` is
 // the answer of a request that was deferred before.
 void HttpExchange::answer(Connection& connection, RequestHead& head, const HttpResponse* ready) {
-  uint64_t token = 0;
+  HttpRequest request;
   const HttpEngine::Source source = [&](const std::string& method,
                                         const std::string& path) -> std::optional<HttpResponse> {
     if (ready != nullptr) return *ready;
-    token = ++last_token_;
-    add(requests_);
-    HttpRequest request = connection.request(head);
+    request = connection.request(head);
     request.is_head = method == "HEAD";
     request.method = request.is_head ? "GET" : method;
     request.path = path;
-    request.token = token;
-    return handler_(request);
+    return ask(request);
   };
   if (!head.keep_alive) connection.close_after = true;
   try {
@@ -215,9 +261,12 @@ void HttpExchange::answer(Connection& connection, RequestHead& head, const HttpR
     if (outcome == HttpEngine::Outcome::refused) {
       connection.close_after = connection.linger = true;
     } else if (outcome == HttpEngine::Outcome::deferred) {
-      deferred_.emplace(token, &connection);
-      connection.token = token;
+      deferred_.emplace(request.token, &connection);
+      connection.token = request.token;
       connection.close_after = false;  // not before the answer
+    } else if (ready == nullptr && request.method == "GET" && !request.is_head && head.content_length == 0) {
+      const std::string_view text = std::string_view(connection.in).substr(0, connection.frame.needed);
+      known_.remember(text, std::move(request), head.http_1_0, head.keep_alive);
     }
   } catch (...) {
     refuse(connection, 500, "internal error");

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "daemon/http/connection_table.h"
 #include "daemon/http/http_response.h"
+#include "daemon/http/known_requests.h"
 #include "daemon/http/message.h"
 #include "src/base/unique_fd.h"
 
@@ -23,7 +25,8 @@ class HttpExchange {
   // `epoll`, which must outlive this object, gets the connections; their events are for on_event().
   HttpExchange(const HttpLimits& limits, HttpHandler handler, int epoll);
 
-  // Takes in a new connection. Another one is closed for it where there are too many, or it is closed itself.
+  // Takes in a new connection, and answers what it has sent already: then epoll needn't be asked, nor told where the
+  // answer is the end. Another one is closed for it where there are too many, or it is closed itself.
   void admit(UniqueFd fd, const sockaddr_storage& from, int64_t now);
   // Takes in that something came, or can be written, by the event's data.
   void on_event(uint64_t data, int64_t now);
@@ -45,6 +48,10 @@ class HttpExchange {
   void run_runnable(int64_t now);
   void expire(int64_t now);
 
+  using Step = void (HttpExchange::*)(Connection&, int64_t);
+  // Takes that step, and has watched what the connection waits for then. What is thrown is its end.
+  void take(Step step, Connection& connection, int64_t now);
+
   // One connection. Each of these may close it, so that it must not be touched afterwards.
   void advance(Connection& connection, int64_t now);
   void receive(Connection& connection, int64_t now);
@@ -55,6 +62,8 @@ class HttpExchange {
 
   // Parts of serve(), which never close.
   bool next_request(Connection& connection, RequestHead& head);
+  void answer_known(Connection& connection, KnownRequest& known);
+  std::optional<HttpResponse> ask(HttpRequest& request);
   void answer(Connection& connection, RequestHead& head, const HttpResponse* ready);
   void refuse(Connection& connection, int status, const char* reason);
   void render_error(int status, const char* reason, std::string& out);
@@ -64,6 +73,7 @@ class HttpExchange {
   const HttpLimits limits_;
   const HttpHandler handler_;
   HttpEngine engine_;
+  KnownRequests known_;
   ConnectionTable table_;
   uint64_t last_token_ = 0;
   std::unordered_map<uint64_t, Connection*> deferred_;  // by token

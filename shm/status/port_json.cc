@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "shm/status/json_object.h"
 #include "shm/status/protocol_parts.h"
 #include "src/config/client_ports.h"
 #include "src/linux/interfaces.h"
@@ -36,17 +37,19 @@ Json age_ms(int64_t stamp_ns, int64_t now_ns) {
 }
 
 Json backends_json(const BackendCounts& seen) {
-  return Json{{"online", seen.online}, {"shunned", seen.shunned}, {"offline", seen.offline}, {"total", seen.total()}};
+  return json_object(
+      {{"online", seen.online}, {"shunned", seen.shunned}, {"offline", seen.offline}, {"total", seen.total()}});
 }
 
 Json protocol_json(const StatusInput& input, std::string_view name) {
   for (const ProtocolPart& part : protocol_parts(input)) {
     if (part.name != name) continue;
-    return Json{{"served", part.served},
-                {"port_answers", part.port == nullptr || !part.port->known ? Json(nullptr) : Json(part.port->answers)},
-                {"port_age_ms", part.port == nullptr ? Json(nullptr) : age_ms(part.port->looked_at_ns, input.now_ns)},
-                {"clients", part.clients < 0 ? Json(nullptr) : Json(part.clients)},
-                {"backends", backends_json(part.backends)}};
+    return json_object(
+        {{"served", part.served},
+         {"port_answers", part.port == nullptr || !part.port->known ? Json(nullptr) : Json(part.port->answers)},
+         {"port_age_ms", part.port == nullptr ? Json(nullptr) : age_ms(part.port->looked_at_ns, input.now_ns)},
+         {"clients", part.clients < 0 ? Json(nullptr) : Json(part.clients)},
+         {"backends", backends_json(part.backends)}});
   }
   return nullptr;
 }

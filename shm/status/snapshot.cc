@@ -34,7 +34,9 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
     // The word first: a drain announces itself before it has a record.
     view.draining_since_ns = layout.draining_since_ns.load(std::memory_order_acquire);
     read = read && layout.drain.read(view.drain) && layout.attempt.read(view.attempt) &&
-           layout.observation.read(view.observation) && layout.core.read(view.core) && layout.start.read(view.start);
+           layout.observation.read_part(view.observation, offsetof(Observation, peers), used_bytes) &&
+           layout.core.read_part(view.core, offsetof(CoreRecord, modules), core_bytes) &&
+           layout.start.read(view.start);
     view.marks.end_mark = layout.end_mark.load(std::memory_order_acquire);
     view.marks.ended_ns = layout.ended_ns.load(std::memory_order_relaxed);
     view.marks.phase_mark = layout.phase_mark.load(std::memory_order_relaxed);

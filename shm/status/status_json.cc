@@ -10,6 +10,7 @@
 #include "shm/record/fork_cost.h"
 #include "shm/record/leadership.h"
 #include "shm/segment/names.h"
+#include "shm/status/json_object.h"
 #include "shm/status/member_json.h"
 #include "shm/status/port_json.h"
 #include "src/base/rfc3339.h"
@@ -33,35 +34,36 @@ Json heartbeat(const StatusInput& input) {
   const Outcome outcome =
       last.outcome <= static_cast<uint8_t>(Outcome::overdue) ? static_cast<Outcome>(last.outcome) : Outcome::none;
   const int64_t next = record.next_attempt_ns - input.now_ns;
-  return Json{{"age_ms", age_ms(input.view.last_beat_ns, input.now_ns)},
-              {"outcome", name(outcome)},
-              {"phase", name(phase)},
-              {"running", running},
-              {"duration_ms", static_cast<double>(last.duration_ns / 1000) / 1000.0},
-              {"consecutive_timeouts", record.consecutive_timeouts},
-              {"next_attempt_in_ms", record.next_attempt_ns == 0 ? 0 : std::max<int64_t>(0, next / 1'000'000)}};
+  return json_object(
+      {{"age_ms", age_ms(input.view.last_beat_ns, input.now_ns)},
+       {"outcome", name(outcome)},
+       {"phase", name(phase)},
+       {"running", running},
+       {"duration_ms", static_cast<double>(last.duration_ns / 1000) / 1000.0},
+       {"consecutive_timeouts", record.consecutive_timeouts},
+       {"next_attempt_in_ms", record.next_attempt_ns == 0 ? 0 : std::max<int64_t>(0, next / 1'000'000)}});
 }
 
 // Of clients and backends PostgreSQL's part, as a beat saw them last; null where ProxySQL doesn't serve it.
 Json pgsql(const Observation& seen) {
   if (seen.serves_pgsql == 0) return nullptr;
-  return Json{{"clients", seen.pgsql_clients}, {"backends", backends_json(seen.pgsql_backends)}};
+  return json_object({{"clients", seen.pgsql_clients}, {"backends", backends_json(seen.pgsql_backends)}});
 }
 
 Json common(const StatusInput& input, bool passes, const std::string& message, const char* probe_name) {
-  return Json{{"status", passes ? "ok" : "unhealthy"},
-              {"message", message},
-              {"probe", probe_name},
-              {"draining", input.verdict.state == State::draining},
-              {"clients", input.clients < 0 ? Json(nullptr) : Json(input.clients)},
-              {"clients_age_ms", age_ms(input.clients_at_ns, input.now_ns)},
-              {"backends", backends_json(input.view.observation.backends)},
-              {"mysql", protocol_json(input, "mysql")},
-              {"pgsql", protocol_json(input, "pgsql")},
-              {"state", name(input.verdict.state)},
-              {"heartbeat", heartbeat(input)},
-              {"observed_age_ms", age_ms(input.view.observation.at_ns, input.now_ns)},
-              {"mysql_port_age_ms", age_ms(input.port.looked_at_ns, input.now_ns)}};
+  return json_object({{"status", passes ? "ok" : "unhealthy"},
+                      {"message", message},
+                      {"probe", probe_name},
+                      {"draining", input.verdict.state == State::draining},
+                      {"clients", input.clients < 0 ? Json(nullptr) : Json(input.clients)},
+                      {"clients_age_ms", age_ms(input.clients_at_ns, input.now_ns)},
+                      {"backends", backends_json(input.view.observation.backends)},
+                      {"mysql", protocol_json(input, "mysql")},
+                      {"pgsql", protocol_json(input, "pgsql")},
+                      {"state", name(input.verdict.state)},
+                      {"heartbeat", heartbeat(input)},
+                      {"observed_age_ms", age_ms(input.view.observation.at_ns, input.now_ns)},
+                      {"mysql_port_age_ms", age_ms(input.port.looked_at_ns, input.now_ns)}});
 }
 
 Json counters(const StateView& view) {

@@ -140,11 +140,7 @@ Result<bool> dump_once(int socket, Question question, uint8_t state, uint16_t po
   if (auto asked = ask(socket, question, state, port, sequence); !asked) return asked.error();
   Progress progress;
   while (!progress.finished) {
-    pollfd waiting{socket, POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, deadline.poll_timeout_ms());
-    if (ready < 0 && errno != EINTR) return system_error("wait for the kernel's socket table", errno);
     if (deadline.passed()) return timed_out("wait for the kernel's socket table");
-    if (ready <= 0) continue;
     alignas(nlmsghdr) std::array<char, kChunk> chunk;
     sockaddr_nl from{};
     iovec vector{chunk.data(), chunk.size()};
@@ -155,8 +151,13 @@ Result<bool> dump_once(int socket, Question question, uint8_t state, uint16_t po
     message.msg_iovlen = 1;
     const ssize_t size = ::recvmsg(socket, &message, 0);
     if (size < 0) {
-      if (errno == EAGAIN || errno == EINTR) continue;
-      return system_error("read the kernel's socket table", errno);
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return system_error("read the kernel's socket table", errno);
+      // Seldom: the kernel begins its answer while it is asked, and goes on while it is read.
+      pollfd waiting{socket, POLLIN, 0};
+      const int ready = ::poll(&waiting, 1, deadline.poll_timeout_ms());
+      if (ready < 0 && errno != EINTR) return system_error("wait for the kernel's socket table", errno);
+      continue;
     }
     if ((message.msg_flags & MSG_TRUNC) != 0) return system_error("read the kernel's socket table", EMSGSIZE);
     if (from.nl_pid != 0) continue;  // another process; only the kernel has port id 0

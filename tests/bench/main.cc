@@ -22,14 +22,25 @@
 namespace pulse::bench {
 namespace {
 
-constexpr Effort kQuick{
-    100, 20, 200, 1, std::chrono::milliseconds{3'000}, std::chrono::milliseconds{10'000}, std::chrono::seconds{10},
-    true};
+constexpr Effort kQuick{100,
+                        20,
+                        200,
+                        1,
+                        std::chrono::milliseconds{3'000},
+                        std::chrono::milliseconds{10'000},
+                        std::chrono::seconds{10},
+                        std::chrono::seconds{10},
+                        true};
 
-using Measurement = Result<void> (*)(Bench&);
-constexpr Measurement kMeasurements[] = {measure_beats, measure_busy_beats, measure_members, measure_dump,
-                                         measure_users, measure_daemon,     measure_peer,    measure_pile_up};
-constexpr Measurement kOfTraffic[] = {measure_traffic};
+struct Measurement {
+  const char* name;
+  Result<void> (*measure)(Bench&);
+};
+constexpr Measurement kMeasurements[] = {{"beats", measure_beats},     {"busy-beats", measure_busy_beats},
+                                         {"members", measure_members}, {"dump", measure_dump},
+                                         {"users", measure_users},     {"daemon", measure_daemon},
+                                         {"peer", measure_peer},       {"pile-up", measure_pile_up}};
+constexpr Measurement kOfTraffic[] = {{"traffic", measure_traffic}};
 
 // A directory in memory, gone with its owner.
 class MemoryDir {
@@ -56,15 +67,19 @@ class Run {
     programs_.state_dir = in_memory_.path();
   }
 
-  Result<void> measure(std::span<const Measurement> measurements) {
+  // All of them, or the one of that name.
+  Result<void> measure(std::span<const Measurement> measurements, const std::string& only) {
     if (programs_.state_dir.empty()) return Error{"no directory can be made in /dev/shm"};
     install_programs();
     Bench bench{dir_, programs_, effort_, report_, plot_};
     describe_machine(bench);
-    for (const Measurement measurement : measurements) {
-      if (auto done = measurement(bench); !done) return done;
+    bool found = false;
+    for (const Measurement& measurement : measurements) {
+      if (!only.empty() && only != measurement.name) continue;
+      found = true;
+      if (auto done = measurement.measure(bench); !done) return done;
     }
-    return {};
+    return found ? Result<void>() : Error{"nothing is called " + only};
   }
 
   const Report& report() const { return report_; }
@@ -101,6 +116,7 @@ class Run {
 struct Options {
   Effort effort;
   bool traffic = false;
+  std::string only;
   std::string markdown;
   std::string svg;
   std::string release_bin, bench_bin;
@@ -117,6 +133,8 @@ std::optional<Options> parse(int argc, char** argv) {
       options.traffic = true;
     } else if (argument == "--shipped") {
       options.effort.shipped = options.traffic = true;
+    } else if (argument == "--only" && has_value) {
+      options.only = argv[++i];
     } else if (argument == "--markdown" && has_value) {
       options.markdown = argv[++i];
     } else if (argument == "--svg" && has_value) {
@@ -159,7 +177,8 @@ int run(const Options& options) {
     measured.abandon();
     ::_exit(128 + number);
   }).detach();
-  const Result<void> done = options.traffic ? measured.measure(kOfTraffic) : measured.measure(kMeasurements);
+  const Result<void> done =
+      options.traffic ? measured.measure(kOfTraffic, options.only) : measured.measure(kMeasurements, options.only);
   const Report& report = measured.report();
   std::fputs(report.text().c_str(), stdout);
   if (!done) {
@@ -186,8 +205,9 @@ int main(int argc, char** argv) {
   const auto options = pulse::bench::parse(argc, argv);
   if (!options) {
     std::fputs(
-        "usage: bench --release DIR --bench DIR [--quick] [--traffic] [--shipped] [--markdown FILE] [--svg FILE]; see "
-        "tests/bench/run\n",
+        "usage: bench --release DIR --bench DIR [--quick] [--only PART] [--traffic] [--shipped] [--markdown FILE] "
+        "[--svg "
+        "FILE]; see tests/bench/run\n",
         stderr);
     return 64;
   }

@@ -22,6 +22,7 @@ struct Effort {
   std::chrono::milliseconds load_span{10'000};
   std::chrono::milliseconds many_span{50'000};
   std::chrono::seconds pile_span{60};
+  std::chrono::seconds idle_span{60};
   bool quick = false;
   bool shipped = false;  // of the traffic: what is recommended, beside nothing
 };

@@ -19,8 +19,12 @@ class ConnectionTableTest : public ::testing::Test {
   UniqueFd add(int64_t now) {
     int ends[2] = {-1, -1};
     EXPECT_EQ(0, ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends));
-    table_.add(UniqueFd(ends[0]), {}, now);
+    EXPECT_NE(nullptr, table_.add(UniqueFd(ends[0]), {}, now));
     return UniqueFd(ends[1]);
+  }
+  void enter(Connection& connection, Phase phase) {
+    table_.enter(connection, phase, 0);
+    table_.watch(connection);
   }
   // The data of the next event; 0 if there is none.
   uint64_t event() const {
@@ -54,9 +58,12 @@ TEST_F(ConnectionTableTest, WhoWaitsLongestIsFirst) {
 TEST_F(ConnectionTableTest, AnEventOfAClosedConnectionIsNobodys) {
   const UniqueFd peer = add(0);
   ASSERT_EQ(1, ::send(peer.get(), "x", 1, 0));
+  EXPECT_EQ(0u, event()) << "not watched yet";
+  table_.watch(*table_.first(kReading));
   const uint64_t data = event();
   Connection* const connection = table_.find(data);
   ASSERT_NE(nullptr, connection);
+  EXPECT_EQ(data, ConnectionTable::event_of(*connection));
   const int fd = connection->fd.get();
   table_.remove(*connection);
   EXPECT_EQ(0u, table_.size());
@@ -69,13 +76,24 @@ TEST_F(ConnectionTableTest, AnEventOfAClosedConnectionIsNobodys) {
 TEST_F(ConnectionTableTest, APhaseWatchesWhatItWaitsFor) {
   const UniqueFd peer = add(0);
   Connection& connection = *table_.first(kReading);
+  table_.watch(connection);
   EXPECT_EQ(0u, event());
-  table_.enter(connection, kWriting, 0);
+  enter(connection, kWriting);
   EXPECT_NE(0u, event()) << "there is room to write";
-  table_.enter(connection, kRunnable, 0);
+  enter(connection, kRunnable);
   ASSERT_EQ(1, ::send(peer.get(), "x", 1, 0));
   EXPECT_EQ(0u, event());
-  table_.enter(connection, kIdle, 0);
+  enter(connection, kIdle);
+  EXPECT_NE(0u, event());
+}
+
+TEST_F(ConnectionTableTest, OneThatIsFirstWatchedWithNothingToWaitForIsWatchedLater) {
+  const UniqueFd peer = add(0);
+  Connection& connection = *table_.first(kReading);
+  enter(connection, kRunnable);
+  ASSERT_EQ(1, ::send(peer.get(), "x", 1, 0));
+  EXPECT_EQ(0u, event());
+  enter(connection, kIdle);
   EXPECT_NE(0u, event());
 }
 

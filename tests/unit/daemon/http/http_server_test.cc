@@ -145,10 +145,11 @@ class HttpServerTest : public ::testing::Test {
   }
 
   std::optional<HttpResponse> handle(const HttpRequest& request) {
-    if (request.path == "/defer") {
+    if (request.path == "/defer" || (request.path == "/later" && defers)) {
       token.store(request.token);
       return std::nullopt;
     }
+    if (request.path == "/count") return HttpResponse{200, std::to_string(count++)};
     if (request.path == "/throw") throw std::runtime_error("secret");
     if (request.path == "/big") return HttpResponse{200, std::string(32'000'000, 'x'), "text/plain"};
     if (request.path == "/down") return HttpResponse{503, "down", "text/plain", {{"Retry-After", "1"}}};
@@ -164,6 +165,8 @@ class HttpServerTest : public ::testing::Test {
   std::unique_ptr<HttpServer> server;
   std::thread thread;
   std::atomic<uint64_t> token{0};
+  std::atomic<bool> defers{false};
+  int count = 0;
 };
 
 const std::string kGet = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -240,6 +243,57 @@ TEST_F(HttpServerTest, KeepsTheConnectionUnlessAskedNotTo) {
     EXPECT_THAT(old.ask("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), HasSubstr("Connection: keep-alive\r\n"));
   }
   EXPECT_FALSE(old.closed());
+}
+
+// What came before is known, and isn't read again.
+TEST_F(HttpServerTest, TheSameRequestHasTheSameAnswerAgain) {
+  start();
+  for (const char* const request :
+       {"GET /a%20b?q HTTP/1.1\r\nHost: h\r\nX-Thing: 1\r\nConnection: close\r\n\r\n", "GET /a HTTP/1.0\r\n\r\n",
+        "GET /down HTTP/1.1\r\nConnection: close\r\n\r\n", "GET /throw HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "GET /a HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno",
+        "GET /a HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\nyo",
+        "GET /a HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        "HEAD /a HTTP/1.1\r\nConnection: close\r\n\r\n", "POST /a HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.0\r\n\r\n", "GARBAGE / HTTP/1.1\r\n\r\n"}) {
+    const auto ask = [&] {
+      Client probe = client();
+      probe.send(request);
+      return probe.rest();
+    };
+    const std::string first = ask();
+    EXPECT_THAT(first, StartsWith("HTTP/1.1 "));
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(first, ask()) << request;
+  }
+  EXPECT_THAT(Client(server->port()).ask(kGet), HasSubstr("from 127.0.0.1"));
+}
+
+TEST_F(HttpServerTest, AKnownRequestIsAskedAnew) {
+  start("");
+  Client probe = client();
+  const auto body = [](const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); };
+  for (int i = 0; i < 12; ++i) {
+    const std::string answer = probe.ask("GET /count HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(std::to_string(i), body(answer));
+    EXPECT_THAT(answer, HasSubstr("Content-Length: " + std::to_string(i < 10 ? 1 : 2) + "\r\n"));
+  }
+  EXPECT_EQ(12u, server->counters().requests);
+  for (const char* const address : {"127.0.0.1", "::1", "127.0.0.1"}) {
+    EXPECT_THAT(Client(server->port(), address).ask(kGet), HasSubstr(std::string("from ") + address + " loopback"));
+  }
+}
+
+TEST_F(HttpServerTest, AKnownRequestMayBeDeferredThisTime) {
+  start();
+  EXPECT_THAT(client().ask("GET /later HTTP/1.1\r\nConnection: close\r\n\r\n"), HasSubstr("/later"));
+  EXPECT_THAT(client().ask("GET /later HTTP/1.1\r\nConnection: close\r\n\r\n"), HasSubstr("/later"));
+  defers = true;
+  Client probe = client();
+  probe.send("GET /later HTTP/1.1\r\nConnection: close\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return token.load() != 0; }));
+  EXPECT_FALSE(probe.closed());
+  server->complete(token.load(), HttpResponse{200, "now"});
+  EXPECT_THAT(probe.rest(), HasSubstr("\r\n\r\nnow"));
 }
 
 TEST_F(HttpServerTest, AnswersAClientThatHasEndedItsSending) {
