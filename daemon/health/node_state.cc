@@ -70,6 +70,7 @@ void NodeState::open_segment() {
     if (auto owned = check_owner(*opened, config_.state, owner_of(config_)); !owned) opened = owned.error();
   }
   const std::lock_guard<std::mutex> hold(mutex_);
+  ++changes_;
   segment_ = opened ? std::make_shared<Segment>(std::move(*opened)) : nullptr;
   const bool absent = !opened && opened.error().code == ENOENT;
   segment_problem_ = opened || absent ? "" : opened.error().text;
@@ -142,6 +143,7 @@ bool NodeState::tick() {
   ProxysqlStart start;
   {
     const std::lock_guard<std::mutex> hold(mutex_);
+    ++changes_;
     if (memory_.served && start_.served_ns == 0) start_.served_ns = now.now_ns;
     start = start_;
   }
@@ -247,6 +249,17 @@ NodeState::Snapshot NodeState::look() {
   return snapshot;
 }
 
+uint64_t NodeState::mark() {
+  std::shared_ptr<Segment> segment;
+  uint64_t changes = 0;
+  {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    segment = segment_;
+    changes = changes_;
+  }
+  return (segment ? state_mark(*segment) : 0) ^ changes;
+}
+
 void NodeState::read_lists(Snapshot& snapshot) {
   const std::shared_ptr<Segment> current = segment();
   if (!current) return;
@@ -258,6 +271,7 @@ void NodeState::read_lists(Snapshot& snapshot) {
 
 void NodeState::announce_drain() {
   const std::lock_guard<std::mutex> hold(mutex_);
+  ++changes_;
   announced_ns_ = boottime_ns();
   own_drain_ = DrainRecord{};
 }
@@ -266,6 +280,7 @@ void NodeState::drain_ended(bool stopped) {
   bool told = false;
   static_cast<void>(with_layout([&](Layout& layout) { told = layout.draining_since_ns.load() != 0; }));
   const std::lock_guard<std::mutex> hold(mutex_);
+  ++changes_;
   if (told || !stopped) {
     announced_ns_ = 0;
     return;

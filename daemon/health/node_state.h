@@ -46,6 +46,9 @@ class NodeState {
   };
   // From memory, without a system call that could wait. Any thread.
   Snapshot look();
+  // Another number whenever look() would see something else, but for what time alone makes of it. To be asked before
+  // the look. Any thread.
+  uint64_t mark();
   // Reads into `snapshot` what it leaves out, for probes have no use for it: the members, the jobs, the hostgroups. Any
   // thread.
   void read_lists(Snapshot& snapshot);
@@ -99,6 +102,7 @@ class NodeState {
   int64_t counted_clients_ = -1;  // by the socket table, while the beats' count is stale
   int64_t counted_pgsql_ = -1;    // of those
   int64_t counted_ns_ = 0;
+  uint64_t changes_ = 0;  // of all of these, and of what tick() sees
 
   State logged_state_ = State::starting;  // tick()'s
   std::string logged_problem_;

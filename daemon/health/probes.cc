@@ -1,5 +1,9 @@
 #include "daemon/health/probes.h"
 
+#include <array>
+#include <iterator>
+#include <tuple>
+
 #include "daemon/health/metrics.h"
 #include "daemon/page/page.h"
 #include "shm/status/status_json.h"
@@ -7,6 +11,12 @@
 #include "src/base/log_thread.h"
 
 namespace pulse {
+
+namespace {
+
+constexpr int64_t kToldAgainWithin = 1'000'000;
+
+}  // namespace
 
 Probes::Probes(const Config& config, NodeState& state)
     : config_(config), state_(state), started_realtime_ns_(clock_ns(CLOCK_REALTIME)) {}
@@ -25,6 +35,7 @@ std::optional<HttpResponse> Probes::handle(const HttpRequest& request) {
   static constexpr Endpoint kProbes[] = {{"/healthz/started", &Verdict::started, "startup"},
                                          {"/healthz/ready", &Verdict::ready, "readiness"},
                                          {"/healthz/live", &Verdict::live, "liveness"}};
+  static_assert(std::size(kProbes) == std::tuple_size_v<decltype(told_)>);
   const Endpoint* endpoint = nullptr;
   for (const Endpoint& candidate : kProbes) {
     if (request.path == candidate.path) endpoint = &candidate;
@@ -43,6 +54,12 @@ std::optional<HttpResponse> Probes::handle(const HttpRequest& request) {
     return refused;
   }
   if (is_page) return page_response();
+  Told* const told = endpoint == nullptr ? nullptr : &told_[static_cast<size_t>(endpoint - std::begin(kProbes))];
+  const uint64_t mark = told == nullptr ? 0 : state_.mark();
+  if (told != nullptr && told->looked_ns != 0 && told->mark == mark &&
+      boottime_ns() - told->looked_ns < kToldAgainWithin) {
+    return told->answer;
+  }
   NodeState::Snapshot now = state_.look();
   if (is_status || is_metrics) state_.read_lists(now);
   const StatusInput input = now.input(config_);
@@ -53,7 +70,8 @@ std::optional<HttpResponse> Probes::handle(const HttpRequest& request) {
                         kMetricsContentType};
   }
   const Probe& probe = now.verdict.*(endpoint->probe);
-  return json_response(probe.passes ? 200 : 503, probe_json(input, probe, endpoint->name));
+  *told = {now.now_ns, mark, json_response(probe.passes ? 200 : 503, probe_json(input, probe, endpoint->name))};
+  return told->answer;
 }
 
 }  // namespace pulse

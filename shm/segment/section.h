@@ -73,6 +73,9 @@ class Section {
     return false;
   }
 
+  // Another one after each publish(). With it come all words that were written before.
+  uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+
  private:
   using Copy = std::array<typename Memory::Word, kWords>;
 

@@ -35,8 +35,7 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
     view.draining_since_ns = layout.draining_since_ns.load(std::memory_order_acquire);
     read = read && layout.drain.read(view.drain) && layout.attempt.read(view.attempt) &&
            layout.observation.read_part(view.observation, offsetof(Observation, peers), used_bytes) &&
-           layout.core.read_part(view.core, offsetof(CoreRecord, modules), core_bytes) &&
-           layout.start.read(view.start);
+           layout.core.read_part(view.core, offsetof(CoreRecord, modules), core_bytes) && layout.start.read(view.start);
     view.marks.end_mark = layout.end_mark.load(std::memory_order_acquire);
     view.marks.ended_ns = layout.ended_ns.load(std::memory_order_relaxed);
     view.marks.phase_mark = layout.phase_mark.load(std::memory_order_relaxed);
@@ -50,6 +49,29 @@ StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPoli
   fold_unrecorded(view.record, view.attempt, view.marks, policy, now_ns, false);
   view.attempt_open = is_open(view.record, view.attempt, view.marks);
   return view;
+}
+
+uint64_t state_mark(const Segment& segment) {
+  uint64_t mark = 0;
+  const bool mapped = guarded([&] {
+    const Layout& layout = segment.layout();
+    const auto take = [&mark](uint64_t word) { mark = (mark ^ word) * 0x9E3779B97F4A7C15 + (mark >> 32); };
+    for (const auto* word :
+         {&layout.boot_id, &layout.skipped_busy, &layout.skipped_backoff, &layout.resync_requested, &layout.resync_done,
+          &layout.busy_in_row, &layout.busy_other_user, &layout.end_mark, &layout.phase_mark}) {
+      take(word->load(std::memory_order_acquire));
+    }
+    for (const auto* stamp : {&layout.last_beat_ns, &layout.maintenance_realtime_ns, &layout.draining_since_ns,
+                              &layout.busy_since_ns, &layout.ended_ns}) {
+      take(static_cast<uint64_t>(stamp->load(std::memory_order_acquire)));
+    }
+    for (const uint64_t generation :
+         {layout.record.generation(), layout.drain.generation(), layout.attempt.generation(),
+          layout.observation.generation(), layout.core.generation(), layout.start.generation()}) {
+      take(generation);
+    }
+  });
+  return mapped ? mark : 0;
 }
 
 void read_members(const Segment& segment, uint64_t boot_id, StateView& view) {

@@ -57,6 +57,9 @@ struct StateView {
 // costs a system call or three and doesn't change. `backoff_max` and interval come from the configuration.
 StateView read_state(const Segment& segment, uint64_t boot_id, const BackoffPolicy& policy, int64_t now_ns);
 
+// Another number whenever something has changed that read_state() reads. To be asked before it reads.
+uint64_t state_mark(const Segment& segment);
+
 // Adds discovery and members to `view`: 200 KB at most, which is why probes do without. Those of another boot of the
 // machine count as none. If they can't be read, `view` stays as it is.
 void read_members(const Segment& segment, uint64_t boot_id, StateView& view);

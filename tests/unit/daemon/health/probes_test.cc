@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "src/base/clock.h"
 #include "tests/temp_dir.h"
 
 namespace pulse {
@@ -46,6 +47,26 @@ TEST_F(ProbesTest, EachHasItsPath) {
   EXPECT_THAT(metrics.body, HasSubstr("proxysql_pulse_build_info"));
   EXPECT_THAT(ask("/").content_type, HasSubstr("text/html"));
   EXPECT_EQ(405, ask("/", "POST").status);
+}
+
+TEST_F(ProbesTest, WhatHasChangedIsToldAtOnce) {
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_THAT(ask("/healthz/ready").body, HasSubstr("\"draining\":false"));
+    state_->announce_drain();
+    for (const char* path : {"/healthz/ready", "/healthz/started", "/healthz/live"}) {
+      EXPECT_THAT(ask(path).body, HasSubstr("\"draining\":true")) << path;
+    }
+    state_->drain_ended(false);
+  }
+}
+
+TEST_F(ProbesTest, WhatIsAskedTogetherIsToldTheSame) {
+  const int64_t give_up_ns = boottime_ns() + 10'000'000'000;
+  bool same = false;
+  while (!same && boottime_ns() < give_up_ns) {  // on a busy machine a millisecond may have passed
+    same = ask("/healthz/ready").body == ask("/healthz/ready").body;
+  }
+  EXPECT_TRUE(same);
 }
 
 TEST_F(ProbesTest, WhatThereIsNotAndWhatMayNotBeIsRefused) {

@@ -28,6 +28,42 @@ class StateViewTest : public ::testing::Test {
   Result<Segment> segment_;
 };
 
+TEST_F(StateViewTest, EachChangeOfWhatIsReadIsMarked) {
+  Layout& layout = this->layout();
+  uint64_t before = state_mark(*segment_);
+  EXPECT_EQ(before, state_mark(*segment_));
+  const auto expect_marked = [&](const char* what) {
+    const uint64_t now = state_mark(*segment_);
+    EXPECT_NE(before, now) << what;
+    before = now;
+  };
+  for (auto* word : {&layout.boot_id, &layout.skipped_busy, &layout.skipped_backoff, &layout.resync_requested,
+                     &layout.resync_done, &layout.busy_in_row, &layout.busy_other_user, &layout.end_mark,
+                     &layout.phase_mark}) {
+    ++*word;
+    expect_marked("a word");
+  }
+  for (auto* stamp : {&layout.last_beat_ns, &layout.maintenance_realtime_ns, &layout.draining_since_ns,
+                      &layout.busy_since_ns, &layout.ended_ns}) {
+    *stamp = kS;
+    expect_marked("a stamp");
+  }
+  layout.record.publish({});
+  expect_marked("record");
+  layout.drain.publish({});
+  expect_marked("drain");
+  layout.attempt.publish({});
+  expect_marked("attempt");
+  layout.observation.publish({});
+  expect_marked("observation");
+  layout.core.publish({});
+  expect_marked("core");
+  layout.start.publish({});
+  expect_marked("start");
+  layout.applied.publish({});
+  EXPECT_EQ(before, state_mark(*segment_)) << "not what it reads";
+}
+
 TEST_F(StateViewTest, OfAnotherBootOfTheMachineOnlyTheCountsAreLeft) {
   Layout& layout = this->layout();
   layout.last_beat_ns = 9000 * kS;
