@@ -7,7 +7,7 @@ namespace pulse {
 namespace {
 
 constexpr milliseconds kOften{500};
-constexpr milliseconds kRarely{3500};  // a look of 5 s is too old to go by
+constexpr milliseconds kRarely{4000};  // a look of 5 s is too old to go by
 constexpr std::chrono::seconds kAskedLately{3};
 
 }  // namespace

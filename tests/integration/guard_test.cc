@@ -465,7 +465,8 @@ TEST(Guard, ChainsOfForkAndExitAreGoneByTheLimitWhereThereIsACgroup) {
   std::printf("gone after %lld ms, %zu processes outlive it\n", static_cast<long long>(ran.took.count()), left);
   EXPECT_EQ(kExitTimeout, ran.exit_code) << ran.output;
   EXPECT_EQ(0u, left);
-  EXPECT_LE(ran.took, milliseconds(4000)) << ran.output;
+  // By itself it would last for 20 s; and on a busy machine all of them have to be scheduled once more to end.
+  EXPECT_LE(ran.took, milliseconds(12'000)) << ran.output;
 }
 
 // Jobs of the worst kind, started by ProxySQL's scheduler twice a second with its empty environment, and a beat beside

@@ -27,6 +27,7 @@ mount_system() {  # ROOT
   mount -t proc proc "$1/proc"
   mount --bind /dev "$1/dev"
   mount -t tmpfs tmpfs "$1/dev/shm"
+  mount -t devpts -o ptmxmode=666 devpts "$1/dev/pts"
 }
 
 in_root() {  # ROOT COMMAND...

@@ -9,10 +9,10 @@ namespace {
 constexpr int64_t kS = 1'000'000'000;
 
 TEST(LookPaceTest, LooksOftenWhileSomebodyAsksOrSomethingGoesOn) {
-  EXPECT_EQ(milliseconds(3500), pause_between_looks(true, 0, 100 * kS)) << "nobody has ever asked";
+  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 0, 100 * kS)) << "nobody has ever asked";
   EXPECT_EQ(milliseconds(500), pause_between_looks(false, 0, 100 * kS));
   EXPECT_EQ(milliseconds(500), pause_between_looks(true, 98 * kS, 100 * kS));
-  EXPECT_EQ(milliseconds(3500), pause_between_looks(true, 97 * kS, 100 * kS));
+  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 97 * kS, 100 * kS));
 }
 
 TEST(LookPaceTest, ARequestAfterALongPauseWakesTheLookerOnce) {
