@@ -110,9 +110,14 @@ Result<UniqueFd> open_or_create(const SegmentOptions& options) {
     }
     if (error == EISDIR) return not_a_file(options.path);
     if (error != ENOENT || !options.create || tries == 2) {
+      // A beat whose state is elsewhere looks here each time: strerror() would bring in all that locales need.
+      if (error == ENOENT) {
+        return Error{"open the state segment " + options.path +
+                         ": No such file or directory (no beat has run yet, or another path is in use)",
+                     ENOENT};
+      }
       std::string advice;
       struct stat file {};
-      if (error == ENOENT) advice = " (no beat has run yet, or another path is in use)";
       if (error == EACCES && ::lstat(options.path.c_str(), &file) == 0) {
         advice = " (it belongs to " + user_text(file.st_uid) +
                  ": remove it, or set pulse.group to a group that both users share)";
