@@ -37,9 +37,9 @@ TEST_F(StateViewTest, EachChangeOfWhatIsReadIsMarked) {
     EXPECT_NE(before, now) << what;
     before = now;
   };
-  for (auto* word : {&layout.boot_id, &layout.skipped_busy, &layout.skipped_backoff, &layout.resync_requested,
-                     &layout.resync_done, &layout.busy_in_row, &layout.busy_other_user, &layout.end_mark,
-                     &layout.phase_mark}) {
+  for (auto* word :
+       {&layout.boot_id, &layout.skipped_busy, &layout.skipped_backoff, &layout.resync_requested, &layout.resync_done,
+        &layout.busy_in_row, &layout.busy_other_user, &layout.end_mark, &layout.phase_mark}) {
     ++*word;
     expect_marked("a word");
   }
