@@ -15,19 +15,30 @@ trap clean_up EXIT
 make_root() {  # ROOT RELEASE
   if [[ ! -d $1 ]]; then
     mkdir -p "$(dirname "$1")"
-    rm -rf "$1.new"
+    rm -rf --one-file-system "$1.new"
     timeout 900 debootstrap --variant=minbase "$2" "$1.new" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} > "$1.debootstrap.log"
     mv "$1.new" "$1"
   fi
   cp /etc/resolv.conf "$1/etc/resolv.conf"
 }
 
+# A /dev of its own: whatever happens to the root, this machine's stays as it is.
 mount_system() {  # ROOT
-  mounted+=("$1/proc" "$1/dev")
+  local dev=$1/dev node
+  mounted+=("$1/proc" "$dev")
   mount -t proc proc "$1/proc"
-  mount --bind /dev "$1/dev"
-  mount -t tmpfs tmpfs "$1/dev/shm"
-  mount -t devpts -o ptmxmode=666 devpts "$1/dev/pts"
+  mount -t tmpfs -o mode=755 tmpfs "$dev"
+  for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
+    mknod -m 666 "$dev/${node%%:*}" c "$(cut -d: -f2 <<< "$node")" "${node##*:}"
+  done
+  ln -s /proc/self/fd "$dev/fd"
+  ln -s fd/0 "$dev/stdin"
+  ln -s fd/1 "$dev/stdout"
+  ln -s fd/2 "$dev/stderr"
+  ln -s pts/ptmx "$dev/ptmx"
+  mkdir "$dev/shm" "$dev/pts"
+  mount -t tmpfs tmpfs "$dev/shm"
+  mount -t devpts -o newinstance,ptmxmode=666 devpts "$dev/pts"
 }
 
 in_root() {  # ROOT COMMAND...
