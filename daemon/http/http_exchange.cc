@@ -225,7 +225,7 @@ void HttpExchange::answer_known(Connection& connection, KnownRequest& known) {
   if (!known.keep_alive) connection.close_after = true;
   if (known.write(*made, connection.out)) return;
   const size_t before = connection.out.size();
-  const auto source = [&made](const std::string&, const std::string&) { return made; };
+  const auto source = [&made](const std::string&, const std::string&) -> std::optional<HttpResponse> { return *made; };
   const std::string_view line = std::string_view(known.head).substr(0, known.head.find("\r\n") + 2);
   engine_.answer(line, known.http_1_0, known.keep_alive, source, connection.out);
   known.learn(*made, std::string_view(connection.out).substr(before));
