@@ -22,7 +22,6 @@ namespace {
 
 constexpr milliseconds kCountWithin{1000};
 constexpr milliseconds kCountEvery{500};
-constexpr int64_t kAdminEvery = 30'000'000'000;  // LOAD ADMIN VARIABLES may make the admin port's sockets anew
 
 ClientPort::Mode mode_of(const Config& config) {
   return config.daemon.mysql_look == PortLook::active ? ClientPort::Mode::active : ClientPort::Mode::passive;
@@ -93,11 +92,11 @@ void NodeState::look_for_a_start() {
     last = start_;
   }
   const int64_t now_ns = boottime_ns();
-  const bool known = passive && seen.mysql && is_known_by_mysql(last, *seen.mysql);
   if (!passive) {
     seen.admin.emplace();
-  } else if (!known || now_ns - admin_looked_ns_ > kAdminEvery) {
-    admin_looked_ns_ = now_ns;
+  } else {
+    // Each time: what is told apart by sockets of half a minute ago takes a PROXYSQL RESUME after a LOAD ADMIN
+    // VARIABLES for a new start, and one that served for one that never did.
     auto admin = listening_inodes(static_cast<uint16_t>(config_.admin.port), Deadline::after(milliseconds(250)),
                                   SocketSource::automatic, config_.admin.host);
     if (admin) seen.admin = std::move(*admin);

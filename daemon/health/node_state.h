@@ -86,9 +86,8 @@ class NodeState {
   // tick()'s:
   ClientCount mysql_count_;
   ClientCount pgsql_count_;
-  bool watches_pgsql_;           // its port: the file speaks of it, or ProxySQL has had backends there
-  Served served_;                // as of the last tick
-  int64_t admin_looked_ns_ = 0;  // the last look at who listens on the admin port
+  bool watches_pgsql_;  // its port: the file speaks of it, or ProxySQL has had backends there
+  Served served_;       // as of the last tick
 
   std::mutex mutex_;  // of what follows; held for copies, never over a wait
   std::shared_ptr<Segment> segment_;

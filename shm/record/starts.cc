@@ -60,10 +60,6 @@ ProxysqlStart next_start(const ProxysqlStart& last, const ListenersSeen& seen, b
   return next;
 }
 
-bool is_known_by_mysql(const ProxysqlStart& last, const std::vector<uint32_t>& mysql) {
-  return last.gone == 0 && last.admin_count != 0 && share(last.mysql, last.mysql_count, mysql);
-}
-
 bool is_of(const ProxysqlStart& start, int64_t at_ns, int64_t started_ns) {
   if (at_ns >= start.since_ns) return true;
   return started_ns != 0 && started_ns > start.not_before_ns + kSecond;

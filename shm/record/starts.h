@@ -23,10 +23,6 @@ struct ListenersSeen {
 // port, nothing can be concluded then.
 ProxysqlStart next_start(const ProxysqlStart& last, const ListenersSeen& seen, bool paused, int64_t now_ns);
 
-// Whether the MySQL port's sockets alone tell that it is the ProxySQL of `last`: nobody needs to ask for the admin
-// port's.
-bool is_known_by_mysql(const ProxysqlStart& last, const std::vector<uint32_t>& mysql);
-
 // Whether what was seen at `at_ns` was the present ProxySQL. `started_ns` is when that one had started, reckoned from
 // its uptime in whole seconds; 0: not known.
 bool is_of(const ProxysqlStart& start, int64_t at_ns, int64_t started_ns = 0);
