@@ -54,14 +54,14 @@ LookStep next_look(LookState state, const PortSample& sample) {
   }
   if (state.window_ns == 0) open_window(state, sample);
   state.last_queue = sample.accept_queue;
+  // Clients that come while nobody knows yet whether they are served leave no time to see the queue stand.
+  const bool untried = !verdict.answers && verdict.how != kConnection;
   const int64_t standing_ns = sample.at_ns - state.window_ns;
   const nanoseconds patience = state.suspicion_held ? kConfirmedPause : kSuspiciousQueue;
-  if (standing_ns >= patience.count()) return {std::move(state), true};
-  // What was known still holds. Nothing is known of a port that has only been seen with a queue.
+  if (untried || standing_ns >= patience.count()) return {std::move(state), true};
+  // What was known still holds.
   verdict.looked_at_ns = sample.at_ns;
-  if (verdict.since_ns == 0 || verdict.how != kConnection) {
-    if (verdict.since_ns == 0) verdict.since_ns = sample.at_ns;
-    verdict.how = kSocketTable;
+  if (verdict.how != kConnection) {
     verdict.reason = "listening, accept queue of " + std::to_string(sample.accept_queue) + " not seen going down for " +
                      as_milliseconds(standing_ns);
   }

@@ -59,7 +59,8 @@ constexpr nanoseconds kSuspiciousQueue = std::chrono::seconds(2);
 constexpr nanoseconds kConfirmedPause = std::chrono::seconds(10);
 
 // Takes in a sample. Not listening is final at once; a queue that is empty or went down means that the port answers;
-// one that has stood for kSuspiciousQueue wants a connection. So does each sample that is unavailable.
+// one that has stood for kSuspiciousQueue wants a connection. So does one that stands when it isn't known that the port
+// answers, and each sample that is unavailable.
 LookStep next_look(LookState state, const PortSample& sample);
 
 // Takes in the connection that next_look() wanted. `at_ns` is when it ended.

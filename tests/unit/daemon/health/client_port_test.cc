@@ -72,10 +72,10 @@ TEST(NextLook, NotListeningIsNotAnsweringAtOnce) {
 }
 
 TEST(NextLook, AQueueThatGoesDownAnswersHoweverLongItStands) {
-  std::vector<Row> rows{{0, Passive::listening, 50, false, false}};
+  std::vector<Row> rows{{0, Passive::listening, 0, true, false}};
   for (int64_t ms = 500; ms < 20'000; ms += 500) {
     const uint32_t queue = ms / 500 % 3 == 0 ? 40u : 50u;  // up to 1 s between two steps down
-    rows.push_back({ms, Passive::listening, queue, ms >= 1500, false});
+    rows.push_back({ms, Passive::listening, queue, true, false});
   }
   run({}, rows);
 }
@@ -121,13 +121,21 @@ TEST(NextLook, AConfirmedSuspicionHoldsUntilTheQueueGoesDown) {
   EXPECT_EQ(hung.verdict.since_ns, kStart + 3500 * kMs);
   run(hung, {{15'000, Passive::listening, 11, false, false}, {15'500, Passive::listening, 10, true, false}});
   run(hung, {{15'000, Passive::listening, 0, true, false}});
-  run(hung, {{15'000, Passive::not_listening, 0, false, false}, {15'500, Passive::listening, 3, false, false}});
+  run(hung, {{15'000, Passive::not_listening, 0, false, false}, {15'500, Passive::listening, 3, false, true}});
 }
 
-TEST(NextLook, AFirstSampleWithAQueueWaitsForMore) {
-  run({}, {{0, Passive::listening, 5, false, false}, {500, Passive::listening, 4, true, false}});
-  LookState state = run({}, {{0, Passive::listening, 5, false, false}, {2000, Passive::listening, 5, false, true}});
-  EXPECT_TRUE(after_active_look(state, kGreeted, kStart + 2001 * kMs).verdict.answers);
+// A daemon that starts beside a busy ProxySQL may meet clients in the queue, and probes don't wait for its next look.
+TEST(NextLook, AQueueWantsAConnectionAtOnceWhileNobodyKnows) {
+  const LookState first = run({}, {{0, Passive::listening, 5, false, true}});
+  run(after_active_look(first, kGreeted, kStart + 1 * kMs), {{500, Passive::listening, 5, true, false}});
+  const LookState silent = after_active_look(first, kSilent, kStart + 1000 * kMs);
+  // Once is enough: each connection would be one more in that queue.
+  run(silent, {{1500, Passive::listening, 6, false, false}, {10'999, Passive::listening, 6, false, false}});
+  run(silent, {{1500, Passive::listening, 4, true, false}});
+}
+
+TEST(NextLook, AQueueWantsAConnectionAtOnceWhereNothingListenedBefore) {
+  run({}, {{0, Passive::not_listening, 0, false, false}, {500, Passive::listening, 3, false, true}});
 }
 
 TEST(NextLook, WithoutASocketTableEachSampleWantsAConnection) {
