@@ -270,7 +270,7 @@ TEST(Guard, WhatACommandLeavesBehindEndsWithIt) {
 
 TEST(Guard, AFloodIsTakenInAndNotLogged) {
   Node node(
-      "{ name=\"a\" command=[\"/bin/sh\", \"-c\", \"yes 0123456789; echo never\"] timeout_ms=1500 output_lines=7 }, "
+      "{ name=\"a\" command=[\"/bin/sh\", \"-c\", \"yes 0123456789; echo never\"] timeout_ms=4000 output_lines=7 }, "
       "{ name=\"b\" command=[\"/bin/sh\", \"-c\", \"head -c 300000 /dev/zero; echo; echo the end\"] output_bytes=100 "
       "}, ");
   const Ran flood = node.job("a");

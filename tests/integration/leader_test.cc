@@ -345,7 +345,8 @@ TEST_F(LeaderTest, ErrorsSayWhatToDoAndEnd) {
 
 // Writes that are done but not answered, in a row: the Lease is recognised as this node's own.
 TEST_F(LeaderTest, ALostAnswerCostsNothing) {
-  Node a(api_, "pod-a");
+  // Long enough for six attempts on a busy machine.
+  Node a(api_, "pod-a", "duration_ms=20000, renew_ms=15000, retry_ms=200");
   ASSERT_TRUE(eventually([&] { return a.leads(); }));
   const std::string renewed = lease()["spec"]["renewTime"];
   const int requests = api_.stats()["lease"];

@@ -156,11 +156,17 @@ TEST(Wedge, BackOffHoldsThoughEachBeatHasAnotherParent) {
   EXPECT_GT(beats, 20);
   EXPECT_LE(attempts, 5) << "at 0, 1.2, 3.4 and 7.6 s";
   EXPECT_LE(server.threads() - threads_before, 7);
-  // The next attempt would be due 8 s after the last one; ProxySQL's own threads tell of the end.
+  // The next attempt would be due 8 s after the last one; ProxySQL's own threads tell of the end, so it comes with one
+  // of the next beats, however long these take on a busy machine.
   server.unwedge();
   const int64_t unwedged_at = monotonic_ns();
-  EXPECT_TRUE(eventually([&] { return wrapped_beat().exit_code == kExitOk; }, seconds(is_real() ? 15 : 4)));
-  std::printf("beating %lld ms after the end\n", static_cast<long long>((monotonic_ns() - unwedged_at) / 1'000'000));
+  int until_ok = 0;
+  EXPECT_TRUE(eventually([&] { return ++until_ok, wrapped_beat().exit_code == kExitOk; }));
+  std::printf("beating %lld ms after the end, by the %dth beat\n",
+              static_cast<long long>((monotonic_ns() - unwedged_at) / 1'000'000), until_ok);
+  if (!is_real()) {
+    EXPECT_LE(until_ok, 20);
+  }
 }
 
 TEST(Wedge, OfKind2IsASilentScheduler) {

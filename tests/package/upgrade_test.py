@@ -86,7 +86,10 @@ mysql_servers = ( {{ address = "127.0.0.1"  port = 3306  hostgroup = 0 }} )
             return 0, {}
 
     def ask(self, statement):
-        return run("mysql", f"--defaults-file={self.login}", "--batch", "--skip-column-names", "-e", statement).strip()
+        try:
+            return run("mysql", f"--defaults-file={self.login}", "--batch", "--skip-column-names", "-e", statement).strip()
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()[-3000:]}") from None
 
     def hang(self, seconds):
         """Every statement hangs for so long. Returns at once."""
