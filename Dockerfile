@@ -1,4 +1,4 @@
-# Both programs, built on bookworm, the libraries that proxysql-pulsed loads, and nothing else. proxysql-pulse is static.
+# Both programs, built on bookworm, and nothing else: each is one static file.
 # To put it beside ProxySQL, in ProxySQL's own image:
 #   COPY --from=proxysql-pulse /usr/bin/proxysql-pulse /usr/bin/proxysql-pulse
 # or, with an image that is to stay as it is, into a volume by an init container that runs
@@ -12,7 +12,7 @@ ARG TARGETARCH
 WORKDIR /src
 # First the packages alone, so that a change of the sources doesn't install them again.
 COPY scripts/packages.txt scripts/install-packages scripts/
-RUN scripts/install-packages --for "${TARGETARCH:-$(dpkg --print-architecture)}" build && rm -rf /var/lib/apt/lists/*
+RUN scripts/install-packages --for "${TARGETARCH:-$(dpkg --print-architecture)}" build source && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN scripts/build-image-files "${TARGETARCH:-$(dpkg --print-architecture)}" /image
 

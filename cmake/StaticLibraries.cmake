@@ -2,6 +2,7 @@
 # no debugger needs it in a stripped program. It is an eighth of what they are.
 #
 #   static_library(VARIABLE NAME)    sets VARIABLE to the path of a copy of libNAME.a
+#   static_openssl(VARIABLE)         to those of OpenSSL's libraries, with what they need
 #
 # Each target that links one has to depend on the target static-libraries. Beside each copy a file of its name and
 # ".from" holds the path of the original, for scripts/sbom.
@@ -20,4 +21,18 @@ function(static_library VARIABLE NAME)
     add_dependencies(static-libraries archive-${NAME})
   endif()
   set(${VARIABLE} ${copy} PARENT_SCOPE)
+endfunction()
+function(static_openssl VARIABLE)
+  static_library(ssl_archive ssl)
+  static_library(crypto_archive crypto)
+  set(${VARIABLE} ${ssl_archive} ${crypto_archive})
+  # What else an OpenSSL was built with: trixie's compresses by zstd, too.
+  pkg_check_modules(CRYPTO REQUIRED libcrypto)
+  foreach(name z zstd)
+    if(name IN_LIST CRYPTO_STATIC_LIBRARIES)
+      static_library(archive ${name})
+      list(APPEND ${VARIABLE} ${archive})
+    endif()
+  endforeach()
+  set(${VARIABLE} ${${VARIABLE}} PARENT_SCOPE)
 endfunction()
