@@ -1,4 +1,5 @@
 """What both tests stand on: where things are, programs run under a bound, temporary directories."""
+import itertools
 import os
 import pathlib
 import re
@@ -28,10 +29,19 @@ def pulse(*argv, **options):
     return run(BUILD / "bin/proxysql-pulse", *argv, **options)
 
 
+_ports = itertools.count(os.getpid() * 37)
+
+
 def free_port(address="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+    """Outside of the range from which the kernel gives ports to clients, as tests/loopback.h chooses them; each once."""
+    for number in itertools.islice(_ports, 2000):
+        with socket.socket() as probe:
+            try:
+                probe.bind((address, 10000 + number % 18000))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise AssertionError("no free port")
 
 
 def eventually(condition, patience_s=30):
