@@ -27,7 +27,7 @@ constexpr milliseconds kStopWithin{250};
 // So long a list with new cores waits for their revisions: a core whose revision isn't known is taken for one whose
 // workload has none.
 constexpr int64_t kHoldFor = 2'000'000'000;
-constexpr int64_t kOwnCheckEvery = 15'000'000'000;
+constexpr int64_t kOwnCheckEvery = 30'000'000'000;
 
 // The addresses of this host that others could reach it by.
 std::vector<std::string> interface_addresses() {

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "src/linux/interfaces.h"
-
 namespace pulse {
 namespace {
 
@@ -83,11 +81,11 @@ LookState after_active_look(LookState state, const ActiveResult& result, int64_t
   return state;
 }
 
-PortSample ClientPort::sample() const {
+PortSample ClientPort::sample() {
   PortSample sample;
   sample.at_ns = boottime_ns();
   if (mode_ == Mode::active) return sample;
-  auto state = read_listen_state(interface_, Deadline::after(kPassiveDeadline));
+  auto state = listen_look_.read(Deadline::after(kPassiveDeadline));
   if (!state) return sample;
   sample.passive = state->listening ? PortSample::Passive::listening : PortSample::Passive::not_listening;
   sample.accept_queue = state->accept_queue;

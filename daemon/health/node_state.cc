@@ -52,6 +52,7 @@ NodeState::NodeState(const Config& config, const std::string& host_name)
       running_since_ns_(boottime_ns()),
       mysql_look_(config.daemon.mysql_interfaces, mode_of(config), greet_mysql),
       pgsql_look_(pgsql_ports(config.daemon), mode_of(config), greet_pgsql),
+      admin_interface_{config.admin.host, config.admin.port},
       mysql_count_(counter_of(config.daemon.mysql_interfaces), kCountEvery),
       pgsql_count_(counter_of(pgsql_ports(config.daemon)), kCountEvery),
       watches_pgsql_(policy_.file.pgsql_port),
@@ -97,9 +98,8 @@ void NodeState::look_for_a_start() {
   } else {
     // Each time: what is told apart by sockets of half a minute ago takes a PROXYSQL RESUME after a LOAD ADMIN
     // VARIABLES for a new start, and one that served for one that never did.
-    auto admin = listening_inodes(static_cast<uint16_t>(config_.admin.port), Deadline::after(milliseconds(250)),
-                                  SocketSource::automatic, config_.admin.host);
-    if (admin) seen.admin = std::move(*admin);
+    auto admin = admin_look_.read(Deadline::after(milliseconds(250)));
+    if (admin) seen.admin = std::move(admin->inodes);
   }
   bool paused = false;
   static_cast<void>(with_layout([&](Layout& layout) {

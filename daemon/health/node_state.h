@@ -12,6 +12,7 @@
 #include "shm/status/status_json.h"
 #include "src/config/settings.h"
 #include "src/linux/client_count.h"
+#include "src/linux/listen_look.h"
 
 namespace pulse {
 
@@ -84,6 +85,8 @@ class NodeState {
   ClientPorts mysql_look_;
   ClientPorts pgsql_look_;
   // tick()'s:
+  const MysqlInterface admin_interface_;
+  ListenLook admin_look_{admin_interface_};
   ClientCount mysql_count_;
   ClientCount pgsql_count_;
   bool watches_pgsql_;  // its port: the file speaks of it, or ProxySQL has had backends there

@@ -62,14 +62,14 @@ constexpr Question kBothFamilies{TCPDIAG_GETSOCK, AF_UNSPEC};
 constexpr Question kOneFamily[] = {{SOCK_DIAG_BY_FAMILY, AF_INET}, {SOCK_DIAG_BY_FAMILY, AF_INET6}};
 
 template <class Request>
-Result<void> send_request(int socket, uint16_t type, const Request& request, uint32_t sequence) {
+Result<void> send_request(int socket, uint16_t type, uint16_t flags, const Request& request, uint32_t sequence) {
   struct {
     nlmsghdr header;
     Request request;
   } message{};
   message.header.nlmsg_len = sizeof message;
   message.header.nlmsg_type = type;
-  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  message.header.nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
   message.header.nlmsg_seq = sequence;
   message.request = request;
   sockaddr_nl kernel{};
@@ -86,18 +86,18 @@ Result<void> ask(int socket, Question question, uint8_t state, uint16_t port, ui
     inet_diag_req request{};
     request.idiag_states = 1u << state;
     request.id.idiag_sport = htons(port);
-    return send_request(socket, question.type, request, sequence);
+    return send_request(socket, question.type, NLM_F_DUMP, request, sequence);
   }
   inet_diag_req_v2 request{};
   request.sdiag_family = question.family;
   request.sdiag_protocol = IPPROTO_TCP;
   request.idiag_states = 1u << state;
   request.id.idiag_sport = htons(port);
-  return send_request(socket, question.type, request, sequence);
+  return send_request(socket, question.type, NLM_F_DUMP, request, sequence);
 }
 
 struct Progress {
-  bool finished = false;     // the last message of the dump was seen
+  bool finished = false;     // the last message of the answer was seen
   bool interrupted = false;  // the table changed meanwhile: sockets may be missing or there twice
 };
 
@@ -130,14 +130,13 @@ Result<void> read_messages(const char* data, size_t size, uint32_t sequence, uin
     };
     visit({found.idiag_rqueue, found.idiag_wqueue, found.idiag_inode, found.idiag_uid, address(found.id.idiag_src),
            address(found.id.idiag_dst)});
+    if ((header->nlmsg_flags & NLM_F_MULTI) == 0) progress.finished = true;  // the one that was asked for
   }
   return {};
 }
 
-// One question and its whole answer. Returns whether the table stood still.
-Result<bool> dump_once(int socket, Question question, uint8_t state, uint16_t port, uint32_t sequence,
-                       Deadline deadline, const Visitor& visit) {
-  if (auto asked = ask(socket, question, state, port, sequence); !asked) return asked.error();
+// The whole answer to a question. Returns whether the table stood still.
+Result<bool> read_answer(int socket, uint16_t port, uint32_t sequence, Deadline deadline, const Visitor& visit) {
   Progress progress;
   while (!progress.finished) {
     if (deadline.passed()) return timed_out("wait for the kernel's socket table");
@@ -167,18 +166,26 @@ Result<bool> dump_once(int socket, Question question, uint8_t state, uint16_t po
   return !progress.interrupted;
 }
 
+Result<UniqueFd> open_socket() {
+  UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG));
+  if (socket.get() < 0) return system_error("open a NETLINK_SOCK_DIAG socket", errno);
+  return socket;
+}
+
 // Calls `restart` before the first socket of each attempt, then `visit` for each socket.
 Result<void> visit_netlink(uint8_t state, uint16_t port, Deadline deadline, const std::function<void()>& restart,
                            const Visitor& visit) {
-  const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG));
-  if (socket.get() < 0) return system_error("open a NETLINK_SOCK_DIAG socket", errno);
+  const auto socket = open_socket();
+  if (!socket) return socket.error();
   uint32_t sequence = 0;
   std::span<const Question> questions(&kBothFamilies, 1);
   for (int attempt = 1;; ++attempt) {
     restart();
     bool whole = true;
     for (const Question& question : questions) {
-      const auto stood_still = dump_once(socket.get(), question, state, port, ++sequence, deadline, visit);
+      const auto asked = ask(socket->get(), question, state, port, ++sequence);
+      const auto stood_still =
+          asked ? read_answer(socket->get(), port, sequence, deadline, visit) : Result<bool>(asked.error());
       if (!stood_still && question.type == TCPDIAG_GETSOCK && stood_still.error().code != ETIMEDOUT) {
         questions = kOneFamily;  // a kernel, or what plays one, that doesn't know the older message
         whole = false;
@@ -302,6 +309,8 @@ class Reached {
       any_ = ::inet_pton(AF_INET6, address.c_str(), address_.data()) != 1;
     }
   }
+  // None if it was no numeric address.
+  const Address* address() const { return any_ ? nullptr : &address_; }
   bool operator()(const Found& found) const {
     const in_addr all{};
     return any_ || found.address == address_ || found.address == Address{} || found.address == mapped(&all);
@@ -332,6 +341,15 @@ std::string to_text(const Address& address) {
   return text.data();
 }
 
+void add_to(ListenState& state, const Found& found) {
+  state.listening = true;
+  ++state.sockets;
+  state.inodes.push_back(found.inode);
+  state.users.push_back(found.user);
+  state.accept_queue += found.receive_queue;
+  state.accept_queue_max += found.send_queue;
+}
+
 }  // namespace
 
 Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSource source,
@@ -341,15 +359,29 @@ Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSo
   const auto visited = visit_sockets(
       source, TCP_LISTEN, port, deadline, [&] { state = ListenState(); },
       [&](const Found& found) {
-        if (!reached(found)) return;
-        state.listening = true;
-        ++state.sockets;
-        state.inodes.push_back(found.inode);
-        state.users.push_back(found.user);
-        state.accept_queue += found.receive_queue;
-        state.accept_queue_max += found.send_queue;
+        if (reached(found)) add_to(state, found);
       });
   if (!visited) return visited.error();
+  return state;
+}
+
+Result<ListenState> find_listener(uint16_t port, const std::string& address, Deadline deadline) {
+  const Reached reached(address);
+  if (reached.address() == nullptr) return system_error("find who listens on " + address, EINVAL);
+  const auto socket = open_socket();
+  if (!socket) return socket.error();
+  inet_diag_req_v2 request{};
+  request.sdiag_family = is_ipv4(*reached.address()) ? AF_INET : AF_INET6;
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_states = 1u << TCP_LISTEN;
+  request.id.idiag_sport = htons(port);
+  const size_t skipped = request.sdiag_family == AF_INET ? 12 : 0;
+  std::memcpy(request.id.idiag_src, reached.address()->data() + skipped, reached.address()->size() - skipped);
+  request.id.idiag_cookie[0] = request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  if (auto asked = send_request(socket->get(), SOCK_DIAG_BY_FAMILY, 0, request, 1); !asked) return asked.error();
+  ListenState state;
+  const auto read = read_answer(socket->get(), port, 1, deadline, [&](const Found& found) { add_to(state, found); });
+  if (!read && read.error().code != ENOENT) return read.error();
   return state;
 }
 

@@ -32,6 +32,11 @@ enum class SocketSource {
 Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSource source = SocketSource::automatic,
                                       const std::string& address = "");
 
+// The listening socket that a connection to `address` would meet: a numeric address of this host, or all of them
+// ("0.0.0.0", "::"). The kernel finds it at once, where read_listen_state() lets it walk through its whole table, whose
+// size goes by the machine's memory. With SO_REUSEPORT it is one of several. By netlink alone; EINVAL for a name.
+Result<ListenState> find_listener(uint16_t port, const std::string& address, Deadline deadline);
+
 // Established connections whose local port is `port`: those of its clients, accepted or still queued. Not the sockets
 // of clients on this host, whose remote port it is.
 Result<uint32_t> count_established(uint16_t port, Deadline deadline, SocketSource source = SocketSource::automatic);
