@@ -127,7 +127,7 @@ TEST(ClusterRollout, TheNewConfigurationWinsAndStays) {
   cluster.settle(deployments.after);
   watcher.look_for(4);
   EXPECT_EQ("", watcher.relapses()) << cluster.describe();
-  EXPECT_GT(watcher.looks(), 50U);
+  EXPECT_GT(watcher.looks(), 10U);  // hundreds, where the machine has nothing else to do
   traffic.stop();
   EXPECT_EQ(0, traffic.failures()) << traffic.error();
 }
