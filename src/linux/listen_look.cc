@@ -6,7 +6,7 @@ namespace pulse {
 
 Result<ListenState> ListenLook::read(Deadline deadline) {
   if (only_inode_ != 0 && !whole_until_.passed()) {
-    auto found = find_listener(static_cast<uint16_t>(interface_.port), interface_.host, deadline);
+    auto found = finder_.find(static_cast<uint16_t>(interface_.port), interface_.host, deadline);
     if (found && found->sockets == 1 && found->inodes.front() == only_inode_) return found;
   }
   ++whole_readings_;

@@ -29,6 +29,7 @@ class ListenLook {
 
  private:
   const MysqlInterface& interface_;
+  ListenerFinder finder_;
   uint32_t only_inode_ = 0;  // 0: nobody, or several
   Deadline whole_until_ = Deadline::after(nanoseconds(0));
   uint64_t whole_readings_ = 0;

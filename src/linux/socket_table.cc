@@ -365,11 +365,14 @@ Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSo
   return state;
 }
 
-Result<ListenState> find_listener(uint16_t port, const std::string& address, Deadline deadline) {
+Result<ListenState> ListenerFinder::find(uint16_t port, const std::string& address, Deadline deadline) {
   const Reached reached(address);
   if (reached.address() == nullptr) return system_error("find who listens on " + address, EINVAL);
-  const auto socket = open_socket();
-  if (!socket) return socket.error();
+  if (!socket_) {
+    auto opened = open_socket();
+    if (!opened) return opened.error();
+    socket_ = std::move(*opened);
+  }
   inet_diag_req_v2 request{};
   request.sdiag_family = is_ipv4(*reached.address()) ? AF_INET : AF_INET6;
   request.sdiag_protocol = IPPROTO_TCP;
@@ -378,11 +381,14 @@ Result<ListenState> find_listener(uint16_t port, const std::string& address, Dea
   const size_t skipped = request.sdiag_family == AF_INET ? 12 : 0;
   std::memcpy(request.id.idiag_src, reached.address()->data() + skipped, reached.address()->size() - skipped);
   request.id.idiag_cookie[0] = request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  if (auto asked = send_request(socket->get(), SOCK_DIAG_BY_FAMILY, 0, request, 1); !asked) return asked.error();
   ListenState state;
-  const auto read = read_answer(socket->get(), port, 1, deadline, [&](const Found& found) { add_to(state, found); });
-  if (!read && read.error().code != ENOENT) return read.error();
-  return state;
+  const auto asked = send_request(socket_.get(), SOCK_DIAG_BY_FAMILY, 0, request, ++sequence_);
+  const auto read =
+      asked ? read_answer(socket_.get(), port, sequence_, deadline, [&](const Found& found) { add_to(state, found); })
+            : Result<bool>(asked.error());
+  if (read || read.error().code == ENOENT) return state;
+  socket_.reset();
+  return read.error();
 }
 
 Result<uint32_t> count_established(uint16_t port, Deadline deadline, SocketSource source) {

@@ -8,6 +8,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/result.h"
+#include "src/base/unique_fd.h"
 
 namespace pulse {
 
@@ -32,10 +33,19 @@ enum class SocketSource {
 Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSource source = SocketSource::automatic,
                                       const std::string& address = "");
 
-// The listening socket that a connection to `address` would meet: a numeric address of this host, or all of them
-// ("0.0.0.0", "::"). The kernel finds it at once, where read_listen_state() lets it walk through its whole table, whose
-// size goes by the machine's memory. With SO_REUSEPORT it is one of several. By netlink alone; EINVAL for a name.
-Result<ListenState> find_listener(uint16_t port, const std::string& address, Deadline deadline);
+// Finds the listening socket that a connection to an address would meet. The kernel finds one at once, where it walks
+// through its whole table for read_listen_state(), whose size goes by the machine's memory. By netlink alone, by one
+// socket that stays open. Of one thread.
+class ListenerFinder {
+ public:
+  // `address`: a numeric one of this host, or all of them ("0.0.0.0", "::"); EINVAL for a name. With SO_REUSEPORT it is
+  // one socket of several.
+  Result<ListenState> find(uint16_t port, const std::string& address, Deadline deadline);
+
+ private:
+  UniqueFd socket_;
+  uint32_t sequence_ = 0;
+};
 
 // Established connections whose local port is `port`: those of its clients, accepted or still queued. Not the sockets
 // of clients on this host, whose remote port it is.

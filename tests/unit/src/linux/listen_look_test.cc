@@ -122,7 +122,7 @@ TEST(ListenLook, ANameIsLookedForInTheWholeTable) {
   EXPECT_TRUE(look.read(soon())->listening);
   EXPECT_TRUE(look.read(soon())->listening);
   EXPECT_EQ(2u, look.whole_readings());
-  EXPECT_EQ(EINVAL, find_listener(port, "localhost", soon()).error().code);
+  EXPECT_EQ(EINVAL, ListenerFinder().find(port, "localhost", soon()).error().code);
 }
 
 TEST(ListenLook, AnIpv6SocketIsFoundToo) {
@@ -136,11 +136,12 @@ TEST(ListenLook, AnIpv6SocketIsFoundToo) {
     GTEST_SKIP() << "no IPv6 here";
   }
   ASSERT_EQ(0, ::listen(server.get(), 16));
-  const auto found = find_listener(port, "::1", soon());
+  ListenerFinder finder;
+  const auto found = finder.find(port, "::1", soon());
   ASSERT_TRUE(found) << found.error().text;
   EXPECT_EQ(1u, found->sockets);
   EXPECT_EQ(16u, found->accept_queue_max);
-  EXPECT_FALSE(find_listener(port, "127.0.0.1", soon())->listening);
+  EXPECT_FALSE(finder.find(port, "127.0.0.1", soon())->listening);
 }
 
 }  // namespace
