@@ -365,6 +365,10 @@ Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSo
   return state;
 }
 
+ListenerFinder::ListenerFinder() {
+  if (auto opened = open_socket()) socket_ = std::move(*opened);
+}
+
 Result<ListenState> ListenerFinder::find(uint16_t port, const std::string& address, Deadline deadline) {
   const Reached reached(address);
   if (reached.address() == nullptr) return system_error("find who listens on " + address, EINVAL);

@@ -38,6 +38,9 @@ Result<ListenState> read_listen_state(uint16_t port, Deadline deadline, SocketSo
 // socket that stays open. Of one thread.
 class ListenerFinder {
  public:
+  // Opens the socket; find() tries again if that fails.
+  ListenerFinder();
+
   // `address`: a numeric one of this host, or all of them ("0.0.0.0", "::"); EINVAL for a name. With SO_REUSEPORT it is
   // one socket of several.
   Result<ListenState> find(uint16_t port, const std::string& address, Deadline deadline);
