@@ -181,7 +181,7 @@ class Documents(TestCase):
         made = (SOURCE / "scripts/build-image-files").read_text()
         for program in ("proxysql-pulse", "proxysql-pulsed"):
             self.assertRegex(made, rf'\nfor program in [^;\n]*\b{program}\b')
-        self.assertIn('install -D -m 0755 "build/$preset/bin/$program" "$out/usr/bin/$program"\n', made)
+        self.assertIn('install -D -m 0755 "$build/bin/$program" "$out/usr/bin/$program"\n', made)
         self.assertRegex(dockerfile, r"FROM scratch\nCOPY --from=build /image/ /\n")
         self.assertIn('ENTRYPOINT ["/usr/bin/proxysql-pulsed"]', dockerfile)
         for source in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.M):
