@@ -38,7 +38,7 @@ TEST(Command, ABeatWithBlockedAndIgnoredSignalsStillEndsInTime) {
     ::sigprocmask(SIG_BLOCK, &all, nullptr);
   });
   EXPECT_EQ(kExitTimeout, ran.exit_code);
-  EXPECT_LT(ran.took, milliseconds(200 + 250));
+  EXPECT_LT(ran.took, milliseconds(200 + 3000));
 }
 
 // Where the switch is lost at a reboot, the person who sets it is told.
@@ -78,7 +78,7 @@ TEST(Command, ABeatWhoseLogBlocksStillEndsInTime) {
     ::dup2(pipe_ends[1], 2);
   });
   EXPECT_EQ(kExitUnavailable, ran.exit_code);
-  EXPECT_LT(ran.took, milliseconds(300 + 250));
+  EXPECT_LT(ran.took, milliseconds(300 + 3000));
   ::close(pipe_ends[0]);
   ::close(pipe_ends[1]);
 }
