@@ -22,6 +22,7 @@ function(static_library VARIABLE NAME)
   endif()
   set(${VARIABLE} ${copy} PARENT_SCOPE)
 endfunction()
+
 function(static_openssl VARIABLE)
   static_library(ssl_archive ssl)
   static_library(crypto_archive crypto)

@@ -78,8 +78,8 @@ class ClientPort {
   ClientPort(MysqlInterface interface, Mode mode, Greeter greet = greet_mysql)
       : interface_(std::move(interface)), mode_(mode), greet_(greet) {}
 
-  // Looks once. To be called from one thread, each 500 ms or so. Takes some 10 microseconds, 100 where the whole socket
-  // table is read; where it connects, a second and a quarter at most.
+  // Looks once. To be called from one thread, each 500 ms or so. Takes a few system calls; where it connects, a second
+  // and a quarter at most.
   void tick();
 
   // The latest verdict. Any thread; never waits for a look.
