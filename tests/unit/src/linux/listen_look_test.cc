@@ -94,6 +94,16 @@ TEST_P(ListenLookTest, SeveralSocketsAreAllReadEachTime) {
   EXPECT_THAT(read().inodes, SizeIs(1));
 }
 
+// The kernel finds one of them. Who was known isn't there any more, so there may be others.
+TEST_P(ListenLookTest, SeveralSocketsInThePlaceOfOneAreAllRead) {
+  UniqueFd server = listen_on(port_, GetParam());
+  EXPECT_EQ(1u, read().sockets);
+  server.reset();
+  const UniqueFd one = listen_on(port_, GetParam(), true);
+  const UniqueFd two = listen_on(port_, GetParam(), true);
+  EXPECT_THAT(read().inodes, SizeIs(2));
+}
+
 TEST_P(ListenLookTest, ASocketOfAllAddressesIsMetByEach) {
   const UniqueFd server = listen_on(port_, "0.0.0.0");
   EXPECT_EQ(1u, read().sockets);
