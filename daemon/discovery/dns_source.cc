@@ -8,7 +8,7 @@ namespace pulse {
 
 namespace {
 
-constexpr std::chrono::seconds kAnswerWithin{5};
+constexpr std::chrono::seconds kNameAnswersWithin{5};
 
 std::optional<std::chrono::seconds> shortest_ttl(const std::map<std::string, NameAnswer>& answers) {
   std::optional<std::chrono::seconds> shortest;
@@ -86,7 +86,7 @@ void follow_names(const Config& config, const SourceLink& link, const Resolve& r
     std::map<std::string, NameAnswer> answers;
     for (const std::string& host : config.discovery.names) {
       const StopSignal stop(*link.calls);
-      answers[host] = resolve(host, Deadline::after(kAnswerWithin), stop.fd());
+      answers[host] = resolve(host, Deadline::after(kNameAnswersWithin), stop.fd());
       if (link.calls->stopping()) return;
     }
     const Round round = take_in(names, answers);

@@ -14,7 +14,7 @@ namespace {
 using std::chrono::seconds;
 
 // Of one request: its header, and as long again for the rest.
-constexpr seconds kAnswerWithin{2};
+constexpr seconds kServerAnswersWithin{2};
 constexpr nanoseconds kAgainAfter = seconds(30);
 constexpr nanoseconds kFirstRetry = seconds(2);
 constexpr nanoseconds kBetweenRounds = seconds(1);
@@ -69,7 +69,7 @@ class Reader {
     const ApiAnswer answer = client_->ask("GET",
                                           "/apis/apps/v1/namespaces/" + percent_encode(*name_space) + "/" +
                                               object.resource + "/" + percent_encode(object.name),
-                                          "", kAnswerWithin, what, body);
+                                          "", kServerAnswersWithin, what, body);
     // It has to fit into a line of status.
     if (answer.status == 403) return {Error{"this service account's Role may not get " + object.resource}, 403};
     if (!answer.error.empty()) return {Error{what + answer.error}, answer.status == 200 ? 0 : answer.status};

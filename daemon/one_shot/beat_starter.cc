@@ -9,7 +9,7 @@ namespace pulse {
 
 namespace {
 
-constexpr milliseconds kOverdue{1000};
+constexpr milliseconds kBeatOverdue{1000};
 
 }  // namespace
 
@@ -35,7 +35,7 @@ milliseconds BeatPace::after(bool wrote) {
 BeatStarter::BeatStarter(const Config& config, std::function<std::shared_ptr<Segment>()> segment)
     : beat_(config, "beat"),
       interval_(config.beat.interval),
-      longest_(config.beat.timeout + kOverdue),
+      longest_(config.beat.timeout + kBeatOverdue),
       segment_(std::move(segment)),
       due_(config, boottime_ns()),
       pace_(config.beat.interval) {

@@ -7,12 +7,12 @@ namespace pulse {
 namespace {
 
 // Beyond its own deadline and hard timer.
-constexpr milliseconds kOverdue{2000};
+constexpr milliseconds kDrainOverdue{2000};
 
 }  // namespace
 
 DrainJob::DrainJob(const Config& config, std::function<void(const OneShotEnd&)> on_end)
-    : drain_(config, "drain"), longest_(config.drain.timeout + kOverdue), on_end_(std::move(on_end)) {}
+    : drain_(config, "drain"), longest_(config.drain.timeout + kDrainOverdue), on_end_(std::move(on_end)) {}
 
 DrainJob::~DrainJob() {
   stopping_ = true;

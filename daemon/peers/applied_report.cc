@@ -28,7 +28,7 @@ Content content_of(std::string_view hex) {
   return high && low ? Content{*high, *low} : Content{};
 }
 
-class ReportWalker : public JsonWalker {
+class AppliedReportWalker : public JsonWalker {
  public:
   bool found = false;
   Applied applied{};
@@ -75,7 +75,7 @@ class ReportWalker : public JsonWalker {
 }  // namespace
 
 Result<std::optional<Applied>> parse_applied_report(std::string_view json) {
-  ReportWalker walker;
+  AppliedReportWalker walker;
   if (const std::string problem = walk_json(json, walker); !problem.empty()) return Error{problem};
   if (!walker.found) return std::optional<Applied>();
   return std::optional<Applied>(walker.applied);

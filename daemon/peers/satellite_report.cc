@@ -22,7 +22,7 @@ struct Parsed {
   int64_t stuck_for_ms = -1;
 };
 
-class ReportWalker : public JsonWalker {
+class SatelliteReportWalker : public JsonWalker {
  public:
   bool found = false;  // an origin
   std::string role;
@@ -64,7 +64,7 @@ bool is_age(int64_t ms) { return ms >= 0 && ms <= kMostMs; }
 }  // namespace
 
 Result<std::optional<SatelliteReport>> parse_satellite_report(std::string_view json, int64_t now_ns) {
-  ReportWalker walker;
+  SatelliteReportWalker walker;
   if (const std::string problem = walk_json(json, walker); !problem.empty()) return Error{problem};
   if (walker.role != name(Role::satellite)) return Error{"it is no satellite's"};
   if (!walker.found) return std::optional<SatelliteReport>();

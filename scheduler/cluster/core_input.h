@@ -1,6 +1,7 @@
 // What a core's plan is made of, and what its parts share.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -13,6 +14,11 @@
 #include "src/config/settings.h"
 
 namespace pulse {
+
+// Is a module or a table named?
+inline bool contains(const std::vector<std::string>& list, const std::string& name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
 
 // What the other cores' daemons have said about what was applied; the rest of PeerReports.
 struct Reports {

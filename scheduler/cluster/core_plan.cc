@@ -13,10 +13,6 @@ namespace pulse {
 
 namespace {
 
-bool contains(const std::vector<std::string>& list, const std::string& text) {
-  return std::find(list.begin(), list.end(), text) != list.end();
-}
-
 void begin_boot(const CoreInput& input, CoreRecord& record) {
   const bool same_boot =
       record.proxysql_started_ns != 0 && is_same_boot(record.proxysql_started_ns, input.proxysql_started_ns);

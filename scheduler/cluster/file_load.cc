@@ -11,10 +11,6 @@ namespace pulse {
 
 namespace {
 
-bool contains(const std::vector<std::string>& list, const std::string& text) {
-  return std::find(list.begin(), list.end(), text) != list.end();
-}
-
 std::string command(const char* verb, const FileModule& module, const char* direction) {
   return std::string(verb) + " " + module.command + " " + direction;
 }

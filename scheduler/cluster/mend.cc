@@ -23,7 +23,7 @@ bool has_passed(int64_t now_ns, int64_t since_ns, nanoseconds span) {
   return since_ns == 0 || now_ns - since_ns >= span.count();
 }
 
-std::string shown(const StuckModule& stuck) { return "satellite " + host_port_text(text(stuck.address), stuck.port); }
+std::string name_of(const StuckModule& stuck) { return "satellite " + host_port_text(text(stuck.address), stuck.port); }
 
 std::span<const StuckModule> stuck_modules(const CoreInput& input) {
   const SatelliteReports* reports = input.satellites;
@@ -187,7 +187,7 @@ void mend_module(const CoreInput& input, const Core& self, const FileModule& mod
     if (!why.empty()) continue;
     mended.push_back(&mend);
     if (reason.empty()) {
-      reason = shown(*one) + " has " + std::string(text(one->checksum)) +
+      reason = name_of(*one) + " has " + std::string(text(one->checksum)) +
                ", loaded there, and pulls no more: again what all cores serve, " +
                std::string(text(one->peers_checksum));
     }

@@ -10,7 +10,7 @@ namespace pulse {
 
 namespace {
 
-const std::string kSubject = "admin interface";
+const std::string kAdminSubject = "admin interface";
 
 std::string address_of(const Config& config) {
   return config.admin.host.front() == '/' ? config.admin.host
@@ -42,7 +42,7 @@ Finding unresponsive(const Examined& all, const std::string& what) {
                  : ". No thread is busy: it waits for a peer, or for a lock that nobody gives "
                    "back";
   }
-  return {Severity::critical, kSubject, what + clues(all), means,
+  return {Severity::critical, kAdminSubject, what + clues(all), means,
           "wait for a long statement's end; if it doesn't end, take this node out with proxysql-pulse drain, which "
           "needs no admin interface, and start ProxySQL anew. See docs/unresponsive-admin.md"};
 }
@@ -109,7 +109,7 @@ Findings admin_findings(const Examined& all) {
     case AdminSeen::Login::not_tried:
       if (all.node.verdict.state == State::draining) {
         list.push_back(
-            {Severity::notice, kSubject, "not asked: " + admin.why, "", "look again when the drain is over"});
+            {Severity::notice, kAdminSubject, "not asked: " + admin.why, "", "look again when the drain is over"});
       } else {
         std::string what = admin.why;
         const BeatRecord& record = all.node.view.record;
@@ -128,7 +128,7 @@ Findings admin_findings(const Examined& all) {
     case AdminSeen::Login::unreachable:
     case AdminSeen::Login::refused:
       list.push_back(
-          {Severity::critical, kSubject, admin.why, "no beat gets in either: nothing is healed", admin.hint});
+          {Severity::critical, kAdminSubject, admin.why, "no beat gets in either: nothing is healed", admin.hint});
       return list;
     case AdminSeen::Login::silent:
       list.push_back(unresponsive(all, where + " accepts connections and doesn't greet: " + admin.why));
@@ -139,9 +139,9 @@ Findings admin_findings(const Examined& all) {
   if (admin.answers == AdminSeen::Answers::never) {
     list.push_back(unresponsive(all, "the login works, and a statement got no answer in time: " + admin.why));
   } else if (admin.answers == AdminSeen::Answers::failed) {
-    list.push_back({Severity::critical, kSubject, admin.why, "", ""});
+    list.push_back({Severity::critical, kAdminSubject, admin.why, "", ""});
   } else if (admin.cluster) {
-    list.push_back({Severity::ok, kSubject,
+    list.push_back({Severity::ok, kAdminSubject,
                     where + ", ProxySQL " + admin.cluster->version + ", up " +
                         show_span(admin.cluster->uptime_s * 1'000'000'000)});
     if (admin.cluster->listener_paused) {
@@ -150,7 +150,7 @@ Findings admin_findings(const Examined& all) {
     }
   }
   if (!admin.unread.empty()) {
-    list.push_back({Severity::warning, kSubject, "answered at first, and then not: " + admin.unread,
+    list.push_back({Severity::warning, kAdminSubject, "answered at first, and then not: " + admin.unread,
                     "what follows is not complete", "give doctor more time with --timeout-ms"});
   }
   return list;

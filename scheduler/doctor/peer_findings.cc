@@ -15,7 +15,7 @@ namespace {
 // A pull takes some of ProxySQL's checks. What differs for less is on its way.
 constexpr int64_t kPullSoon = 10'000'000'000;
 
-const std::string kSubject = "peers";
+const std::string kPeersSubject = "peers";
 
 std::string variable(const Examined& all, const std::string& name) {
   const auto found = all.admin.variables.find(name);
@@ -107,7 +107,7 @@ void compare(const Examined& all, const PeerSeen& peer, const ServerRow& row, Fi
     const int64_t span = since_ns == 0 ? 0 : all.node.now_ns - since_ns;
     const Cause cause = cause_of(all, module, *theirs);
     const bool settled = span > kPullSoon;
-    list.push_back({settled ? Severity::warning : Severity::notice, kSubject,
+    list.push_back({settled ? Severity::warning : Severity::notice, kPeersSubject,
                     std::string(module.name) + " isn't what " + host_port_text(peer.host, peer.port) + " has" +
                         (since_ns == 0 ? "" : ", for " + show_span(span)),
                     cause.why, settled ? cause.action : "a pull takes some seconds; look again. " + cause.action});
@@ -117,7 +117,7 @@ void compare(const Examined& all, const PeerSeen& peer, const ServerRow& row, Fi
 Finding not_reached(const Examined& all, const PeerSeen& peer, const ServerRow* row) {
   const std::string where = host_port_text(peer.host, peer.port);
   const bool was = row != nullptr && row->updated_at > 0;
-  Finding finding{Severity::warning, kSubject,
+  Finding finding{Severity::warning, kPeersSubject,
                   where + (was ? " hasn't been reached for " +
                                      show_span((all.admin.cluster->now_s - row->updated_at) * 1'000'000'000)
                                : " was never reached"),
@@ -162,16 +162,17 @@ Findings peer_findings(const Examined& all) {
   if (!all.admin.cluster) return list;
   if (all.peers.empty()) {
     if (all.node.config.role == Role::satellite) {
-      list.push_back({Severity::critical, kSubject, "proxysql_servers names no core", "this satellite gets nothing",
+      list.push_back({Severity::critical, kPeersSubject, "proxysql_servers names no core",
+                      "this satellite gets nothing",
                       "proxysql-pulse resync puts the file's entries back; see that the file has some"});
     } else {
-      list.push_back({Severity::ok, kSubject, "no other node in proxysql_servers"});
+      list.push_back({Severity::ok, kPeersSubject, "no other node in proxysql_servers"});
     }
     return list;
   }
   if (variable(all, "admin-cluster_username").empty()) {
     list.push_back(
-        {Severity::critical, kSubject, "admin-cluster_username isn't set",
+        {Severity::critical, kPeersSubject, "admin-cluster_username isn't set",
          "ProxySQL never checks its peers and pulls nothing from them",
          "set cluster_username and cluster_password in admin_variables, with the pair in admin_credentials on "
          "all nodes; on a running one: SET admin-cluster_username = ..., SET admin-cluster_password = ..., "
@@ -182,7 +183,7 @@ Findings peer_findings(const Examined& all) {
   for (const PeerSeen& peer : all.peers) {
     const ServerRow* row = row_of(all, peer);
     if (row != nullptr && !row->in_runtime) {
-      list.push_back({Severity::warning, kSubject, host_port_text(peer.host, peer.port) + " is in memory alone",
+      list.push_back({Severity::warning, kPeersSubject, host_port_text(peer.host, peer.port) + " is in memory alone",
                       "ProxySQL doesn't know it at runtime", "LOAD PROXYSQL SERVERS TO RUNTIME"});
     } else if (row == nullptr || !is_reached(all, *row)) {
       list.push_back(not_reached(all, peer, row));
@@ -192,12 +193,12 @@ Findings peer_findings(const Examined& all) {
     }
   }
   if (reached == 0 && all.node.config.role == Role::satellite) {
-    list.insert(list.begin(), {Severity::critical, kSubject, "no core is reached",
+    list.insert(list.begin(), {Severity::critical, kPeersSubject, "no core is reached",
                                "this satellite serves what it has and gets nothing new", "see the peers one by one"});
   }
   if (list.empty()) {
     list.push_back(
-        {Severity::ok, kSubject, "all " + std::to_string(reached) + " reached, and with the same configuration"});
+        {Severity::ok, kPeersSubject, "all " + std::to_string(reached) + " reached, and with the same configuration"});
   }
   return list;
 }

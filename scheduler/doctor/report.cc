@@ -12,8 +12,8 @@ namespace pulse {
 namespace {
 
 constexpr std::array kWorstFirst = {Severity::critical, Severity::warning, Severity::notice};
-constexpr size_t kMargin = 10;   // of what stands under a severity
-constexpr size_t kSubject = 18;  // of what is well
+constexpr size_t kMargin = 10;        // of what stands under a severity
+constexpr size_t kSubjectWidth = 18;  // of what is well
 
 const char* colour_of(Severity severity) {
   switch (severity) {
@@ -139,8 +139,8 @@ std::string report_text(const ReportHead& head, const Findings& findings, bool c
   if (count(findings, Severity::ok) != 0) page.line();
   for (const Finding& finding : findings) {
     if (finding.severity != Severity::ok) continue;
-    const std::string label = page.coloured(Severity::ok, "ok") + "  " + padded(finding.subject, kSubject) + "  ";
-    page.paragraph(label, 4 + kSubject + 2, finding.what);
+    const std::string label = page.coloured(Severity::ok, "ok") + "  " + padded(finding.subject, kSubjectWidth) + "  ";
+    page.paragraph(label, 4 + kSubjectWidth + 2, finding.what);
   }
   return page.take();
 }

@@ -8,12 +8,6 @@
 
 namespace pulse {
 
-namespace {
-
-constexpr milliseconds kPoll{10};
-
-}  // namespace
-
 Result<InstanceLock> try_drain_lock(const StateAccess& state, bool create) {
   return InstanceLock::try_take(state.path(), state.group(), create, ".drain.lock");
 }

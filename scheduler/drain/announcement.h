@@ -15,6 +15,8 @@ namespace pulse {
 
 // After the drain's own deadline: all that is left then is to say so.
 inline constexpr milliseconds kDrainHardTimerSlack{250};
+// Between two looks at what costs nothing.
+inline constexpr milliseconds kPoll{10};
 
 // The lock of drains, STATE.drain.lock: held by the one that runs, from its announcement to its end. Never waits.
 Result<InstanceLock> try_drain_lock(const StateAccess& state, bool create = true);

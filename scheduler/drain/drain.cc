@@ -31,7 +31,6 @@ namespace {
 // Between two looks. Each costs ProxySQL some milliseconds of its admin mutex.
 constexpr milliseconds kLookEvery{200};
 constexpr milliseconds kLookWithin{100};  // an answer takes some milliseconds
-constexpr milliseconds kPoll{10};
 // ProxySQL looks at its peers once a second by default, and pulls after three looks that differ.
 constexpr milliseconds kReachEvery{500};
 // Of kDrainStopReserve, for an answer to SHUTDOWN; ProxySQL needs 5 to 9 ms.

@@ -15,12 +15,6 @@
 
 namespace pulse {
 
-namespace {
-
-constexpr milliseconds kPoll{10};
-
-}  // namespace
-
 int run_undrain(const Options& options) {
   SystemClock clock;
   const MonotonicTime began = MonotonicTime::now();

@@ -133,8 +133,8 @@ Result<Written> carry_out(AdminSession& admin, const UsersTable& table, const Us
   Written written;
   if (!plan.writes.empty()) {
     const std::string statement = write_users(table, plan.writes, mark);
-    constexpr size_t kMostBytes = 15 << 20;  // beyond 16 MiB the protocol cuts it into packets
-    if (statement.size() > kMostBytes) {
+    constexpr size_t kMostStatementBytes = 15 << 20;  // beyond 16 MiB the protocol cuts it into packets
+    if (statement.size() > kMostStatementBytes) {
       return Error{std::string(table.table) +
                    ": more users change than one statement takes: do it in parts with include"};
     }

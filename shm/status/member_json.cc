@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "shm/segment/names.h"
+#include "shm/status/port_json.h"
 #include "src/base/clock.h"
 #include "src/base/rfc3339.h"
 
@@ -12,10 +13,6 @@ namespace pulse {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json age_ms(int64_t stamp_ns, int64_t now_ns) {
-  return stamp_ns == 0 ? Json(nullptr) : Json(std::max<int64_t>(0, now_ns - stamp_ns) / 1'000'000);
-}
 
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 

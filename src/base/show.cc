@@ -5,8 +5,8 @@
 
 namespace pulse {
 
-std::string show_span(int64_t nanoseconds) {
-  const int64_t span = std::max<int64_t>(0, nanoseconds);
+std::string show_span(int64_t span_ns) {
+  const int64_t span = std::max<int64_t>(0, span_ns);
   const double seconds = static_cast<double>(span) / 1e9;
   if (seconds < 120) return show_seconds(span);
   char text[32];
@@ -18,9 +18,9 @@ std::string show_span(int64_t nanoseconds) {
   return text;
 }
 
-std::string show_seconds(int64_t nanoseconds) {
+std::string show_seconds(int64_t span_ns) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(nanoseconds) / 1e9);
+  std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(span_ns) / 1e9);
   return text;
 }
 

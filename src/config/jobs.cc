@@ -15,7 +15,7 @@ using Texts = std::vector<std::string>;
 // More of a list than any machine needs: it keeps a mistake from becoming a million rows.
 constexpr uint32_t kMostJobs = 100;
 
-struct Key {
+struct JobKey {
   const char* name;
   std::variant<std::string Job::*, Texts Job::*, milliseconds Job::*, int64_t Job::*, bool Job::*,
                uint64_t OutputLimits::*>
@@ -24,7 +24,7 @@ struct Key {
   int64_t most = 0;
 };
 
-constexpr Key kKeys[] = {
+constexpr JobKey kJobKeys[] = {
     {"name", &Job::name},
     {"command", &Job::command},
     {"timeout_ms", &Job::timeout, kShortestJob.count(), kLongestJob.count()},
@@ -42,7 +42,7 @@ constexpr Key kKeys[] = {
     {"nice", &Job::nice, 0, 19},
 };
 
-std::string allowed(const Key& key) {
+std::string allowed(const JobKey& key) {
   if (std::strcmp(key.name, "name") == 0) return kJobNames;
   if (std::strcmp(key.name, "command") == 0) {
     return "a list of texts, the program first, with its path: [\"/usr/bin/program\", \"argument\"]";
@@ -59,7 +59,7 @@ bool is_variable(const std::string& text) {
 }
 
 // False if the value isn't of the key's type, or out of its range.
-bool set(Job& job, const Key& key, const CnfSetting& value) {
+bool set(Job& job, const JobKey& key, const CnfSetting& value) {
   if (const auto* field = std::get_if<bool Job::*>(&key.field)) {
     if (!value.is(CnfType::boolean)) return false;
     job.** field = value.number != 0;
@@ -91,20 +91,20 @@ bool set(Job& job, const Key& key, const CnfSetting& value) {
   return true;
 }
 
-const Key* find_key(std::string_view name) {
+const JobKey* find_job_key(std::string_view name) {
   const auto* found =
-      std::find_if(std::begin(kKeys), std::end(kKeys), [&](const Key& key) { return name == key.name; });
-  return found == std::end(kKeys) ? nullptr : found;
+      std::find_if(std::begin(kJobKeys), std::end(kJobKeys), [&](const JobKey& key) { return name == key.name; });
+  return found == std::end(kJobKeys) ? nullptr : found;
 }
 
 std::string key_names() {
   std::string names;
-  for (const Key& key : kKeys) names += (names.empty() ? "" : ", ") + std::string(key.name);
+  for (const JobKey& key : kJobKeys) names += (names.empty() ? "" : ", ") + std::string(key.name);
   return names;
 }
 
 // What a key's type and range don't say.
-bool holds(const Job& job, const Key& key) {
+bool holds(const Job& job, const JobKey& key) {
   if (std::strcmp(key.name, "name") == 0) return is_job_name(job.name);
   if (std::strcmp(key.name, "command") == 0) return !job.command.empty() && !job.command.front().empty();
   if (std::strcmp(key.name, "directory") == 0) return job.directory.starts_with('/');
@@ -121,7 +121,7 @@ Result<Job> read_job(const CnfSetting& group) {
   Job job;
   job.line = group.line;
   for (const CnfSetting& value : CnfChildren(&group)) {
-    const Key* key = find_key(value.name);
+    const JobKey* key = find_job_key(value.name);
     if (key == nullptr) {
       return Error{value.at() + ": unknown key pulse.jobs." + std::string(value.name) +
                    "; allowed here: " + key_names()};
@@ -130,10 +130,10 @@ Result<Job> read_job(const CnfSetting& group) {
       return Error{value.at() + ": pulse.jobs." + key->name + ": allowed is " + allowed(*key)};
     }
   }
-  if (job.name.empty()) return Error{group.at() + ": pulse.jobs: name is missing: allowed is " + allowed(kKeys[0])};
+  if (job.name.empty()) return Error{group.at() + ": pulse.jobs: name is missing: allowed is " + allowed(kJobKeys[0])};
   if (job.command.empty()) {
     return Error{group.at() + ": pulse.jobs: command of \"" + job.name + "\" is missing: allowed is " +
-                 allowed(kKeys[1])};
+                 allowed(kJobKeys[1])};
   }
   const CnfSetting* grace = group.find("grace_ms");
   if (grace == nullptr) job.grace = default_grace(job.timeout);
@@ -196,7 +196,7 @@ Result<std::vector<Job>> read_jobs(const CnfSetting& setting) {
 
 std::string describe(const Job& job) {
   std::string shown = "{ ";
-  for (const Key& key : kKeys) {
+  for (const JobKey& key : kJobKeys) {
     std::string value;
     if (const auto* text = std::get_if<std::string Job::*>(&key.field)) value = quoted(job.**text);
     if (const auto* flag = std::get_if<bool Job::*>(&key.field)) value = job.**flag ? "true" : "false";

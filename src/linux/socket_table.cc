@@ -21,6 +21,7 @@
 
 #include "src/base/number.h"
 #include "src/base/unique_fd.h"
+#include "src/linux/proc_line.h"
 
 namespace pulse {
 namespace {
@@ -198,14 +199,6 @@ Result<void> visit_netlink(uint8_t state, uint16_t port, Deadline deadline, cons
     // A table that changes all the time: the last reading is as good as any.
     if (whole || attempt == kDumpAttempts) return {};
   }
-}
-
-// Takes the text up to the next blank, and the blanks after it, off `line`.
-std::string_view take_field(std::string_view& line) {
-  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-  const std::string_view field = line.substr(0, line.find(' '));
-  line.remove_prefix(field.size());
-  return field;
 }
 
 bool parse_hex(std::string_view text, uint32_t& value) {

@@ -9,19 +9,9 @@
 #include <charconv>
 
 #include "src/base/unique_fd.h"
+#include "src/linux/proc_line.h"
 
 namespace pulse {
-
-namespace {
-
-std::string_view take_field(std::string_view& line) {
-  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-  const std::string_view field = line.substr(0, line.find(' '));
-  line.remove_prefix(field.size());
-  return field;
-}
-
-}  // namespace
 
 // "Num RefCount Protocol Flags Type St Inode Path"; flags are hexadecimal.
 uint32_t listening_unix_inode(std::string_view line, std::string_view path) {

@@ -19,8 +19,10 @@ namespace {
 
 constexpr milliseconds kTimeout{2000};      // of the programs' configuration
 constexpr milliseconds kLateTimeout{600};   // where nothing else tells the fault: each such cell costs it
-constexpr milliseconds kCommandTime{1000};  // what doesn't talk to ProxySQL doesn't wait for it
-constexpr milliseconds kSlack{500};         // machines are shared
+constexpr milliseconds kCommandTime{5000};  // what doesn't talk to ProxySQL doesn't wait for it
+
+// Machines are shared. Unless a sanitizer slows the programs down, less than what lies between the two timeouts.
+milliseconds slack() { return is_sanitized() ? milliseconds(8000) : milliseconds(1300); }
 
 // How a fault is noticed.
 enum class Noticed { late, lost, late_or_lost, refused };
@@ -108,7 +110,11 @@ std::vector<Instant> instants_of(const Fault& fault, const Program& program,
   }
   // To a program that doesn't talk to ProxySQL they are all the same.
   if (!program.talks) instants.resize(1);
-  return instants;
+  // A sanitized program takes fifty times as long to start, and reads what comes at each of them with the same code.
+  if (!is_sanitized()) return instants;
+  std::vector<Instant> some;
+  for (size_t i = 0; i < instants.size(); i += 3) some.push_back(instants[i]);
+  return some;
 }
 
 std::string control_line(const Fault& fault, const Instant& instant, const std::vector<std::string>& statements) {
@@ -259,7 +265,7 @@ class Matrix : public ::testing::TestWithParam<Cell> {
     }
     const Expected expected = expected_of(program, fault, instant, statements);
     const bool late = expected.exit_codes.count(kExitTimeout) != 0;
-    const milliseconds most = !program.talks ? kCommandTime : (late ? kLateTimeout : kTimeout) + kSlack;
+    const milliseconds most = !program.talks ? kCommandTime : (late ? kLateTimeout : kTimeout) + slack();
     int exit_code = 0;
     for (const std::vector<std::string>& arguments : program.runs) {
       std::vector<std::string> line = arguments;

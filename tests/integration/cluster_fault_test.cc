@@ -90,12 +90,12 @@ TEST(ClusterFault, BrokenDiscoveryRemovesNobody) {
 
 // A core whose ProxySQL runs the old configuration, and whose file holds the new one: the next beat is to load it, and
 // to make proxysql_servers right.
-class Stage {
+class FaultStage {
   inline static const std::set<std::string> kCores = {"127.0.0.1", "127.0.0.2"};
 
  public:
-  Stage() : Stage(Deployments({{{"192.0.2.9:3306", 1}}, {{"app", 0}}, {}})) {}
-  explicit Stage(const Deployments& deployments)
+  FaultStage() : FaultStage(Deployments({{{"192.0.2.9:3306", 1}}, {{"app", 0}}, {}})) {}
+  explicit FaultStage(const Deployments& deployments)
       : deployments_(deployments), node_("core", options(deployments.before), {"--listen=127.0.0.1"}) {
     EXPECT_TRUE(eventually([&] { return server().beat().exit_code == kExitOk && in_order(deployments_.before); }))
         << server().status().dump(1);
@@ -188,12 +188,12 @@ size_t statements_of_beats(Server& server, const std::string& since) {
 
 std::string last_statement(Server& server) { return server.control("stats")["last_statement"].dump(); }
 
-// Calls `work` with each number from 1 to the statements that a beat on a Stage has, some at a time. Another beat may
-// have one less: whether it looks at everything at once hangs on the time.
-void with_each_statement(const std::function<void(Stage&, int)>& work) {
+// Calls `work` with each number from 1 to the statements that a beat on a FaultStage has, some at a time. Another beat
+// may have one less: whether it looks at everything at once hangs on the time.
+void with_each_statement(const std::function<void(FaultStage&, int)>& work) {
   size_t statements = 0;
   {
-    Stage stage;
+    FaultStage stage;
     const std::string since = last_statement(stage.server());
     EXPECT_EQ(kExitOk, stage.server().beat().exit_code);
     statements = statements_of_beats(stage.server(), since);
@@ -206,7 +206,7 @@ void with_each_statement(const std::function<void(Stage&, int)>& work) {
     threads.emplace_back([&] {
       for (int number = next++; number <= static_cast<int>(statements); number = next++) {
         SCOPED_TRACE("statement " + std::to_string(number));
-        Stage stage;
+        FaultStage stage;
         work(stage, number);
       }
     });
@@ -216,7 +216,7 @@ void with_each_statement(const std::function<void(Stage&, int)>& work) {
 
 TEST(ClusterFault, AnyStatementOfAStampMayBeRefused) {
   if (is_real()) GTEST_SKIP() << "needs the double to refuse a statement";
-  with_each_statement([](Stage& stage, int number) {
+  with_each_statement([](FaultStage& stage, int number) {
     const std::string since = last_statement(stage.server());
     stage.server().control("fault query error nth=" + std::to_string(number));
     const Ran ran = stage.server().beat();
@@ -232,7 +232,7 @@ TEST(ClusterFault, AnyStatementOfAStampMayBeRefused) {
 
 TEST(ClusterFault, ABeatMayDieBeforeAnyStatementOfAStamp) {
   if (is_real()) GTEST_SKIP() << "needs the double to hold a statement up";
-  with_each_statement([](Stage& stage, int number) {
+  with_each_statement([](FaultStage& stage, int number) {
     const std::string since = last_statement(stage.server());
     stage.server().control("fault query silence nth=" + std::to_string(number));
     {
@@ -249,7 +249,7 @@ TEST(ClusterFault, ABeatMayDieBeforeAnyStatementOfAStamp) {
 
 TEST(ClusterFault, BeatsThatDieAtRandomInstantsLoseNothing) {
   std::mt19937 random(4711);
-  Stage stage;
+  FaultStage stage;
   int loaded = 0;
   for (int i = 0; i < 40; ++i) {
     const auto span = std::max<int64_t>(5, stage.server().run({"beat", "--dry-run"}).took.count() * 3);
@@ -268,7 +268,7 @@ TEST(ClusterFault, BeatsThatDieAtRandomInstantsLoseNothing) {
 }
 
 TEST(ClusterFault, AFileThatCantBeParsedChangesNothing) {
-  Stage stage;
+  FaultStage stage;
   Server& server = stage.server();
   const auto rows = stage.node().rows();
   const auto memory = [&] { return server.column("SELECT username FROM mysql_users ORDER BY username"); };
@@ -291,7 +291,7 @@ TEST(ClusterFault, AFileThatCantBeParsedChangesNothing) {
 TEST(ClusterFault, AModuleThatTheFileLacksStays) {
   for (const char* group : {"", " "}) {  // no group, and one without rows
     SCOPED_TRACE(*group == '\0' ? "absent" : "empty");
-    Stage stage;
+    FaultStage stage;
     Contents expected = stage.deployments().after;
     expected.rules = stage.deployments().before.rules;
     stage.server().rewrite([&](Server::Options& options) { options.query_rules = group; });
@@ -302,7 +302,7 @@ TEST(ClusterFault, AModuleThatTheFileLacksStays) {
 }
 
 TEST(ClusterFault, WhatSomebodyLoadsOnTheAuthorityStays) {
-  Stage stage;
+  FaultStage stage;
   stage.expect_mended();
   Contents expected = stage.deployments().after;
   expected.users["somebodys"] = 7;

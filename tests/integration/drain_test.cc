@@ -46,16 +46,16 @@ class Backend {
 };
 
 // A client of the MySQL port.
-class Client {
+class DrainedClient {
  public:
-  explicit Client(const Server& server)
+  explicit DrainedClient(const Server& server)
       : client_(AdminClient::connect({"127.0.0.1", server.mysql_port(), "app", "app", false},
                                      Deadline::after(seconds(5)))) {
     EXPECT_TRUE(client_) << client_.error().text;
   }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-  ~Client() {
+  DrainedClient(const DrainedClient&) = delete;
+  DrainedClient& operator=(const DrainedClient&) = delete;
+  ~DrainedClient() {
     if (client_) client_->close(Deadline::after(seconds(5)));
   }
   bool query(const std::string& statement) { return client_ && client_->query(statement, Deadline::after(seconds(5))); }
@@ -65,9 +65,11 @@ class Client {
 };
 
 // Only a drain that waits for it to leave gets it to go: with PAUSE and SHUTDOWN.
-class StayingClient : public Client {
+class StayingClient : public DrainedClient {
  public:
-  explicit StayingClient(const Server& server) : Client(server) { EXPECT_TRUE(query("BEGIN") && query("SELECT 1")); }
+  explicit StayingClient(const Server& server) : DrainedClient(server) {
+    EXPECT_TRUE(query("BEGIN") && query("SELECT 1"));
+  }
 };
 
 class DrainTest : public ::testing::Test {
@@ -142,7 +144,7 @@ TEST_F(DrainTest, WithoutClientsItTakesSettleAndASecond) {
 TEST_F(DrainTest, IdleClientsAreClosedAndOpenTransactionsLeftAlone) {
   Server server(options());
   ASSERT_EQ(kExitOk, server.beat().exit_code);
-  Client idle(server);
+  DrainedClient idle(server);
   ASSERT_TRUE(idle.query("SELECT 1"));
   auto staying = std::make_unique<StayingClient>(server);
   const auto drain = start_drain(server);
@@ -285,8 +287,8 @@ TEST_F(DrainTest, WithAHungAdminInterfaceTheKernelCountsAndSigtermStops) {
   ASSERT_EQ(kExitOk, server.beat().exit_code);
   Daemon daemon(server);
   ASSERT_TRUE(beats_until_ready(server, daemon));
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 3; ++i) clients.push_back(std::make_unique<Client>(server));
+  std::vector<std::unique_ptr<DrainedClient>> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(std::make_unique<DrainedClient>(server));
   server.wedge(seconds(60));
   const int64_t began = monotonic_ns();
   auto answer = call_shutdown(daemon);
@@ -315,7 +317,7 @@ TEST_F(DrainTest, WithAHungAdminInterfaceTheKernelCountsAndSigtermStops) {
 TEST_F(DrainTest, WithAHungAdminInterfaceItIsOverWhenTheLastHasLeft) {
   Server server(options());
   ASSERT_EQ(kExitOk, server.beat().exit_code);
-  auto client = std::make_unique<Client>(server);
+  auto client = std::make_unique<DrainedClient>(server);
   server.wedge(seconds(60));
   const auto drain = start_drain(server, {"--timeout-ms=60000"});
   ASSERT_TRUE(eventually([&] { return server.status()["drain"]["admin_unresponsive"] == true; }));
@@ -333,7 +335,7 @@ TEST_F(DrainTest, AHangThatEndsIsNoticed) {
   ASSERT_EQ(kExitOk, server.beat().exit_code);
   server.wedge(seconds(4));
   const auto drain = start_drain(server, {"--timeout-ms=30000"});
-  auto client = std::make_unique<Client>(server);
+  auto client = std::make_unique<DrainedClient>(server);
   ASSERT_TRUE(eventually([&] { return server.status()["drain"]["admin_unresponsive"] == true; }));
   EXPECT_TRUE(eventually([&] { return drain->output().find("answers again") != std::string::npos; }))
       << drain->output();

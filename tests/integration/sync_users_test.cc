@@ -19,7 +19,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* kGrants =
+constexpr const char* kMysqlGrants =
     "CREATE USER pulse@'%' IDENTIFIED BY 'of-pulse';"
     "GRANT SELECT (Host, User, Priv) ON mysql.global_priv TO pulse@'%';";
 
@@ -40,7 +40,7 @@ class SyncUsersTest : public ::testing::Test {
         "DELETE FROM mysql.columns_priv;"
         "DELETE FROM mysql.roles_mapping; DELETE FROM mysql.db; FLUSH PRIVILEGES;"
         "SET GLOBAL read_only=0;");
-    mariadb_->sql(kGrants);
+    mariadb_->sql(kMysqlGrants);
   }
 
   // More lines of sync_users.mysql, more lines of sync_users.
@@ -495,7 +495,7 @@ TEST_F(SyncUsersTest, TheServersCertificateAndNameAreChecked) {
       server_ = std::make_unique<Server>(options);
       return sync();
     };
-    server.sql(std::string(kGrants) + users("a"));
+    server.sql(std::string(kMysqlGrants) + users("a"));
     EXPECT_EQ(kExitOk, with("127.0.0.1", "tls = \"required\"").exit_code);
     for (const char* host : {"127.0.0.1", "localhost"}) {
       const Ran unknown = with(host, "");

@@ -41,7 +41,6 @@ Words split_list(const std::string& text) {
 
 // Changes the pod as the setting says; the error otherwise.
 pulse::Result<void> apply(const std::string& name, const std::string& value, Pod& pod) {
-  constexpr int64_t kGracePeriod = 30;
   if (name == "ip") {
     pod.addresses = split_list(value);
   } else if (name == "phase") {
@@ -51,8 +50,8 @@ pulse::Result<void> apply(const std::string& name, const std::string& value, Pod
   } else if (name == "uid") {
     pod.uid = value;
   } else if (name == "created") {
-    const auto seconds = parse_number(value);
-    const auto created = seconds ? seconds : parse_rfc3339(value);
+    const auto number = parse_number(value);
+    const auto created = number ? number : parse_rfc3339(value);
     if (!created) return pulse::Error{"created: " + value, 0};
     pod.created = *created;
   } else if (name == "deleting") {

@@ -5,8 +5,6 @@
 namespace kubernetes_double {
 namespace {
 
-constexpr milliseconds kShort{300};
-
 TEST(KubernetesDoubleFault, AnswersWithAStatus) {
   const Api api;
   HttpsClient client = api.client();

@@ -20,6 +20,8 @@ using std::chrono::seconds;
 using End = HttpsClient::End;
 using nlohmann::json;
 
+constexpr milliseconds kShort{300};  // so long nothing comes
+
 inline const std::string kPods = "/api/v1/namespaces/proxysql/pods";
 
 inline std::string read_file(const std::string& path) {

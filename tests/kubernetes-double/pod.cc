@@ -10,8 +10,6 @@ namespace {
 // Keys in the order of the real server, which writes those of a struct as declared.
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t kGracePeriod = 30;
-
 Json metadata(const Pod& pod) {
   const std::string owner = pod.owner.value_or("StatefulSet/" + pod.name.substr(0, pod.name.rfind('-')));
   const std::string owner_kind = owner.substr(0, owner.find('/')), owner_name = owner.substr(owner.find('/') + 1);

@@ -11,6 +11,8 @@
 
 namespace kubernetes_double {
 
+constexpr int64_t kGracePeriod = 30;  // in seconds
+
 struct Pod {
   std::string name;
   std::string pod_namespace;

@@ -3,8 +3,6 @@
 namespace kubernetes_double {
 namespace {
 
-constexpr milliseconds kShort{300};
-
 TEST(KubernetesDoubleWatch, ReportsWhatHappensAfterAVersion) {
   const Api api;
   api.pod("a");

@@ -24,17 +24,6 @@ constexpr milliseconds kSchedulerTick{500};
 constexpr milliseconds kAcceptSlice{50};
 constexpr milliseconds kFaultSlice{100};
 
-// MySQL's command bytes.
-constexpr uint8_t kQuit = 1;
-constexpr uint8_t kInitDb = 2;
-constexpr uint8_t kQuery = 3;
-constexpr uint8_t kFieldList = 4;
-constexpr uint8_t kPing = 14;
-constexpr uint8_t kPrepare = 22;
-constexpr uint8_t kExecute = 23;
-constexpr uint8_t kSetOption = 27;
-constexpr uint8_t kResetConnection = 31;
-
 constexpr uint16_t kAdminStatus = kStatusAutocommit | kStatusNoIndexUsed;
 
 // Blocks until a whole packet is in; false when the client has left.

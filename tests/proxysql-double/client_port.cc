@@ -30,7 +30,7 @@ constexpr milliseconds kPauseOfFirstThread{20};
 constexpr milliseconds kPauseOfFurtherThread{1070};
 constexpr milliseconds kPauseStopsAccepting{500};
 constexpr milliseconds kLongestPollAtZero{100};  // with mysql-wait_timeout=0
-constexpr milliseconds kFaultSlice{100};
+constexpr milliseconds kLookSlice{100};
 
 std::string digest_text(const std::string& text) {
   constexpr size_t kLongest = 1024;
@@ -301,12 +301,12 @@ int ClientPort::wait_ms(Worker& worker) const {
   milliseconds wait(variables_.number(own("poll_timeout")));
   if (variables_.number(own("wait_timeout")) == 0) wait = std::min(wait, kLongestPollAtZero);
   const std::lock_guard lock(worker.mutex);
-  if (accepts_nobody()) wait = std::min(wait, kFaultSlice);
+  if (accepts_nobody()) wait = std::min(wait, kLookSlice);
   for (const auto& [fd, connection] : worker.connections) {
     if (const auto due = connection->session->due()) {
       const bool silent = *due > now + std::chrono::hours(1);
       const auto left = std::chrono::duration_cast<milliseconds>(*due - now) + milliseconds(1);
-      wait = std::min(wait, silent ? kFaultSlice : std::max(left, milliseconds(0)));
+      wait = std::min(wait, silent ? kLookSlice : std::max(left, milliseconds(0)));
     }
   }
   return static_cast<int>(wait.count());

@@ -6,11 +6,11 @@
 namespace proxysql_double {
 namespace {
 
-using Variables = std::vector<std::pair<std::string, std::string>>;
+using NamedValues = std::vector<std::pair<std::string, std::string>>;
 
 // ProxySQL puts the prefix before each name, whatever the name is.
-Variables variables_of(const pulse::CnfSetting* group, const std::string& prefix) {
-  Variables found;
+NamedValues variables_of(const pulse::CnfSetting* group, const std::string& prefix) {
+  NamedValues found;
   if (group == nullptr || !group->is(pulse::CnfType::group)) return found;
   for (const pulse::CnfSetting& variable : pulse::CnfChildren(group)) {
     const auto value = pulse::variable_text(variable);

@@ -79,9 +79,9 @@ json plant_late_pull(Server& server, const std::vector<std::string>& words) {
 json wedge(Server& server, const std::vector<std::string>& words) {
   const std::string kind = words.size() > 1 ? words[1] : "";
   if (kind == "1") {
-    const double seconds = words.size() > 2 ? std::atof(words[2].c_str()) : 0;
+    const double lasts_s = words.size() > 2 ? std::atof(words[2].c_str()) : 0;
     server.wedge.hold_statements(server.statement_mutex,
-                                 std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)));
+                                 std::chrono::milliseconds(static_cast<int64_t>(lasts_s * 1000)));
   } else if (kind == "2") {
     server.wedge.stop_accept_loop();
   } else {

@@ -12,10 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr uint8_t kQuit = 1;
-constexpr uint8_t kQuery = 3;
-constexpr uint8_t kPrepare = 22;
-
 std::string upper(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(),

@@ -11,6 +11,17 @@
 
 namespace proxysql_double {
 
+// MySQL's command bytes.
+constexpr uint8_t kQuit = 1;
+constexpr uint8_t kInitDb = 2;
+constexpr uint8_t kQuery = 3;
+constexpr uint8_t kFieldList = 4;
+constexpr uint8_t kPing = 14;
+constexpr uint8_t kPrepare = 22;
+constexpr uint8_t kExecute = 23;
+constexpr uint8_t kSetOption = 27;
+constexpr uint8_t kResetConnection = 31;
+
 constexpr uint16_t kStatusInTransaction = 0x0001;
 constexpr uint16_t kStatusAutocommit = 0x0002;
 constexpr uint16_t kStatusNoIndexUsed = 0x0200;  // ProxySQL's admin answers carry this bit

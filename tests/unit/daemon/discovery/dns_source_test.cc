@@ -41,7 +41,7 @@ TEST(DnsSourceTest, AResolverThatTurnsItsAnswersAroundLosesNobody) {
 }
 
 NameAnswer at(const std::string& address) { return {NameAnswer::Kind::addresses, {address}, ""}; }
-NameAnswer nobody() { return {NameAnswer::Kind::no_such_name, {}, "look up: no such name"}; }
+NameAnswer no_such_name() { return {NameAnswer::Kind::no_such_name, {}, "look up: no such name"}; }
 NameAnswer servfail() { return {NameAnswer::Kind::failed, {}, "look up: try again"}; }
 
 std::set<std::string> addresses(const KnownNames& names) {
@@ -55,24 +55,25 @@ std::set<std::string> addresses(const KnownNames& names) {
 TEST(DnsNames, OneThatDoesntExistWhileOthersAnswerIsANodeThatIsntThere) {
   KnownNames known;
   for (int look = 1; look < kGoneLooks; ++look) {
-    const Round round = take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", at("10.0.0.2")}, {"pod-2", nobody()}});
+    const Round round =
+        take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", at("10.0.0.2")}, {"pod-2", no_such_name()}});
     EXPECT_FALSE(round.complete) << look;
     EXPECT_EQ("look up: no such name", round.error) << look;
   }
-  Round round = take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", at("10.0.0.2")}, {"pod-2", nobody()}});
+  Round round = take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", at("10.0.0.2")}, {"pod-2", no_such_name()}});
   EXPECT_TRUE(round.complete && round.changed) << "now there is a list";
   EXPECT_EQ("", round.error);
   // A scale-in.
   for (int look = 1; look < kGoneLooks; ++look) {
-    round = take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", nobody()}, {"pod-2", nobody()}});
+    round = take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", no_such_name()}, {"pod-2", no_such_name()}});
     EXPECT_FALSE(round.changed) << look;
     EXPECT_EQ("", round.error) << "a list that doesn't age";
   }
-  round = take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", nobody()}, {"pod-2", nobody()}});
+  round = take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", no_such_name()}, {"pod-2", no_such_name()}});
   EXPECT_TRUE(round.changed && round.complete);
   EXPECT_THAT(addresses(known), ElementsAre("10.0.0.1"));
   // And out again: at once.
-  round = take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", at("10.0.0.7")}, {"pod-2", nobody()}});
+  round = take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", at("10.0.0.7")}, {"pod-2", no_such_name()}});
   EXPECT_TRUE(round.changed && round.complete);
   EXPECT_THAT(addresses(known), ElementsAre("10.0.0.1", "10.0.0.7"));
 }
@@ -87,7 +88,7 @@ TEST(DnsNames, AnAnswerThatFailsIsNeverIsntThere) {
   }
   // Nor between two answers that say so.
   for (int look = 0; look < 20; ++look) {
-    for (const NameAnswer& answer : {nobody(), nobody(), servfail()}) {
+    for (const NameAnswer& answer : {no_such_name(), no_such_name(), servfail()}) {
       take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", answer}});
       if (answer.kind == NameAnswer::Kind::failed)
         take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", at("10.0.0.2")}});
@@ -104,18 +105,18 @@ TEST(DnsNames, IfNoneAnswersNobodyGoes) {
   KnownNames known;
   take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", at("10.0.0.2")}});
   for (int look = 0; look < 20; ++look) {
-    EXPECT_EQ("look up: no such name", take_in(known, {{"pod-0", nobody()}, {"pod-1", nobody()}}).error);
-    take_in(known, {{"pod-0", nobody()}, {"pod-1", servfail()}});
+    EXPECT_EQ("look up: no such name", take_in(known, {{"pod-0", no_such_name()}, {"pod-1", no_such_name()}}).error);
+    take_in(known, {{"pod-0", no_such_name()}, {"pod-1", servfail()}});
   }
   EXPECT_THAT(addresses(known), ElementsAre("10.0.0.1", "10.0.0.2"));
   KnownNames one;
-  for (int look = 0; look < 20; ++look) EXPECT_FALSE(take_in(one, {{"proxysql-core", nobody()}}).complete);
+  for (int look = 0; look < 20; ++look) EXPECT_FALSE(take_in(one, {{"proxysql-core", no_such_name()}}).complete);
 }
 
 TEST(DnsNames, APodThatMovesIsFollowedAtOnce) {
   KnownNames known;
   take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", at("10.0.0.2")}});
-  take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", nobody()}});
+  take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", no_such_name()}});
   const Round round = take_in(known, {{"pod-0", at("10.0.0.1")}, {"pod-1", at("10.0.0.9")}});
   EXPECT_TRUE(round.changed && round.complete && round.error.empty());
   EXPECT_THAT(addresses(known), ::testing::Contains("10.0.0.9"));

@@ -7,7 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include "tests/unit/daemon/health/peer.h"
+#include "tests/unit/daemon/health/fake_server.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
@@ -15,7 +16,6 @@ namespace {
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 
-constexpr int64_t kMs = 1'000'000;
 constexpr int64_t kStart = 1'000'000 * kMs;
 
 using Passive = PortSample::Passive;
@@ -158,7 +158,7 @@ TEST(NextLook, AnErrPacketIsAnAnswer) {
 }
 
 TEST(ClientPortTest, APassiveLookConnectsToNobody) {
-  const Peer peer(sends(kGreeting));
+  const FakeServer peer(sends(kGreeting));
   ClientPort look({"127.0.0.1", peer.port()}, ClientPort::Mode::passive);
   EXPECT_EQ(look.current().looked_at_ns, 0);
   for (int i = 0; i < 5; ++i) look.tick();
@@ -170,7 +170,7 @@ TEST(ClientPortTest, APassiveLookConnectsToNobody) {
 }
 
 TEST(ClientPortTest, AnActiveLookConnectsOnEachTick) {
-  const Peer peer(sends(kGreeting));
+  const FakeServer peer(sends(kGreeting));
   ClientPort look({"127.0.0.1", peer.port()}, ClientPort::Mode::active);
   for (int i = 0; i < 3; ++i) look.tick();
   EXPECT_TRUE(look.current().answers) << look.current().reason;
@@ -179,7 +179,7 @@ TEST(ClientPortTest, AnActiveLookConnectsOnEachTick) {
 }
 
 TEST(ClientPortTest, SeesAPortGoAway) {
-  auto peer = std::make_unique<Peer>(sends(kGreeting));
+  auto peer = std::make_unique<FakeServer>(sends(kGreeting));
   ClientPort look({"127.0.0.1", peer->port()}, ClientPort::Mode::passive);
   look.tick();
   EXPECT_TRUE(look.current().answers);
@@ -190,7 +190,7 @@ TEST(ClientPortTest, SeesAPortGoAway) {
 }
 
 TEST(ClientPortTest, FindsAServerThatAcceptsNobodyAndSeesItRecover) {
-  Peer peer(sends(kGreeting));
+  FakeServer peer(sends(kGreeting));
   ClientPort look({"127.0.0.1", peer.port()}, ClientPort::Mode::passive);
   look.tick();
   peer.hold(true);

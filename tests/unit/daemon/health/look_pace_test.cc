@@ -3,16 +3,16 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "tests/unit/spans.h"
+
 namespace pulse {
 namespace {
 
-constexpr int64_t kS = 1'000'000'000;
-
 TEST(LookPaceTest, LooksOftenWhileSomebodyAsksOrSomethingGoesOn) {
-  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 0, 100 * kS)) << "nobody has ever asked";
-  EXPECT_EQ(milliseconds(500), pause_between_looks(false, 0, 100 * kS));
-  EXPECT_EQ(milliseconds(500), pause_between_looks(true, 98 * kS, 100 * kS));
-  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 97 * kS, 100 * kS));
+  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 0, 100 * kSecond)) << "nobody has ever asked";
+  EXPECT_EQ(milliseconds(500), pause_between_looks(false, 0, 100 * kSecond));
+  EXPECT_EQ(milliseconds(500), pause_between_looks(true, 98 * kSecond, 100 * kSecond));
+  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 97 * kSecond, 100 * kSecond));
 }
 
 TEST(LookPaceTest, ARequestAfterALongPauseWakesTheLookerOnce) {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "tests/temp_dir.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
@@ -21,8 +22,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr int64_t kS = 1'000'000'000;
-constexpr int64_t kNow = 10'000 * kS;
+constexpr int64_t kNow = 10'000 * kSecond;
 
 std::string read_source(const std::string& path) {
   std::ifstream file(std::string(PULSE_SOURCE_DIR "/") + path);
@@ -51,8 +51,8 @@ class MetricsTest : public ::testing::Test {
     verdict_.state = State::beating;
     verdict_.started.passes = verdict_.ready.passes = verdict_.live.passes = true;
     port_.known = port_.answers = true;
-    port_.looked_at_ns = kNow - kS / 4;
-    view_.last_beat_ns = kNow - kS / 2;
+    port_.looked_at_ns = kNow - kSecond / 4;
+    view_.last_beat_ns = kNow - kSecond / 2;
     view_.skipped_busy = 6;
     view_.skipped_backoff = 7;
     BeatRecord& record = view_.record;
@@ -61,20 +61,20 @@ class MetricsTest : public ::testing::Test {
     record.failed = 1;
     record.timed_out = 5;
     record.killed_overdue = 2;
-    record.last_ok_ns = kNow - kS / 2;
+    record.last_ok_ns = kNow - kSecond / 2;
     record.durations = {90, 10, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 5};
-    record.duration_ns = 61 * kS + kS / 4;
+    record.duration_ns = 61 * kSecond + kSecond / 4;
     Observation& seen = view_.observation;
-    seen.at_ns = kNow - kS / 2;
-    seen.globals_ns = kNow - 4 * kS;
-    seen.proxysql_started_ns = seen.globals_ns - 3'600 * kS;
+    seen.at_ns = kNow - kSecond / 2;
+    seen.globals_ns = kNow - 4 * kSecond;
+    seen.proxysql_started_ns = seen.globals_ns - 3'600 * kSecond;
     seen.is_core = seen.configured = 1;
     seen.backends.online = 3;
     seen.backends.shunned = 1;
     seen.live_peers = 1;
     set_text(seen.version, "2.7.1");
     add_module("mysql_users", 0, 0);
-    add_module("mysql_servers_v2", 2, kNow - 90 * kS);
+    add_module("mysql_servers_v2", 2, kNow - 90 * kSecond);
     seen.peers_count = 2;
     for (size_t i = 0; i < 2; ++i) {
       set_text(seen.peers[i].hostname, "10.0.0." + std::to_string(i + 1));
@@ -88,7 +88,7 @@ class MetricsTest : public ::testing::Test {
     view_.drain.clients = 3;
     view_.core.standing = static_cast<uint8_t>(Standing::authority);
     view_.discovery.source = static_cast<uint8_t>(Source::kubernetes);
-    view_.discovery.ok_ns = kNow - kS;
+    view_.discovery.ok_ns = kNow - kSecond;
     view_.discovery.failures = 4;
     for (int i = 1; i <= 3; ++i) add_member("10.0.0." + std::to_string(i), true, i != 2);
     for (int i = 1; i <= 2; ++i) add_member("10.0.1." + std::to_string(i), false, i != 2);
@@ -109,13 +109,13 @@ class MetricsTest : public ::testing::Test {
     view_.observation.memory = {kNow, 0, 0, 2048, 1024, 0};
     view_.leader.mode = static_cast<uint8_t>(LeaderMode::lease);
     view_.leader.boot_id = 1;
-    view_.leader.valid_until_ns = kNow + kS;
+    view_.leader.valid_until_ns = kNow + kSecond;
     add_job("checker", {0, 8, 1, 0, 2, 0, 0, 0, 0});
     add_job("digests", {0, 0, 0, 1, 0, 0, 0, 0, 0});
     JobView& checker = view_.jobs.front();
-    checker.state.last_ok_ns = kNow - 90 * kS;
+    checker.state.last_ok_ns = kNow - 90 * kSecond;
     checker.state.consecutive_failures = 2;
-    checker.state.duration_ns = 5 * kS / 2;
+    checker.state.duration_ns = 5 * kSecond / 2;
     checker.skipped_busy = 4;
     checker.skipped_not_leader = 5;
     view_.jobs.back().running = true;
@@ -148,11 +148,13 @@ class MetricsTest : public ::testing::Test {
   void wedge() {
     verdict_.state = State::admin_unresponsive;
     view_.record.consecutive_timeouts = view_.record.consecutive_failures = 3;
-    view_.record.wedged_since_ns = view_.record.failing_since_ns = kNow - 60 * kS;
-    view_.record.next_attempt_ns = kNow + 16 * kS;
+    view_.record.wedged_since_ns = view_.record.failing_since_ns = kNow - 60 * kSecond;
+    view_.record.next_attempt_ns = kNow + 16 * kSecond;
   }
 
-  std::string render() const { return render_metrics({input_, {11, 12, 13, 14, 15}, 1'700'000'000 * kS + kS / 2}); }
+  std::string render() const {
+    return render_metrics({input_, {11, 12, 13, 14, 15}, 1'700'000'000 * kSecond + kSecond / 2});
+  }
 
   // A sample by its name and labels as written; "none" if there is no such one.
   std::string value(const std::string& series) const {
@@ -343,7 +345,7 @@ TEST_F(MetricsTest, MembersByRole) {
   EXPECT_EQ("1", value("members_live{role=\"core\"}"));
   view_.observation.peers_count = kPeers + 1;
   EXPECT_EQ("none", value("members_live{role=\"core\"}")) << "not all rows are known";
-  view_.discovery.failing_since_ns = kNow - kS;
+  view_.discovery.failing_since_ns = kNow - kSecond;
   EXPECT_EQ("1", value("discovery_failing"));
 }
 
@@ -397,9 +399,9 @@ TEST_F(MetricsTest, Drain) {
   EXPECT_EQ("1", value("drain_outcome{outcome=\"undone\"}"));
   EXPECT_EQ("3", value("drain_clients"));
   verdict_.state = State::draining;
-  view_.draining_since_ns = kNow - 3 * kS;
+  view_.draining_since_ns = kNow - 3 * kSecond;
   EXPECT_EQ("1", value("drain_phase{phase=\"none\"}")) << "announced, the record is that of the one before";
-  view_.drain.began_ns = kNow - 2 * kS;
+  view_.drain.began_ns = kNow - 2 * kSecond;
   view_.drain.phase = static_cast<uint8_t>(DrainPhase::settle);
   view_.drain.outcome = 0;
   EXPECT_EQ("0", value("drain_phase{phase=\"none\"}"));
@@ -479,7 +481,7 @@ TEST_F(MetricsTest, SatellitesThatPullNoMore) {
   EXPECT_EQ("3", value("satellite_mends{satellite=\"10.0.1.1:6032\",module=\"mysql_users\"}"));
   EXPECT_EQ("0", value("module_stuck_seconds{module=\"mysql_users\"}"));
   config_.role = Role::satellite;
-  view_.observation.modules[0].stuck_since_ns = kNow - 90 * kS;
+  view_.observation.modules[0].stuck_since_ns = kNow - 90 * kSecond;
   EXPECT_EQ("89.5", value("module_stuck_seconds{module=\"mysql_users\"}")) << "at the last look";
   EXPECT_THAT(render(), Not(HasSubstr("satellite_modules_stuck")));
 }

@@ -5,7 +5,7 @@
 namespace pulse {
 namespace {
 
-constexpr RequestLimits kLimits{200, 50};
+constexpr RequestLimits kSmallLimits{200, 50};
 
 struct Case {
   const char* name;
@@ -21,7 +21,7 @@ TEST_P(HttpRequestTest, IsReadTheSameByteByByte) {
   const std::string text = GetParam().text;
   RequestFrame at_once;
   RequestHead expected;
-  const Framing framing = frame_request(text, kLimits, at_once, expected);
+  const Framing framing = frame_request(text, kSmallLimits, at_once, expected);
   EXPECT_EQ(GetParam().refused, expected.refused);
   EXPECT_EQ(GetParam().refused != 0, framing == Framing::refused);
 
@@ -29,7 +29,7 @@ TEST_P(HttpRequestTest, IsReadTheSameByteByByte) {
   RequestHead head;
   Framing last = Framing::incomplete;
   for (size_t length = 1; length <= text.size() && last == Framing::incomplete; ++length) {
-    last = frame_request(std::string_view(text).substr(0, length), kLimits, frame, head);
+    last = frame_request(std::string_view(text).substr(0, length), kSmallLimits, frame, head);
   }
   EXPECT_EQ(framing, last);
   if (framing != Framing::complete) return;

@@ -8,12 +8,13 @@
 #include <random>
 #include <vector>
 
+#include "tests/unit/spans.h"
+
 namespace pulse {
 namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kRealtime = 1'700'000'000 * kSecond;
 
 LeasePolicy policy(const std::string& identity) {

@@ -5,12 +5,12 @@
 #include <memory>
 
 #include "shm/record/member_list.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
 
 constexpr uint64_t kBoot = 7;
-constexpr int64_t kSecond = 1'000'000'000;
 
 class LowestTest : public ::testing::Test {
  protected:

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/spans.h"
+
 namespace pulse {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
 
 Config config(BeatsMode beats, int interval_ms = 5000) {
   Config config;

@@ -6,13 +6,12 @@
 #include <memory>
 
 #include "shm/segment/text.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr int64_t kSecond = 1'000'000'000;
 
 class SatelliteRoundsTest : public ::testing::Test {
  protected:

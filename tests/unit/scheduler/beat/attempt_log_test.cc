@@ -2,6 +2,7 @@
 
 #include "src/base/exit_code.h"
 #include "tests/unit/scheduler/beat/fake_beat_system.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
@@ -9,7 +10,6 @@ namespace {
 using ::testing::internal::CaptureStderr;
 using ::testing::internal::GetCapturedStderr;
 
-constexpr int64_t kMs = 1'000'000;
 constexpr BootTime kEnded{100'000 * kMs};
 
 BeatEnd failed(int exit_code) { return {Outcome::failed, exit_code, "refused"}; }

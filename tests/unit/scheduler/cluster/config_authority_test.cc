@@ -7,6 +7,7 @@
 
 #include "scheduler/cluster/core_plan.h"
 #include "shm/record/core_record.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
@@ -14,7 +15,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kEpoch = 1'700'000'000;  // of the machine's boot
 
 Content content_of(const std::string& file) { return {1, std::hash<std::string>{}(file) | 1}; }

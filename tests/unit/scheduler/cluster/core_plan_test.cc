@@ -6,6 +6,7 @@
 #include "scheduler/cluster/file_load.h"
 #include "scheduler/cluster/unlock_and_divergence.h"
 #include "shm/record/core_record.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
@@ -20,7 +21,6 @@ using ::testing::Not;
 constexpr int64_t kNowS = 1'000'000;
 constexpr int64_t kNowNs = 900'000'000'000;
 constexpr int64_t kBoot = 800'000'000'000;
-constexpr int64_t kSecond = 1'000'000'000;
 
 // Three cores, of which this one is 10.0.0.2; the table is right, the others are live and at version 2.
 class CorePlanTest : public ::testing::Test {

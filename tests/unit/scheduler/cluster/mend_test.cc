@@ -5,6 +5,7 @@
 
 #include "scheduler/cluster/core_plan.h"
 #include "shm/record/core_record.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
@@ -14,10 +15,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr int64_t kNowS = 1'000'000;
-constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kNowNs = 9'000 * kSecond;
-constexpr int64_t kBoot = 100 * kSecond;
+constexpr int64_t kMendNowS = 1'000'000;
+constexpr int64_t kMendNowNs = 9'000 * kSecond;
+constexpr int64_t kMendBoot = 100 * kSecond;
 
 // Three cores at rest, of which this one is 10.0.0.2 and asks the satellites. Somebody has loaded users on one, two
 // minutes ago.
@@ -30,23 +30,23 @@ class MendTest : public ::testing::Test {
     config_.satellite.mend = MendMode::reload;
     for (int i = 1; i <= 3; ++i) {
       list_.cores.push_back({{address(i), 6032}, "core-" + std::to_string(i), 100 + i, i == 2});
-      seen_.servers.push_back({address(i), 6032, true, true, kNowS, kNowNs, rows()});
+      seen_.servers.push_back({address(i), 6032, true, true, kMendNowS, kMendNowNs, rows()});
     }
-    seen_.now_s = kNowS;
+    seen_.now_s = kMendNowS;
     seen_.modules = rows();
-    record_.proxysql_started_ns = kBoot;
+    record_.proxysql_started_ns = kMendBoot;
     record_.standing = static_cast<uint8_t>(Standing::aside);
-    reports_.leads_ns = reports_.asked_ns = kNowNs;
+    reports_.leads_ns = reports_.asked_ns = kMendNowNs;
     reports_.satellites = reports_.answered = 1;
     stuck("10.0.0.7", "mysql_users", "0xTheirs");
   }
 
   static std::string address(int number) { return "10.0.0." + std::to_string(number); }
   static std::vector<ModuleRow> rows() {
-    return {{"mysql_servers_v2", 2, kNowS - 700, "0xServers"},
-            {"mysql_users", 3, kNowS - 500, "0xUsers"},
-            {"mysql_query_rules", 2, kNowS - 700, "0xRules"},
-            {"proxysql_servers", 3, kNowS - 50, "0xTable"}};
+    return {{"mysql_servers_v2", 2, kMendNowS - 700, "0xServers"},
+            {"mysql_users", 3, kMendNowS - 500, "0xUsers"},
+            {"mysql_query_rules", 2, kMendNowS - 700, "0xRules"},
+            {"proxysql_servers", 3, kMendNowS - 50, "0xTable"}};
   }
   StuckModule& stuck(const std::string& satellite, const std::string& module, const std::string& checksum) {
     StuckModule& one = reports_.modules[reports_.count++];
@@ -55,7 +55,7 @@ class MendTest : public ::testing::Test {
     set_text(one.module, module);
     set_text(one.checksum, checksum);
     set_text(one.peers_checksum, find_module(seen_.modules, module)->checksum);
-    one.epoch = kNowS - 120;
+    one.epoch = kMendNowS - 120;
     one.since_ns = now_ns_ - 118 * kSecond;
     one.seen_ns = now_ns_ - 2 * kSecond;
     one.origin = static_cast<uint8_t>(ModuleOrigin::here);
@@ -72,7 +72,7 @@ class MendTest : public ::testing::Test {
                       list_,
                       config_,
                       record_,
-                      kBoot,
+                      kMendBoot,
                       now_ns_,
                       kNothingApplied,
                       {},
@@ -126,7 +126,7 @@ class MendTest : public ::testing::Test {
   MendRecord mends_{};
   SatelliteReports reports_{};
   bool asks_ = true;
-  int64_t now_ns_ = kNowNs;
+  int64_t now_ns_ = kMendNowNs;
   int loads_ = 0;
 };
 
@@ -137,7 +137,7 @@ TEST_F(MendTest, OneCoreLoadsItAgainAsItServesIt) {
               AllOf(HasSubstr("10.0.0.7:6032"), HasSubstr("0xTheirs"), HasSubstr("0xUsers")));
   ASSERT_EQ(1u, plan.mends.count);
   EXPECT_EQ(1u, plan.mends.mends[0].loads);
-  EXPECT_EQ(kNowNs, plan.mends.mends[0].loaded_ns);
+  EXPECT_EQ(kMendNowNs, plan.mends.mends[0].loaded_ns);
   asks_ = false;
   EXPECT_EQ("", why()) << "not the one that asks";
 }
@@ -184,7 +184,7 @@ TEST_F(MendTest, ACoreThatStartedWithAnOldDatabaseLoadsNothing) {
 
 TEST_F(MendTest, ACoreThatStartedWithTheSameAsTheOthersMayLoad) {
   own("mysql_users").version = 1;
-  own("mysql_users").epoch = kNowS - 20;
+  own("mysql_users").epoch = kMendNowS - 20;
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME"));
   own("mysql_users").checksum = "0xOld";
   EXPECT_THAT(why(), HasSubstr("don't agree"));
@@ -201,7 +201,7 @@ TEST_F(MendTest, ACoreThatIsDownMattersOnlyIfItHadSomethingNewer) {
   seen_.servers[2].silent = std::chrono::seconds(60);
   theirs(3, "mysql_users").checksum = "0xOther";
   EXPECT_THAT(statements(), ElementsAre("LOAD MYSQL USERS TO RUNTIME")) << "older";
-  theirs(3, "mysql_users").epoch = kNowS - 110;
+  theirs(3, "mysql_users").epoch = kMendNowS - 110;
   EXPECT_THAT(why(), HasSubstr("had something newer"));
   seen_.servers[2].silent = {};
   seen_.servers[2].moved_ns = 0;
@@ -214,7 +214,7 @@ TEST_F(MendTest, AnotherClustersSatelliteIsLeftAlone) {
 }
 
 TEST_F(MendTest, WhatACoreHasLoadedSinceIsAboutToBePulled) {
-  theirs(1, "mysql_users").epoch = kNowS - 60;
+  theirs(1, "mysql_users").epoch = kMendNowS - 60;
   EXPECT_THAT(why(), HasSubstr("about to pull"));
 }
 
@@ -228,7 +228,7 @@ TEST_F(MendTest, WhatWasPulledFromACoreThatHasGoneIsForPeople) {
 }
 
 TEST_F(MendTest, ALoadOfATimeToComeIsWaitedFor) {
-  first().epoch = kNowS;
+  first().epoch = kMendNowS;
   EXPECT_THAT(why(), HasSubstr("time to come"));
 }
 
@@ -243,7 +243,7 @@ TEST_F(MendTest, ThisCoresFileComesFirst) {
 
 TEST_F(MendTest, VariablesAndTheTableOfCoresAreNoBusinessOfIts) {
   reports_.count = 0;
-  seen_.modules.push_back({"mysql_variables", 2, kNowS - 700, "0xVariables"});
+  seen_.modules.push_back({"mysql_variables", 2, kMendNowS - 700, "0xVariables"});
   stuck("10.0.0.7", "mysql_variables", "0xTheirs");
   stuck("10.0.0.7", "proxysql_servers", "0xTheirs");
   EXPECT_THAT(statements(), IsEmpty());
@@ -312,8 +312,8 @@ TEST_F(MendTest, TwoLeadersLoadTheSameOnce) {
 }
 
 TEST_F(MendTest, NotTwiceInOneSecond) {
-  own("mysql_users").epoch = theirs(1, "mysql_users").epoch = theirs(3, "mysql_users").epoch = kNowS;
-  first().epoch = kNowS;
+  own("mysql_users").epoch = theirs(1, "mysql_users").epoch = theirs(3, "mysql_users").epoch = kMendNowS;
+  first().epoch = kMendNowS;
   EXPECT_THAT(statements(), IsEmpty());
 }
 

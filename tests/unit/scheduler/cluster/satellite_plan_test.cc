@@ -13,14 +13,14 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr int64_t kNowS = 1'000'000;
-constexpr int64_t kNowNs = 900'000'000'000;
+constexpr int64_t kPlanNowS = 1'000'000;
+constexpr int64_t kPlanNowNs = 900'000'000'000;
 constexpr const char* kFromConfig = "LOAD PROXYSQL SERVERS FROM CONFIG";
 constexpr const char* kToRuntime = "LOAD PROXYSQL SERVERS TO RUNTIME";
 
-ServerRow live(const std::string& host) { return {host, 6032, true, true, kNowS, kNowNs}; }
+ServerRow live(const std::string& host) { return {host, 6032, true, true, kPlanNowS, kPlanNowNs}; }
 ServerRow dead(const std::string& host) {
-  return {host, 6032, true, true, kNowS - 60, 1, {}, std::chrono::seconds(60)};
+  return {host, 6032, true, true, kPlanNowS - 60, 1, {}, std::chrono::seconds(60)};
 }
 ServerRow unchecked(const std::string& host) { return {host, 6032, true, true, 0, 0}; }
 ServerRow in_memory(const std::string& host) { return {host, 6032, true, false, 0, 0}; }
@@ -32,7 +32,7 @@ ServerRow in_runtime(ServerRow row) {
 class SatellitePlan : public ::testing::Test {
  protected:
   Plan plan(std::vector<ServerRow> servers) {
-    seen_.now_s = kNowS;
+    seen_.now_s = kPlanNowS;
     seen_.servers = std::move(servers);
     return plan_satellite({seen_, bootstrap_, std::chrono::milliseconds(5000), list_, resync_, remembers_});
   }
@@ -128,7 +128,7 @@ TEST_F(SatellitePlan, WithoutEntriesInTheFileNothingIsRemoved) {
 }
 
 TEST_F(SatellitePlan, LoadsAlsoInTheSecondOfTheLastLoadForNobodyPullsFromIt) {
-  seen_.modules = {{"proxysql_servers", 3, kNowS, "0xA"}};
+  seen_.modules = {{"proxysql_servers", 3, kPlanNowS, "0xA"}};
   EXPECT_THAT(statements({in_memory("core.example")}), ElementsAre(kToRuntime));
 }
 
@@ -139,9 +139,9 @@ ServerRow with_table(ServerRow row, int64_t epoch, const std::string& checksum) 
 
 TEST_F(SatellitePlan, WhileItPullsTheCoresTableItLeavesItToThem) {
   list_ = {{{{"10.0.0.1", 6032}, "core-1"}, {{"10.0.0.2", 6032}, "core-2"}}, ""};
-  seen_.modules = {{"proxysql_servers", 5, kNowS - 10, "0xA"}};
-  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kNowS - 10, "0xA")}), IsEmpty()) << "pulled";
-  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kNowS - 5, "0xB")}), IsEmpty()) << "about to be pulled";
+  seen_.modules = {{"proxysql_servers", 5, kPlanNowS - 10, "0xA"}};
+  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kPlanNowS - 10, "0xA")}), IsEmpty()) << "pulled";
+  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kPlanNowS - 5, "0xB")}), IsEmpty()) << "about to be pulled";
 }
 
 TEST_F(SatellitePlan, OnceItHasLoadedItsOwnTableItFollowsTheListOfMembers) {
@@ -150,19 +150,19 @@ TEST_F(SatellitePlan, OnceItHasLoadedItsOwnTableItFollowsTheListOfMembers) {
       "INSERT OR REPLACE INTO proxysql_servers (hostname, port, weight, comment) VALUES ('10.0.0.2', 6032, 0, "
       "'core-2')",
       "DELETE FROM proxysql_servers WHERE hostname = 'core.example' AND port = 6032", kToRuntime};
-  for (const auto& [epoch, checksum] : {std::pair{kNowS - 20, "0xB"}, std::pair{kNowS - 10, "0xB"}}) {
-    seen_.modules = {{"proxysql_servers", 5, kNowS - 10, "0xA"}};
+  for (const auto& [epoch, checksum] : {std::pair{kPlanNowS - 20, "0xB"}, std::pair{kPlanNowS - 10, "0xB"}}) {
+    seen_.modules = {{"proxysql_servers", 5, kPlanNowS - 10, "0xA"}};
     EXPECT_EQ(followed, statements({with_table(live("10.0.0.1"), epoch, checksum), dead("core.example")})) << epoch;
   }
-  seen_.modules = {{"proxysql_servers", 5, kNowS, "0xA"}};
-  EXPECT_EQ(followed, statements({with_table(live("10.0.0.1"), kNowS - 20, "0xB"), dead("core.example")}))
+  seen_.modules = {{"proxysql_servers", 5, kPlanNowS, "0xA"}};
+  EXPECT_EQ(followed, statements({with_table(live("10.0.0.1"), kPlanNowS - 20, "0xB"), dead("core.example")}))
       << "twice within a second: nobody pulls from a satellite";
-  seen_.modules = {{"proxysql_servers", 1, kNowS - 10, "0xA"}};
-  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kNowS - 20, "0xB"), dead("core.example")}), IsEmpty())
+  seen_.modules = {{"proxysql_servers", 1, kPlanNowS - 10, "0xA"}};
+  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kPlanNowS - 20, "0xB"), dead("core.example")}), IsEmpty())
       << "at version 1 it pulls, however new its own epoch is";
-  seen_.modules = {{"proxysql_servers", 5, kNowS - 10, "0xA"}};
+  seen_.modules = {{"proxysql_servers", 5, kPlanNowS - 10, "0xA"}};
   list_.unusable = "too old";
-  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kNowS - 20, "0xB"), dead("core.example")}), IsEmpty());
+  EXPECT_THAT(statements({with_table(live("10.0.0.1"), kPlanNowS - 20, "0xB"), dead("core.example")}), IsEmpty());
 }
 
 TEST_F(SatellitePlan, ReplacedCoresAreFoundAtOnce) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "scheduler/admin/admin_errors.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
@@ -17,7 +18,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kNow = 10'000 * kSecond;
 constexpr int64_t kNowS = 1'700'000'000;
 

@@ -10,7 +10,7 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-DrainPolicy policy() {
+DrainPolicy closing_policy() {
   DrainPolicy policy;
   policy.settle = seconds(5);
   policy.timeout = seconds(60);
@@ -18,7 +18,7 @@ DrainPolicy policy() {
   return policy;
 }
 
-DrainSight sight(milliseconds elapsed, milliseconds no_newcomer_for = milliseconds(0)) {
+DrainSight closing_sight(milliseconds elapsed, milliseconds no_newcomer_for = milliseconds(0)) {
   DrainSight sight;
   sight.elapsed = elapsed;
   sight.no_newcomer_for = no_newcomer_for;
@@ -28,15 +28,16 @@ DrainSight sight(milliseconds elapsed, milliseconds no_newcomer_for = millisecon
 }
 
 TEST(ClosePlan, NobodyIsClosedBeforeTheEndpointsHaveSettled) {
-  EXPECT_FALSE(close_from(policy(), sight(milliseconds(4999), seconds(4))));
-  EXPECT_EQ(milliseconds(1000), close_from(policy(), sight(seconds(5))));
-  EXPECT_EQ(milliseconds(500), close_from(policy(), sight(seconds(7))));
-  EXPECT_EQ(milliseconds(0), close_from(policy(), sight(seconds(20))));
+  EXPECT_FALSE(close_from(closing_policy(), closing_sight(milliseconds(4999), seconds(4))));
+  EXPECT_EQ(milliseconds(1000), close_from(closing_policy(), closing_sight(seconds(5))));
+  EXPECT_EQ(milliseconds(500), close_from(closing_policy(), closing_sight(seconds(7))));
+  EXPECT_EQ(milliseconds(0), close_from(closing_policy(), closing_sight(seconds(20))));
 }
 
 TEST(ClosePlan, OutOfTheBalancerThoseWhoRestGoFirstThenAll) {
-  EXPECT_EQ(milliseconds(200), close_from(policy(), sight(seconds(5), kDrainNoNewcomer)));
-  EXPECT_EQ(milliseconds(0), close_from(policy(), sight(seconds(5), kDrainNoNewcomer + kDrainRestingFirst)));
+  EXPECT_EQ(milliseconds(200), close_from(closing_policy(), closing_sight(seconds(5), kDrainNoNewcomer)));
+  EXPECT_EQ(milliseconds(0),
+            close_from(closing_policy(), closing_sight(seconds(5), kDrainNoNewcomer + kDrainRestingFirst)));
 }
 
 TEST(ClosePlan, ALookIsGoodForAPartOfTheRest) {

@@ -10,8 +10,8 @@ namespace {
 const std::string kNative = "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19";
 
 // As MySQL 8 wrote them for the password "secret": the salt has any byte from 1 to 127 but '$'.
-const std::string kSha2 = std::string("$A$005$") + "\x01\x7f' \"\\\n\t;-/*\x1b\x02\x03\x04\x05\x06\x07\x08" +
-                          "Zx1eSnrJJHVcKEZNT0pEk/8h5QOk0d.5AbCdEfGhIjK";
+const std::string kBinarySha2 = std::string("$A$005$") + "\x01\x7f' \"\\\n\t;-/*\x1b\x02\x03\x04\x05\x06\x07\x08" +
+                                "Zx1eSnrJJHVcKEZNT0pEk/8h5QOk0d.5AbCdEfGhIjK";
 
 const std::string kScram =
     "SCRAM-SHA-256$4096:YWJjZGVmZ2hpamtsbW5vcA==$"
@@ -28,12 +28,12 @@ TEST(Hashes, ANativeHashIsAStarAndFortyCapitalDigits) {
 }
 
 TEST(Hashes, ACachingSha2HashHasSeventyBytesAndABinarySalt) {
-  ASSERT_EQ(70u, kSha2.size());
-  EXPECT_TRUE(is_caching_sha2_hash(kSha2));
-  EXPECT_FALSE(is_caching_sha2_hash(kSha2.substr(1)));
-  EXPECT_FALSE(is_caching_sha2_hash(kSha2 + "a"));
+  ASSERT_EQ(70u, kBinarySha2.size());
+  EXPECT_TRUE(is_caching_sha2_hash(kBinarySha2));
+  EXPECT_FALSE(is_caching_sha2_hash(kBinarySha2.substr(1)));
+  EXPECT_FALSE(is_caching_sha2_hash(kBinarySha2 + "a"));
   for (const auto& [place, bad] : {std::pair<size_t, char>{7, '\0'}, {10, '$'}, {20, '\x80'}, {69, '*'}, {30, ' '}}) {
-    std::string hash = kSha2;
+    std::string hash = kBinarySha2;
     hash[place] = bad;
     EXPECT_FALSE(is_caching_sha2_hash(hash)) << place;
   }
@@ -42,7 +42,7 @@ TEST(Hashes, ACachingSha2HashHasSeventyBytesAndABinarySalt) {
 // MySQL counts in hexadecimal, ProxySQL reads a decimal number, and ends itself at what is none.
 TEST(Hashes, OtherRoundsThanProxysqlReadsAreNotTaken) {
   for (const char* rounds : {"00A", "00a", "010", "A00", "0x5", " 05", "-05", "000"}) {
-    std::string hash = kSha2;
+    std::string hash = kBinarySha2;
     hash.replace(3, 3, rounds);
     EXPECT_FALSE(is_caching_sha2_hash(hash)) << rounds;
   }

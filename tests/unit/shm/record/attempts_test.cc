@@ -7,11 +7,11 @@
 
 #include "shm/segment/names.h"
 #include "src/base/exit_code.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
 
-constexpr int64_t kMs = 1'000'000;
 constexpr BackoffPolicy kPolicy{500 * kMs, 30'000 * kMs};
 
 AttemptEnd ended(uint64_t attempt, Outcome outcome, int exit_code, int64_t began_ns, int64_t ended_ns) {

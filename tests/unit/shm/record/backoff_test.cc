@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/spans.h"
+
 namespace pulse {
 namespace {
-
-constexpr int64_t kMs = 1'000'000;
 
 TEST(WaitAfter, DoublesUpToItsBound) {
   const BackoffPolicy policy{500 * kMs, 30'000 * kMs};

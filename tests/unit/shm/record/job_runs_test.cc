@@ -10,11 +10,11 @@
 namespace pulse {
 namespace {
 
-constexpr uint64_t kBoot = 7;
+constexpr uint64_t kRunsBoot = 7;
 
 JobState running() {
   JobState state{};
-  begin_run(state, {kBoot, 42, 1000, 2000, true});
+  begin_run(state, {kRunsBoot, 42, 1000, 2000, true});
   return state;
 }
 
@@ -62,7 +62,7 @@ TEST(Jobs, ARunIsFoldedInOnce) {
   EXPECT_EQ("exit code 3", text(state.message));
   EXPECT_EQ(0, state.last_ok_ns);
 
-  begin_run(state, {kBoot, 43, 3000, 4000, false});
+  begin_run(state, {kRunsBoot, 43, 3000, 4000, false});
   EXPECT_EQ(2u, state.run);
   EXPECT_EQ(JobOutcome::failed, outcome(state)) << "of the last one, until this one ends";
   end_run(state, {JobOutcome::ok, 0, 3100, 0, 0, "", ""});
@@ -85,13 +85,14 @@ TEST(Jobs, ARunThatEndedWithoutAWord) {
   };
   constexpr int64_t kLater = 2000 + 2'000'000'000;
   const Case cases[] = {
-      {"it runs", 0, kBoot, 1500, false, JobOutcome::none, 0},
-      {"a little late", 0, kBoot, kLater, false, JobOutcome::none, 0},
-      {"too late: stopped", 0, kBoot, kLater + 1, false, JobOutcome::died, 2000},
-      {"the lock is free", 0, kBoot, 1500, true, JobOutcome::died, 1500},
-      {"its timer left a mark", make_mark(1, JobOutcome::timed_out), kBoot, 2500, false, JobOutcome::timed_out, 1999},
-      {"a mark of another run", make_mark(2, JobOutcome::timed_out), kBoot, 1500, false, JobOutcome::none, 0},
-      {"the machine was booted", 0, kBoot + 1, 1500, false, JobOutcome::died, 0},
+      {"it runs", 0, kRunsBoot, 1500, false, JobOutcome::none, 0},
+      {"a little late", 0, kRunsBoot, kLater, false, JobOutcome::none, 0},
+      {"too late: stopped", 0, kRunsBoot, kLater + 1, false, JobOutcome::died, 2000},
+      {"the lock is free", 0, kRunsBoot, 1500, true, JobOutcome::died, 1500},
+      {"its timer left a mark", make_mark(1, JobOutcome::timed_out), kRunsBoot, 2500, false, JobOutcome::timed_out,
+       1999},
+      {"a mark of another run", make_mark(2, JobOutcome::timed_out), kRunsBoot, 1500, false, JobOutcome::none, 0},
+      {"the machine was booted", 0, kRunsBoot + 1, 1500, false, JobOutcome::died, 0},
   };
   for (const Case& test : cases) {
     JobState state = running();
@@ -100,14 +101,14 @@ TEST(Jobs, ARunThatEndedWithoutAWord) {
     EXPECT_EQ(test.outcome, outcome(state)) << test.what;
     EXPECT_EQ(folded ? 1u : 0u, state.ended_run) << test.what;
     EXPECT_EQ(test.ended, state.ended_ns) << test.what;
-    EXPECT_FALSE(fold_unended(state, 0, 0, kBoot, 1500, false)) << test.what << ": once";
+    EXPECT_FALSE(fold_unended(state, 0, 0, kRunsBoot, 1500, false)) << test.what << ": once";
   }
 }
 
 TEST(Jobs, CountersGoOnOverABoot) {
   JobState state = running();
   end_run(state, {JobOutcome::ok, 0, 1500, 0, 0, "", ""});
-  begin_run(state, {kBoot + 1, 42, 10, 20, false});
+  begin_run(state, {kRunsBoot + 1, 42, 10, 20, false});
   EXPECT_EQ(0, state.last_ok_ns) << "a stamp of another boot";
   EXPECT_EQ(2u, state.run);
   EXPECT_EQ(1u, count(state, JobOutcome::ok));

@@ -7,7 +7,7 @@
 namespace pulse {
 namespace {
 
-constexpr uint64_t kBoot = 7;
+constexpr uint64_t kLeadersBoot = 7;
 
 TEST(Leadership, HoldsUntilItsInstantAndIsExplained) {
   struct Case {
@@ -22,16 +22,17 @@ TEST(Leadership, HoldsUntilItsInstantAndIsExplained) {
   };
   const Case cases[] = {
       {0, LeaderMode::none, 0, "", "", false, false, "nobody says who the leader is: is proxysql-pulsed running?"},
-      {kBoot + 1, LeaderMode::lease, 200, "me", "", false, false,
+      {kLeadersBoot + 1, LeaderMode::lease, 200, "me", "", false, false,
        "nobody says who the leader is: is proxysql-pulsed running?"},
-      {kBoot, LeaderMode::none, 200, "", "", false, false, "pulse.leader.mode is \"none\""},
-      {kBoot, LeaderMode::lease, 101, "me", "", true, false, ""},
-      {kBoot, LeaderMode::lease, 101, "me", "API down", true, false, ""},
-      {kBoot, LeaderMode::lease, 100, "me", "", false, false, "leadership wasn't renewed: is proxysql-pulsed running?"},
-      {kBoot, LeaderMode::lease, 100, "me", "API down", false, false, "API down"},
-      {kBoot, LeaderMode::lease, 0, "other", "", false, true, "other is"},
-      {kBoot, LeaderMode::lowest, 0, "other", "list old", false, false, "list old"},
-      {kBoot, LeaderMode::lease, 0, "", "", false, false, "there is no leader yet"},
+      {kLeadersBoot, LeaderMode::none, 200, "", "", false, false, "pulse.leader.mode is \"none\""},
+      {kLeadersBoot, LeaderMode::lease, 101, "me", "", true, false, ""},
+      {kLeadersBoot, LeaderMode::lease, 101, "me", "API down", true, false, ""},
+      {kLeadersBoot, LeaderMode::lease, 100, "me", "", false, false,
+       "leadership wasn't renewed: is proxysql-pulsed running?"},
+      {kLeadersBoot, LeaderMode::lease, 100, "me", "API down", false, false, "API down"},
+      {kLeadersBoot, LeaderMode::lease, 0, "other", "", false, true, "other is"},
+      {kLeadersBoot, LeaderMode::lowest, 0, "other", "list old", false, false, "list old"},
+      {kLeadersBoot, LeaderMode::lease, 0, "", "", false, false, "there is no leader yet"},
   };
   for (const Case& test : cases) {
     LeaderState state{};
@@ -40,7 +41,7 @@ TEST(Leadership, HoldsUntilItsInstantAndIsExplained) {
     state.valid_until_ns = test.valid_until;
     set_text(state.holder, test.holder);
     set_text(state.error, test.error);
-    const Leadership now = leadership(state, kBoot, 100);
+    const Leadership now = leadership(state, kLeadersBoot, 100);
     EXPECT_EQ(test.is_self, now.is_self) << test.reason;
     EXPECT_EQ(test.other_leads, now.other_leads) << test.reason;
     EXPECT_EQ(test.reason, now.reason);
@@ -49,13 +50,13 @@ TEST(Leadership, HoldsUntilItsInstantAndIsExplained) {
 
 TEST(Leadership, SaysWhenAnotherNodeMayLead) {
   LeaderState state{};
-  state.boot_id = kBoot;
+  state.boot_id = kLeadersBoot;
   state.mode = static_cast<uint8_t>(LeaderMode::lease);
   state.valid_until_ns = 200;
   state.handover_ns = 300;
-  EXPECT_EQ(300, leadership(state, kBoot, 100).handover_ns);
-  EXPECT_EQ(300, leadership(state, kBoot, 250).handover_ns) << "also when it is over";
-  EXPECT_EQ(0, leadership(state, kBoot + 1, 100).handover_ns) << "of another boot of the machine";
+  EXPECT_EQ(300, leadership(state, kLeadersBoot, 100).handover_ns);
+  EXPECT_EQ(300, leadership(state, kLeadersBoot, 250).handover_ns) << "also when it is over";
+  EXPECT_EQ(0, leadership(state, kLeadersBoot + 1, 100).handover_ns) << "of another boot of the machine";
 }
 
 TEST(Leadership, ModesHaveNames) {

@@ -4,21 +4,22 @@
 
 #include <memory>
 
+#include "tests/unit/spans.h"
+
 namespace pulse {
 namespace {
 
-constexpr uint64_t kBoot = 7;
-constexpr int64_t kSecond = 1'000'000'000;
+constexpr uint64_t kListsBoot = 7;
 
 class UsableListTest : public ::testing::Test {
  protected:
   UsableListTest() {
-    members_->boot_id = discovery_.boot_id = kBoot;
+    members_->boot_id = discovery_.boot_id = kListsBoot;
     discovery_.source = static_cast<uint8_t>(Source::dns);
     discovery_.ok_ns = discovery_.looked_ns = 100 * kSecond;
   }
   std::string why(int64_t now_ns = 101 * kSecond) const {
-    return why_unusable(*members_, discovery_, kBoot, now_ns, std::chrono::seconds(60));
+    return why_unusable(*members_, discovery_, kListsBoot, now_ns, std::chrono::seconds(60));
   }
 
   const std::unique_ptr<Members> members_ = std::make_unique<Members>();
@@ -42,10 +43,10 @@ TEST_F(UsableListTest, OfTheDaemonBeforeIsUsableUntilThisOneHasLooked) {
 
 TEST_F(UsableListTest, IsNoneFromAnotherBoot) {
   set_text(discovery_.error, "API down");
-  members_->boot_id = kBoot + 1;
+  members_->boot_id = kListsBoot + 1;
   EXPECT_EQ("no list of members yet: API down", why());
-  members_->boot_id = kBoot;
-  discovery_.boot_id = kBoot + 1;
+  members_->boot_id = kListsBoot;
+  discovery_.boot_id = kListsBoot + 1;
   EXPECT_EQ("no list of members yet: is proxysql-pulsed running?", why()) << "the error is of another boot, too";
 }
 

@@ -2,22 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/spans.h"
+
 namespace pulse {
 namespace {
-
-constexpr int64_t kS = 1'000'000'000;
 
 class StartsTest : public ::testing::Test {
  protected:
   using Inodes = std::vector<uint32_t>;
   // A look half a second after the last one.
   const ProxysqlStart& look(const std::optional<Inodes>& mysql, const std::optional<Inodes>& admin) {
-    now_ += kS / 2;
+    now_ += kSecond / 2;
     return start_ = next_start(start_, {mysql, admin}, paused_, now_);
   }
   ProxysqlStart start_{};
   bool paused_ = false;
-  int64_t now_ = 1000 * kS;
+  int64_t now_ = 1000 * kSecond;
 };
 
 TEST_F(StartsTest, WhoRanBeforeTheFirstLookHasNoKnownBeginning) {
@@ -100,21 +100,22 @@ TEST_F(StartsTest, WhatWasServedIsOfOneStart) {
 TEST_F(StartsTest, AnObservationIsOfTheStartThatItWasMadeIn) {
   look(Inodes{11}, Inodes{12});
   const int64_t seen = now_;
-  now_ += 20 * kS;
+  now_ += 20 * kSecond;
   for (int i = 0; i < 4; ++i) look(Inodes{}, Inodes{});
   look(Inodes{21}, Inodes{22});
-  EXPECT_FALSE(is_of(start_, now_ - kS, 900 * kS));
-  EXPECT_TRUE(is_of(start_, now_, 900 * kS));
-  EXPECT_TRUE(is_of(start_, now_ - kS / 4, seen + 22 * kS)) << "a beat was faster than the look";
-  EXPECT_FALSE(is_of(start_, now_ - kS / 4, seen + kS)) << "uptimes are of whole seconds";
+  EXPECT_FALSE(is_of(start_, now_ - kSecond, 900 * kSecond));
+  EXPECT_TRUE(is_of(start_, now_, 900 * kSecond));
+  EXPECT_TRUE(is_of(start_, now_ - kSecond / 4, seen + 22 * kSecond)) << "a beat was faster than the look";
+  EXPECT_FALSE(is_of(start_, now_ - kSecond / 4, seen + kSecond)) << "uptimes are of whole seconds";
 }
 
 TEST_F(StartsTest, AfterAGapInTheLooksOnlyWhatIsSeenFromNowOnCounts) {
   look(Inodes{11}, Inodes{12});
   const int64_t seen = now_;
-  now_ += 60 * kS;
+  now_ += 60 * kSecond;
   look(Inodes{21}, Inodes{22});
-  EXPECT_FALSE(is_of(start_, now_ - kS, seen + 30 * kS)) << "of a ProxySQL that came and went meanwhile, maybe";
+  EXPECT_FALSE(is_of(start_, now_ - kSecond, seen + 30 * kSecond))
+      << "of a ProxySQL that came and went meanwhile, maybe";
   EXPECT_TRUE(is_of(start_, now_));
 }
 

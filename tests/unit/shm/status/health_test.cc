@@ -7,45 +7,45 @@
 
 #include "scheduler/status/status_text.h"
 #include "shm/segment/names.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
 
-constexpr int64_t kS = 1'000'000'000;
-constexpr int64_t kNow = 10'000 * kS;
+constexpr int64_t kNow = 10'000 * kSecond;
 
 class VerdictTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    policy_.interval_ns = kS;
-    policy_.live_after_ns = 600 * kS;
-    policy_.live_stagger_ns = 100 * kS;
-    view_.last_beat_ns = kNow - kS / 2;
+    policy_.interval_ns = kSecond;
+    policy_.live_after_ns = 600 * kSecond;
+    policy_.live_stagger_ns = 100 * kSecond;
+    view_.last_beat_ns = kNow - kSecond / 2;
     view_.record.attempt = 5;
     view_.record.ok = 5;
-    view_.record.last_ok_ns = kNow - kS / 2;
+    view_.record.last_ok_ns = kNow - kSecond / 2;
     view_.attempt.id = 5;
-    view_.observation.at_ns = kNow - kS / 2;
+    view_.observation.at_ns = kNow - kSecond / 2;
     view_.observation.configured = 1;
     view_.observation.live_peers = 1;
     view_.observation.backends.online = 2;
     port_.known = port_.answers = port_.ever_answered = true;
-    port_.since_ns = kNow - 100 * kS;
+    port_.since_ns = kNow - 100 * kSecond;
     port_.looked_at_ns = kNow;
   }
   Verdict now() { return decide(view_, port_, policy_, memory_, running_since_, kNow); }
   void wedge(int64_t seconds) {
     view_.record.consecutive_timeouts = view_.record.consecutive_failures = 3;
-    view_.record.wedged_since_ns = view_.record.failing_since_ns = kNow - seconds * kS;
+    view_.record.wedged_since_ns = view_.record.failing_since_ns = kNow - seconds * kSecond;
     view_.record.history_count = 1;
-    view_.record.history[0].at_ns = kNow - std::min<int64_t>(seconds, 1) * kS;
+    view_.record.history[0].at_ns = kNow - std::min<int64_t>(seconds, 1) * kSecond;
   }
 
   StateView view_;
   PortView port_;
   Policy policy_;
   Memory memory_;
-  int64_t running_since_ = kNow - 1000 * kS;
+  int64_t running_since_ = kNow - 1000 * kSecond;
 };
 
 TEST_F(VerdictTest, AllIsWell) {
@@ -58,9 +58,9 @@ TEST_F(VerdictTest, AllIsWell) {
 // Somebody holds the lock for good, a process that is no beat: nothing else would show it.
 TEST_F(VerdictTest, BeatsThatFindTheLockTakenAllTheTimeAreAFailure) {
   view_.busy_in_row = 3;
-  view_.busy_since_ns = kNow - 10 * kS;
+  view_.busy_since_ns = kNow - 10 * kSecond;
   EXPECT_EQ(State::beating, now().state) << "a beat may last";
-  view_.busy_since_ns = kNow - 11 * kS;
+  view_.busy_since_ns = kNow - 11 * kSecond;
   EXPECT_EQ(State::failing, now().state);
   EXPECT_NE(std::string::npos, now().message.find("3 beats in a row found the lock taken, for 11")) << now().message;
   EXPECT_TRUE(now().ready.passes && now().live.passes);
@@ -72,7 +72,7 @@ TEST_F(VerdictTest, BeatsThatFindTheLockTakenAllTheTimeAreAFailure) {
 
 TEST_F(VerdictTest, ACoreHasStartedOnceItsFilesModulesAreLoaded) {
   policy_.is_core = true;
-  running_since_ = kNow - 59 * kS;
+  running_since_ = kNow - 59 * kSecond;
   EXPECT_FALSE(now().started.passes);
   EXPECT_NE(std::string::npos, now().started.message.find("isn't decided yet"));
   view_.core.standing = static_cast<uint8_t>(Standing::authority);
@@ -80,9 +80,9 @@ TEST_F(VerdictTest, ACoreHasStartedOnceItsFilesModulesAreLoaded) {
   set_text(view_.core.reason, "this is the newest core");
   EXPECT_FALSE(now().started.passes);
   EXPECT_EQ("the configuration file's modules are still to be loaded: this is the newest core", now().started.message);
-  running_since_ = kNow - 61 * kS;
+  running_since_ = kNow - 61 * kSecond;
   EXPECT_TRUE(now().started.passes) << "a restart wouldn't mend it";
-  running_since_ = kNow - 59 * kS;
+  running_since_ = kNow - 59 * kSecond;
   for (const auto& [standing, waiting] : {std::pair{Standing::authority, 0}, std::pair{Standing::aside, 1}}) {
     memory_ = Memory{};
     view_.core.standing = static_cast<uint8_t>(standing);
@@ -113,33 +113,33 @@ TEST_F(VerdictTest, ALongWedgeFailsLivenessAfterTheStagger) {
 }
 
 TEST_F(VerdictTest, AStuckBeatIsAWedgeToo) {
-  view_.attempt = {6, kNow - 3 * kS, kNow - 2 * kS};
+  view_.attempt = {6, kNow - 3 * kSecond, kNow - 2 * kSecond};
   view_.attempt_open = true;
   EXPECT_EQ(State::admin_unresponsive, now().state);
-  view_.attempt.deadline_ns = kNow + kS;
+  view_.attempt.deadline_ns = kNow + kSecond;
   EXPECT_EQ(State::beating, now().state);
 }
 
 TEST_F(VerdictTest, SilenceAfterThreeIntervals) {
-  view_.last_beat_ns = kNow - 3 * kS;
+  view_.last_beat_ns = kNow - 3 * kSecond;
   EXPECT_EQ(State::beating, now().state);
-  view_.last_beat_ns = kNow - 3 * kS - 1;
+  view_.last_beat_ns = kNow - 3 * kSecond - 1;
   EXPECT_EQ(State::scheduler_silent, now().state);
   EXPECT_TRUE(now().ready.passes);
   view_.last_beat_ns = kNow - 100'000;
   wedge(10);
-  view_.last_beat_ns = kNow - 4000 * kS;
+  view_.last_beat_ns = kNow - 4000 * kSecond;
   EXPECT_EQ(State::scheduler_silent, now().state) << "silence is the newer news";
 }
 
 TEST_F(VerdictTest, ASilentSchedulerNeverFailsLiveness) {
-  view_.last_beat_ns = kNow - 9000 * kS;
+  view_.last_beat_ns = kNow - 9000 * kSecond;
   EXPECT_TRUE(now().live.passes) << "somebody may have switched the row off";
 }
 
 TEST_F(VerdictTest, FailingSaysWhy) {
   view_.record.consecutive_failures = 2;
-  view_.record.failing_since_ns = kNow - 4 * kS;
+  view_.record.failing_since_ns = kNow - 4 * kSecond;
   set_text(view_.record.message, "Access denied");
   EXPECT_EQ(State::failing, now().state);
   EXPECT_EQ("beats have failed for 4.0 s: Access denied", now().message);
@@ -148,12 +148,12 @@ TEST_F(VerdictTest, FailingSaysWhy) {
 
 TEST_F(VerdictTest, NoBeatYet) {
   view_ = StateView{};
-  running_since_ = kNow - 5 * kS;
+  running_since_ = kNow - 5 * kSecond;
   EXPECT_EQ(State::starting, now().state);
   EXPECT_FALSE(now().started.passes);
   EXPECT_FALSE(now().ready.passes) << "a satellite without a configuration serves nobody";
   EXPECT_TRUE(now().live.passes);
-  running_since_ = kNow - 11 * kS;
+  running_since_ = kNow - 11 * kSecond;
   EXPECT_EQ(State::scheduler_silent, now().state);
 }
 
@@ -167,7 +167,7 @@ TEST_F(VerdictTest, ACoreNeedsNoConfiguration) {
 TEST_F(VerdictTest, MaintenanceIsNotReadyAndNothingElse) {
   view_.maintenance_realtime_ns = 1;
   port_.answers = false;
-  port_.since_ns = kNow - 1000 * kS;
+  port_.since_ns = kNow - 1000 * kSecond;
   EXPECT_EQ(State::maintenance, now().state);
   EXPECT_FALSE(now().ready.passes);
   EXPECT_TRUE(now().live.passes) << "who maintains may close the port";
@@ -175,12 +175,12 @@ TEST_F(VerdictTest, MaintenanceIsNotReadyAndNothingElse) {
 
 TEST_F(VerdictTest, ADeadPort) {
   port_.answers = false;
-  port_.since_ns = kNow - 5 * kS;
+  port_.since_ns = kNow - 5 * kSecond;
   EXPECT_FALSE(now().ready.passes) << "at once";
   EXPECT_TRUE(now().live.passes) << "not yet";
-  port_.since_ns = kNow - 10 * kS;
+  port_.since_ns = kNow - 10 * kSecond;
   EXPECT_TRUE(now().live.passes) << "for longer than that, not as long";
-  port_.since_ns = kNow - 11 * kS;
+  port_.since_ns = kNow - 11 * kSecond;
   EXPECT_FALSE(now().live.passes);
   view_.observation.listener_paused = 1;
   EXPECT_TRUE(now().live.passes) << "PROXYSQL PAUSE closed it";
@@ -210,11 +210,11 @@ TEST_F(BothProtocolsTest, ReadyNeedsBoth) {
   EXPECT_TRUE(now().ready.passes && now().served.mysql && now().served.pgsql);
   pgsql_.answers = false;
   pgsql_.reason = "nothing listens on the port";
-  pgsql_.since_ns = kNow - 5 * kS;
+  pgsql_.since_ns = kNow - 5 * kSecond;
   EXPECT_FALSE(now().ready.passes);
   EXPECT_EQ("the PostgreSQL port doesn't answer: nothing listens on the port", now().ready.message);
   EXPECT_TRUE(now().live.passes) << "not yet";
-  pgsql_.since_ns = kNow - 11 * kS;
+  pgsql_.since_ns = kNow - 11 * kSecond;
   EXPECT_FALSE(now().live.passes);
   EXPECT_EQ("the PostgreSQL port doesn't answer: nothing listens on the port, for 11.0 s", now().live.message);
   view_.observation.listener_paused = 1;
@@ -230,20 +230,20 @@ TEST_F(BothProtocolsTest, ReadyNeedsBoth) {
 TEST_F(BothProtocolsTest, APortThatNobodyUsesHurtsNobody) {
   policy_.file = {};
   pgsql_.answers = false;
-  pgsql_.since_ns = kNow - 100 * kS;
-  pgsql_.looked_at_ns = kNow - 100 * kS;
+  pgsql_.since_ns = kNow - 100 * kSecond;
+  pgsql_.looked_at_ns = kNow - 100 * kSecond;
   EXPECT_TRUE(now().ready.passes && now().live.passes);
   EXPECT_EQ("all backends online", now().ready.message);
   port_.answers = false;
-  port_.since_ns = kNow - 100 * kS;
+  port_.since_ns = kNow - 100 * kSecond;
   EXPECT_FALSE(now().ready.passes || now().live.passes);
   EXPECT_THAT(now().ready.message, ::testing::StartsWith("the MySQL port"));
 }
 
 TEST_F(BothProtocolsTest, ALookThatIsTooOldFailsNoLiveness) {
   pgsql_.answers = false;
-  pgsql_.since_ns = kNow - 100 * kS;
-  pgsql_.looked_at_ns = kNow - 17 * kS;
+  pgsql_.since_ns = kNow - 100 * kSecond;
+  pgsql_.looked_at_ns = kNow - 17 * kSecond;
   EXPECT_TRUE(now().live.passes);
   EXPECT_EQ("the PostgreSQL port hasn't been looked at for 17.0 s, what was known of it stands; all backends online",
             now().live.message);
@@ -269,12 +269,12 @@ TEST_F(BothProtocolsTest, ASatelliteForPostgresqlAloneIsReadyOnceItsServersCame)
 // A drain's end is known by a port that answers after it, whichever it is.
 TEST_F(BothProtocolsTest, APostgresqlPortThatIsOpenAgainEndsADrain) {
   port_.answers = pgsql_.answers = false;
-  view_.draining_since_ns = kNow - 20 * kS;
+  view_.draining_since_ns = kNow - 20 * kSecond;
   view_.drain.outcome = static_cast<uint8_t>(DrainOutcome::stopped);
-  view_.drain.ended_ns = kNow - 10 * kS;
+  view_.drain.ended_ns = kNow - 10 * kSecond;
   EXPECT_EQ(State::draining, now().state);
   pgsql_.answers = true;
-  pgsql_.since_ns = kNow - kS;
+  pgsql_.since_ns = kNow - kSecond;
   EXPECT_NE(State::draining, now().state);
 }
 
@@ -305,12 +305,12 @@ class RestartedTest : public VerdictTest {
  protected:
   void restart(int64_t seconds_ago) {
     now();
-    view_.start.since_ns = port_.since_ns = kNow - seconds_ago * kS;
-    view_.start.not_before_ns = view_.start.since_ns - 3 * kS;
-    view_.last_beat_ns = view_.observation.at_ns = view_.record.last_ok_ns = view_.start.since_ns - 4 * kS;
+    view_.start.since_ns = port_.since_ns = kNow - seconds_ago * kSecond;
+    view_.start.not_before_ns = view_.start.since_ns - 3 * kSecond;
+    view_.last_beat_ns = view_.observation.at_ns = view_.record.last_ok_ns = view_.start.since_ns - 4 * kSecond;
   }
   void beat() {
-    view_.last_beat_ns = view_.observation.at_ns = view_.record.last_ok_ns = kNow - kS / 2;
+    view_.last_beat_ns = view_.observation.at_ns = view_.record.last_ok_ns = kNow - kSecond / 2;
     ++view_.record.ok;
   }
 };
@@ -333,8 +333,8 @@ TEST_F(RestartedTest, ASatelliteIsNotReadyForWhatTheLastOneHad) {
 
 TEST_F(RestartedTest, WhatABeatSawBeforeTheDaemonDidCounts) {
   restart(1);
-  view_.observation.at_ns = kNow - kS - kS / 4;
-  view_.observation.proxysql_started_ns = view_.start.not_before_ns + 2 * kS;
+  view_.observation.at_ns = kNow - kSecond - kSecond / 4;
+  view_.observation.proxysql_started_ns = view_.start.not_before_ns + 2 * kSecond;
   EXPECT_TRUE(now().ready.passes);
   EXPECT_TRUE(now().started.passes);
 }
@@ -356,7 +356,7 @@ TEST_F(RestartedTest, WhatADaemonHasFoundStartedIsStartedForWhoeverReadsTheSegme
   port_.ever_answered = port_.answers = false;
   memory_ = Memory{};
   EXPECT_FALSE(now().started.passes);
-  view_.start.served_ns = kNow - kS / 2;
+  view_.start.served_ns = kNow - kSecond / 2;
   EXPECT_TRUE(now().started.passes) << "status remembers nothing itself, and the port may be paused just now";
 }
 
@@ -381,11 +381,11 @@ TEST_F(RestartedTest, IsNotRestartedAgainForWantOfBeats) {
 TEST_F(RestartedTest, AnOldRowOfTimeoutsFailsNothing) {
   wedge(4000);
   EXPECT_FALSE(now().live.passes);
-  view_.record.history[0].at_ns = kNow - 3 * kS;
-  view_.start.since_ns = kNow - 2 * kS;
+  view_.record.history[0].at_ns = kNow - 3 * kSecond;
+  view_.start.since_ns = kNow - 2 * kSecond;
   EXPECT_EQ(State::starting, now().state);
   EXPECT_TRUE(now().live.passes);
-  view_.record.history[0].at_ns = kNow - kS;
+  view_.record.history[0].at_ns = kNow - kSecond;
   EXPECT_EQ(State::admin_unresponsive, now().state);
   EXPECT_EQ(0u, now().message.find("the admin interface hasn't answered for 2.0 s")) << now().message;
   EXPECT_TRUE(now().live.passes) << "unresponsive for two seconds, not for an hour";
@@ -394,47 +394,47 @@ TEST_F(RestartedTest, AnOldRowOfTimeoutsFailsNothing) {
 TEST_F(VerdictTest, AnOldTimeoutWithoutBeatsFailsNothing) {
   wedge(4000);
   EXPECT_FALSE(now().live.passes);
-  view_.last_beat_ns = view_.record.history[0].at_ns = kNow - 4 * kS;
+  view_.last_beat_ns = view_.record.history[0].at_ns = kNow - 4 * kSecond;
   EXPECT_EQ(State::scheduler_silent, now().state);
   EXPECT_TRUE(now().live.passes) << "somebody has switched the row off";
-  view_.last_beat_ns = kNow - kS / 2;
-  view_.record.history[0].at_ns = kNow - 3999 * kS;
+  view_.last_beat_ns = kNow - kSecond / 2;
+  view_.record.history[0].at_ns = kNow - 3999 * kSecond;
   EXPECT_TRUE(now().live.passes) << "beats that are skipped confirm nothing";
   view_.attempt_open = true;
   EXPECT_FALSE(now().live.passes);
 }
 
 TEST_F(RestartedTest, OneThatHangsAndWasNeverReadyIsRestarted) {
-  policy_.live_unready_after_ns = 60 * kS;
+  policy_.live_unready_after_ns = 60 * kSecond;
   port_.clients = 0;
   memory_ = Memory{};
   view_.record = BeatRecord{};
   view_.observation = Observation{};
   wedge(59);
-  view_.start.since_ns = kNow - 100 * kS;
+  view_.start.since_ns = kNow - 100 * kSecond;
   EXPECT_TRUE(now().live.passes);
   wedge(61);
   EXPECT_FALSE(now().live.passes);
   EXPECT_NE(std::string::npos, now().live.message.find("live_unready_after")) << now().live.message;
-  view_.start.since_ns = kNow - 30 * kS;
+  view_.start.since_ns = kNow - 30 * kSecond;
   EXPECT_TRUE(now().live.passes) << "of this start";
-  view_.start.since_ns = kNow - 100 * kS;
+  view_.start.since_ns = kNow - 100 * kSecond;
   policy_.live_unready_after_ns = 0;
   EXPECT_TRUE(now().live.passes) << "0: never";
-  policy_.live_unready_after_ns = 60 * kS;
+  policy_.live_unready_after_ns = 60 * kSecond;
   port_.clients = 1;
   EXPECT_TRUE(now().live.passes) << "somebody is served, whatever readiness says";
   port_.clients = -1;
   EXPECT_FALSE(now().live.passes);
   view_.start.since_ns = 0;
   EXPECT_TRUE(now().live.passes) << "who ran before the daemon did may have been ready";
-  view_.start.since_ns = kNow - 100 * kS;
-  view_.start.served_ns = kNow - 90 * kS;
+  view_.start.since_ns = kNow - 100 * kSecond;
+  view_.start.served_ns = kNow - 90 * kSecond;
   EXPECT_TRUE(now().live.passes) << "the daemon before this one has seen it ready";
 }
 
 TEST_F(VerdictTest, OneThatWasReadyOnceIsLeftAloneForLong) {
-  policy_.live_unready_after_ns = 60 * kS;
+  policy_.live_unready_after_ns = 60 * kSecond;
   port_.clients = 0;
   EXPECT_TRUE(now().ready.passes);
   wedge(300);
@@ -445,15 +445,15 @@ TEST_F(VerdictTest, OneThatWasReadyOnceIsLeftAloneForLong) {
 }
 
 TEST_F(VerdictTest, ALookThatIsTooOldIsNoLook) {
-  port_.looked_at_ns = kNow - 5 * kS;
+  port_.looked_at_ns = kNow - 5 * kSecond;
   EXPECT_EQ("all backends online", now().ready.message);
-  port_.looked_at_ns = kNow - 17 * kS;
+  port_.looked_at_ns = kNow - 17 * kSecond;
   EXPECT_TRUE(now().ready.passes) << "fail static";
   EXPECT_EQ("the MySQL port hasn't been looked at for 17.0 s, what was known of it stands; all backends online",
             now().ready.message);
   EXPECT_EQ(now().ready.message, now().live.message);
   port_.answers = false;
-  port_.since_ns = kNow - 30 * kS;
+  port_.since_ns = kNow - 30 * kSecond;
   EXPECT_FALSE(now().ready.passes);
   EXPECT_TRUE(now().live.passes) << "dead when it was looked at, which is not to be certain";
 }
@@ -463,17 +463,17 @@ TEST(MakePolicy, TheStaggerIsTheHostsOwn) {
   const Policy a = make_policy(config, "proxysql-satellite-7d9f-abcde");
   const Policy b = make_policy(config, "proxysql-satellite-7d9f-abcdf");
   EXPECT_EQ(a.live_stagger_ns, make_policy(config, "proxysql-satellite-7d9f-abcde").live_stagger_ns);
-  EXPECT_NE(a.live_stagger_ns / kS, b.live_stagger_ns / kS);
+  EXPECT_NE(a.live_stagger_ns / kSecond, b.live_stagger_ns / kSecond);
   int64_t least = INT64_MAX, most = 0;
   for (int i = 0; i < 100; ++i) {
     const int64_t stagger = make_policy(config, "pod-" + std::to_string(i)).live_stagger_ns;
     EXPECT_GE(stagger, 0);
-    EXPECT_LT(stagger, 300 * kS);
+    EXPECT_LT(stagger, 300 * kSecond);
     least = std::min(least, stagger);
     most = std::max(most, stagger);
   }
-  EXPECT_LT(least, 30 * kS);
-  EXPECT_GT(most, 270 * kS) << "spread over the whole span";
+  EXPECT_LT(least, 30 * kSecond);
+  EXPECT_GT(most, 270 * kSecond) << "spread over the whole span";
 }
 
 TEST_F(VerdictTest, JsonIsValidAndCompleteWhateverTheSegmentHolds) {
@@ -508,14 +508,14 @@ class DrainVerdictTest : public VerdictTest {
  protected:
   void SetUp() override {
     VerdictTest::SetUp();
-    view_.draining_since_ns = view_.drain.began_ns = kNow - 3 * kS;
-    view_.drain.deadline_ns = kNow + 22 * kS;
+    view_.draining_since_ns = view_.drain.began_ns = kNow - 3 * kSecond;
+    view_.drain.deadline_ns = kNow + 22 * kSecond;
     view_.drain.number = 1;
     view_.drain.phase = static_cast<uint8_t>(DrainPhase::settle);
     view_.drain.clients = 7;
   }
   void end(DrainOutcome outcome) {
-    view_.drain.ended_ns = kNow - kS;
+    view_.drain.ended_ns = kNow - kSecond;
     view_.drain.outcome = static_cast<uint8_t>(outcome);
     view_.drain.phase = static_cast<uint8_t>(DrainPhase::ended);
     set_text(view_.drain.message, "how it ended");
@@ -545,9 +545,9 @@ TEST_F(DrainVerdictTest, NothingIsRestartedInTheMiddleOfIt) {
   wedge(4000);
   EXPECT_TRUE(now().live.passes) << "a long wedge";
   port_.answers = false;
-  port_.since_ns = kNow - 60 * kS;
+  port_.since_ns = kNow - 60 * kSecond;
   EXPECT_TRUE(now().live.passes) << "and the port paused";
-  view_.drain.deadline_ns = kNow - 3 * kS;
+  view_.drain.deadline_ns = kNow - 3 * kSecond;
   EXPECT_FALSE(now().live.passes) << "whoever drained is dead";
 }
 
@@ -556,7 +556,7 @@ TEST_F(DrainVerdictTest, StaysInEffectUntilAnotherProxysqlAnswers) {
   EXPECT_EQ(State::draining, now().state) << "the port hasn't been seen to close yet";
   EXPECT_EQ("how it ended", now().ready.message);
   port_.answers = false;
-  port_.since_ns = kNow - kS / 2;
+  port_.since_ns = kNow - kSecond / 2;
   EXPECT_EQ(State::draining, now().state);
   EXPECT_TRUE(now().live.passes) << "a port that was closed on purpose";
   port_.answers = true;
@@ -567,7 +567,7 @@ TEST_F(DrainVerdictTest, StaysInEffectUntilAnotherProxysqlAnswers) {
 TEST_F(DrainVerdictTest, OneThatLeftProxysqlUpIsEndedByHand) {
   for (const DrainOutcome outcome : {DrainOutcome::drained, DrainOutcome::failed}) {
     end(outcome);
-    port_.since_ns = kNow - kS / 2;
+    port_.since_ns = kNow - kSecond / 2;
     EXPECT_EQ(State::draining, now().state);
     EXPECT_FALSE(now().ready.passes);
   }

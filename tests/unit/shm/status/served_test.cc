@@ -2,17 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/spans.h"
+
 namespace pulse {
 namespace {
-
-constexpr int64_t kS = 1'000'000'000;
 
 // A node whose file speaks of MySQL alone, until it is told otherwise.
 class ServedTest : public ::testing::Test {
  protected:
   // A beat has seen this start of ProxySQL, with these protocols.
   void see(bool mysql, bool pgsql) {
-    view_.observation.globals_ns = 100 * kS;
+    view_.observation.globals_ns = 100 * kSecond;
     view_.observation.serves_mysql = mysql;
     view_.observation.serves_pgsql = pgsql;
   }
@@ -70,7 +70,7 @@ TEST_F(ServedTest, RowsInTheFileSayThatItIsServed) {
   look(true);
   look(false);
   EXPECT_EQ("both", served()) << "without a beat: it has answered and must go on";
-  view_.start.since_ns = 200 * kS;
+  view_.start.since_ns = 200 * kSecond;
   see(true, false);
   EXPECT_EQ("both", served()) << "what was seen of an earlier start says nothing";
 }

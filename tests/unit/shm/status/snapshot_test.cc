@@ -4,11 +4,11 @@
 
 #include "shm/record/job_runs.h"
 #include "tests/temp_dir.h"
+#include "tests/unit/spans.h"
 
 namespace pulse {
 namespace {
 
-constexpr int64_t kS = 1'000'000'000;
 constexpr uint64_t kBoot = 77;
 
 class StateViewTest : public ::testing::Test {
@@ -45,7 +45,7 @@ TEST_F(StateViewTest, EachChangeOfWhatIsReadIsMarked) {
   }
   for (auto* stamp : {&layout.last_beat_ns, &layout.maintenance_realtime_ns, &layout.draining_since_ns,
                       &layout.busy_since_ns, &layout.ended_ns}) {
-    *stamp = kS;
+    *stamp = kSecond;
     expect_marked("a stamp");
   }
   layout.record.publish({});
@@ -66,32 +66,32 @@ TEST_F(StateViewTest, EachChangeOfWhatIsReadIsMarked) {
 
 TEST_F(StateViewTest, OfAnotherBootOfTheMachineOnlyTheCountsAreLeft) {
   Layout& layout = this->layout();
-  layout.last_beat_ns = 9000 * kS;
-  layout.draining_since_ns = 8000 * kS;
+  layout.last_beat_ns = 9000 * kSecond;
+  layout.draining_since_ns = 8000 * kSecond;
   BeatRecord record{};
   record.attempt = 12;
   record.ok = 7;
   record.timed_out = 5;
   record.durations[3] = 12;
   record.consecutive_timeouts = record.consecutive_failures = 5;
-  record.wedged_since_ns = record.failing_since_ns = 8990 * kS;
-  record.next_attempt_ns = 9060 * kS;
+  record.wedged_since_ns = record.failing_since_ns = 8990 * kSecond;
+  record.next_attempt_ns = 9060 * kSecond;
   record.history_count = 12;
   set_text(record.message, "timed out");
   layout.record.publish(record);
   Observation seen{};
-  seen.at_ns = 8990 * kS;
+  seen.at_ns = 8990 * kSecond;
   layout.observation.publish(seen);
 
-  const StateView same = read_state(*segment_, kBoot, {}, 9001 * kS);
+  const StateView same = read_state(*segment_, kBoot, {}, 9001 * kSecond);
   EXPECT_EQ("", same.problem);
-  EXPECT_EQ(9060 * kS, same.record.next_attempt_ns);
+  EXPECT_EQ(9060 * kSecond, same.record.next_attempt_ns);
   EXPECT_EQ(5u, same.record.consecutive_timeouts);
-  EXPECT_EQ(9000 * kS, same.last_beat_ns);
-  EXPECT_EQ(8000 * kS, same.draining_since_ns);
-  EXPECT_EQ(8990 * kS, same.observation.at_ns);
+  EXPECT_EQ(9000 * kSecond, same.last_beat_ns);
+  EXPECT_EQ(8000 * kSecond, same.draining_since_ns);
+  EXPECT_EQ(8990 * kSecond, same.observation.at_ns);
 
-  const StateView other = read_state(*segment_, kBoot + 1, {}, 20 * kS);
+  const StateView other = read_state(*segment_, kBoot + 1, {}, 20 * kSecond);
   EXPECT_EQ("", other.problem);
   EXPECT_EQ(12u, other.record.attempt);
   EXPECT_EQ(7u, other.record.ok);
@@ -113,7 +113,7 @@ TEST_F(StateViewTest, OfAnotherBootOfTheMachineOnlyTheCountsAreLeft) {
 TEST_F(StateViewTest, MembersAndHostgroupsAreOfThisBoot) {
   Discovery discovery{};
   discovery.boot_id = kBoot;
-  discovery.ok_ns = 5 * kS;
+  discovery.ok_ns = 5 * kSecond;
   layout().discovery.publish(discovery);
   const auto members = std::make_unique<Members>();
   members->boot_id = kBoot;
@@ -127,7 +127,7 @@ TEST_F(StateViewTest, MembersAndHostgroupsAreOfThisBoot) {
   StateView view;
   read_members(*segment_, kBoot, view);
   read_hostgroups(*segment_, kBoot, view);
-  EXPECT_EQ(5 * kS, view.discovery.ok_ns);
+  EXPECT_EQ(5 * kSecond, view.discovery.ok_ns);
   ASSERT_NE(nullptr, view.members);
   EXPECT_EQ(2u, view.members->count);
   EXPECT_EQ("10.0.0.2", text(view.members->members[1].address));
@@ -147,9 +147,9 @@ TEST_F(StateViewTest, JobsAreThoseWithAnOwnerAndAName) {
     set_text(state.name, name);
     state.boot_id = boot;
     state.run = 3;
-    state.began_ns = 10 * kS;
-    state.deadline_ns = 90 * kS;
-    state.last_ok_ns = 9 * kS;
+    state.began_ns = 10 * kSecond;
+    state.deadline_ns = 90 * kSecond;
+    state.last_ok_ns = 9 * kSecond;
     layout().jobs[slot].owner = owner;
     layout().jobs[slot].state.publish(state);
   };
@@ -157,14 +157,14 @@ TEST_F(StateViewTest, JobsAreThoseWithAnOwnerAndAName) {
   publish(1, "check", kBoot - 1, job_key("check"));
   publish(2, "taken", kBoot, job_key("another"));
   StateView view;
-  read_jobs(*segment_, kBoot, 20 * kS, view);
+  read_jobs(*segment_, kBoot, 20 * kSecond, view);
   ASSERT_EQ(2u, view.jobs.size()) << "a slot that has just become another job's isn't read";
   EXPECT_EQ("check", text(view.jobs[0].state.name));
   EXPECT_FALSE(view.jobs[0].running) << "the machine was booted since";
   EXPECT_EQ(0, view.jobs[0].state.last_ok_ns);
   EXPECT_EQ("upload", text(view.jobs[1].state.name));
   EXPECT_TRUE(view.jobs[1].running);
-  EXPECT_EQ(9 * kS, view.jobs[1].state.last_ok_ns);
+  EXPECT_EQ(9 * kSecond, view.jobs[1].state.last_ok_ns);
 }
 
 TEST_F(StateViewTest, MaintenanceKeepsItsBeginning) {

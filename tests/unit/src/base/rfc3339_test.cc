@@ -16,17 +16,17 @@ constexpr std::pair<int64_t, const char*> kTimes[] = {{0, "1970-01-01T00:00:00Z"
                                                       {253'402'300'799, "9999-12-31T23:59:59Z"}};
 
 TEST(Rfc3339, IsWrittenInUtc) {
-  for (const auto& [seconds, expected] : kTimes) {
+  for (const auto& [at, expected] : kTimes) {
     std::string out = "x";
-    EXPECT_TRUE(append_rfc3339(out, seconds));
+    EXPECT_TRUE(append_rfc3339(out, at));
     EXPECT_EQ(std::string("x") + expected, out);
-    EXPECT_EQ(expected, rfc3339(seconds));
+    EXPECT_EQ(expected, rfc3339(at));
   }
-  for (const int64_t seconds : {int64_t{-1}, int64_t{253'402'300'800}, INT64_MAX, INT64_MIN}) {
+  for (const int64_t at : {int64_t{-1}, int64_t{253'402'300'800}, INT64_MAX, INT64_MIN}) {
     std::string out = "x";
-    EXPECT_FALSE(append_rfc3339(out, seconds));
+    EXPECT_FALSE(append_rfc3339(out, at));
     EXPECT_EQ("x", out);
-    EXPECT_EQ("", rfc3339(seconds));
+    EXPECT_EQ("", rfc3339(at));
   }
 }
 

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/spans.h"
+
 namespace pulse {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
 
 TEST(Show, SpansGetACoarserUnitAsTheyGrow) {
   EXPECT_EQ("0.0 s", show_span(-kSecond));

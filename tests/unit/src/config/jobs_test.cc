@@ -7,19 +7,19 @@
 namespace pulse {
 namespace {
 
-LoadedConfig load(const std::string& jobs, const std::string& more = "") {
+LoadedConfig load_jobs(const std::string& jobs, const std::string& more = "") {
   auto loaded = parse_config("pulse = {\n role=\"core\"\n " + more + "\n jobs = " + jobs + "\n}\n", "/p.cnf", {});
   EXPECT_TRUE(loaded) << loaded.error().text;
   return std::move(*loaded);
 }
 
-std::string error_of(const std::string& jobs) {
-  const LoadedConfig loaded = load(jobs);
+std::string jobs_error(const std::string& jobs) {
+  const LoadedConfig loaded = load_jobs(jobs);
   return loaded.jobs ? "no error" : loaded.jobs.error().text;
 }
 
 TEST(JobConfig, ReadsJobsAndDefaults) {
-  const LoadedConfig loaded = load(
+  const LoadedConfig loaded = load_jobs(
       "( { name=\"digests\"; command=[\"/usr/bin/x\",\"a b\"]; },\n"
       "   { name=\"b\" command=(\"/bin/b\") timeout_ms=3000 grace_ms=1000 leader_only=true "
       "environment=[\"A=b=c\",\"D=\"]\n"
@@ -51,21 +51,21 @@ TEST(JobConfig, ReadsJobsAndDefaults) {
   EXPECT_EQ(0, second.nice);
   EXPECT_NE(std::string::npos, describe(second).find("environment=[\"A=(hidden)\", \"D=(hidden)\"]"));
   EXPECT_NE(std::string::npos, describe(second).find("timeout_ms=3000"));
-  EXPECT_TRUE(load("()").jobs->empty());
+  EXPECT_TRUE(load_jobs("()").jobs->empty());
   EXPECT_EQ(250, default_grace(std::chrono::milliseconds(1000)).count());
   EXPECT_EQ(2000, default_grace(std::chrono::milliseconds(10'000)).count());
 }
 
 TEST(JobConfig, WhatIsShownReadsAsTheSame) {
-  const LoadedConfig loaded =
-      load("( { name=\"a\"; command=[\"/bin/sh\", \"-c\", \"echo \\\"x\\\" \\\\ \\n y \\x07\", \"\\x7F\\\\\"]; } )");
+  const LoadedConfig loaded = load_jobs(
+      "( { name=\"a\"; command=[\"/bin/sh\", \"-c\", \"echo \\\"x\\\" \\\\ \\n y \\x07\", \"\\x7F\\\\\"]; } )");
   ASSERT_TRUE(loaded.jobs) << loaded.jobs.error().text;
   const Job& job = loaded.jobs->at(0);
   EXPECT_EQ("echo \"x\" \\ \n y \x07", job.command.at(2));
   EXPECT_EQ("\x7F\\", job.command.at(3));
   const std::string shown = describe(job);
   EXPECT_EQ(std::string::npos, shown.find_first_of("\n\x07\x7F")) << shown;
-  const LoadedConfig again = load("( " + shown + " )");
+  const LoadedConfig again = load_jobs("( " + shown + " )");
   ASSERT_TRUE(again.jobs) << again.jobs.error().text;
   EXPECT_EQ(job.command, again.jobs->at(0).command);
   EXPECT_EQ(job.timeout, again.jobs->at(0).timeout);
@@ -79,58 +79,59 @@ TEST(JobConfig, UpToTheLimits) {
     }
     return "( " + list + " )";
   };
-  EXPECT_EQ("no error", error_of(jobs(100)));
-  EXPECT_EQ("/p.cnf:4: pulse.jobs has 101 jobs: allowed are 100", error_of(jobs(101)));
+  EXPECT_EQ("no error", jobs_error(jobs(100)));
+  EXPECT_EQ("/p.cnf:4: pulse.jobs has 101 jobs: allowed are 100", jobs_error(jobs(101)));
   const std::string job = "( { name=\"a\"; command=[\"/x\"]; ";
-  EXPECT_EQ("no error", error_of(job + "timeout_ms=1000; grace_ms=500 } )"));
-  EXPECT_EQ("no error", error_of(job + "nice=19 } )"));
-  EXPECT_EQ("/p.cnf:4: pulse.jobs.nice: allowed is a whole number from 0 to 19", error_of(job + "nice=20 } )"));
+  EXPECT_EQ("no error", jobs_error(job + "timeout_ms=1000; grace_ms=500 } )"));
+  EXPECT_EQ("no error", jobs_error(job + "nice=19 } )"));
+  EXPECT_EQ("/p.cnf:4: pulse.jobs.nice: allowed is a whole number from 0 to 19", jobs_error(job + "nice=20 } )"));
 }
 
 TEST(JobConfig, ErrorsNameTheLineTheKeyAndWhatIsAllowed) {
   const std::string job = "( { name=\"a\"; command=[\"/x\"];\n ";
   EXPECT_EQ("/p.cnf:4: pulse.jobs: expected a list of groups, jobs = ( { name = \"a\" ... }, ... )",
-            error_of("{ a=1; }"));
-  EXPECT_EQ("/p.cnf:4: pulse.jobs: expected a group, { name = \"a\"  command = [\"/usr/bin/a\"] }", error_of("( 1 )"));
+            jobs_error("{ a=1; }"));
+  EXPECT_EQ("/p.cnf:4: pulse.jobs: expected a group, { name = \"a\"  command = [\"/usr/bin/a\"] }",
+            jobs_error("( 1 )"));
   EXPECT_EQ("/p.cnf:4: pulse.jobs: name is missing: allowed is 1 to 32 of the characters a-z, 0-9, _ and -",
-            error_of("( { command=[\"/x\"] } )"));
+            jobs_error("( { command=[\"/x\"] } )"));
   EXPECT_EQ("/p.cnf:4: pulse.jobs.name: allowed is 1 to 32 of the characters a-z, 0-9, _ and -",
-            error_of("( { name=\"A B\"; command=[\"/x\"] } )"));
+            jobs_error("( { name=\"A B\"; command=[\"/x\"] } )"));
   EXPECT_EQ(
       "/p.cnf:4: pulse.jobs: command of \"a\" is missing: allowed is a list of texts, the program first, with its "
       "path: [\"/usr/bin/program\", \"argument\"]",
-      error_of("( { name=\"a\" } )"));
+      jobs_error("( { name=\"a\" } )"));
   EXPECT_EQ("/p.cnf:5: pulse.jobs.timeout_ms: allowed is a whole number from 200 to 86400000",
-            error_of(job + "timeout_ms=100 } )"));
+            jobs_error(job + "timeout_ms=100 } )"));
   EXPECT_EQ("/p.cnf:5: pulse.jobs.timeout_ms: allowed is a whole number from 200 to 86400000",
-            error_of(job + "timeout_ms=\"1000\" } )"));
+            jobs_error(job + "timeout_ms=\"1000\" } )"));
   EXPECT_EQ("/p.cnf:6: pulse.jobs.grace_ms: allowed is half of the job's timeout_ms at most, 500",
-            error_of(job + "timeout_ms=1000\n grace_ms=501 } )"));
-  EXPECT_EQ("/p.cnf:5: pulse.jobs.leader_only: allowed is true or false", error_of(job + "leader_only=1 } )"));
+            jobs_error(job + "timeout_ms=1000\n grace_ms=501 } )"));
+  EXPECT_EQ("/p.cnf:5: pulse.jobs.leader_only: allowed is true or false", jobs_error(job + "leader_only=1 } )"));
   EXPECT_EQ("/p.cnf:5: pulse.jobs.environment: allowed is a list of NAME=VALUE, like [\"TZ=UTC\"]",
-            error_of(job + "environment=[\"=x\"] } )"));
+            jobs_error(job + "environment=[\"=x\"] } )"));
   for (const char* directory : {"", "relative"}) {
     EXPECT_EQ("/p.cnf:5: pulse.jobs.directory: allowed is an absolute path",
-              error_of(job + "directory=\"" + directory + "\" } )"));
+              jobs_error(job + "directory=\"" + directory + "\" } )"));
   }
   for (const char* command : {"[]", "[\"\"]", "(\"/x\", 1)", "\"/x\""}) {
     EXPECT_EQ(
         "/p.cnf:4: pulse.jobs.command: allowed is a list of texts, the program first, with its path: "
         "[\"/usr/bin/program\", \"argument\"]",
-        error_of(std::string("( { name=\"a\"; command=") + command + " } )"));
+        jobs_error(std::string("( { name=\"a\"; command=") + command + " } )"));
   }
-  EXPECT_EQ("/p.cnf:5: pulse.jobs.nice: allowed is a whole number from 0 to 19", error_of(job + "nice=-5 } )"));
+  EXPECT_EQ("/p.cnf:5: pulse.jobs.nice: allowed is a whole number from 0 to 19", jobs_error(job + "nice=-5 } )"));
   EXPECT_EQ(
       "/p.cnf:5: unknown key pulse.jobs.colour; allowed here: name, command, timeout_ms, grace_ms, leader_only, "
       "environment, directory, output_bytes, output_lines, memory_mb, cpu_s, open_files, file_mb, processes, nice",
-      error_of(job + "colour=1 } )"));
+      jobs_error(job + "colour=1 } )"));
   EXPECT_EQ("/p.cnf:5: pulse.jobs: there is a job \"a\" already, in line 4",
-            error_of(job + "}, { name=\"a\"; command=[\"/y\"] } )"));
+            jobs_error(job + "}, { name=\"a\"; command=[\"/y\"] } )"));
 }
 
 // Beats and probes must not depend on what somebody writes for a job.
 TEST(JobConfig, AnErrorIsNoErrorOfTheRest) {
-  const LoadedConfig loaded = load("( { } )");
+  const LoadedConfig loaded = load_jobs("( { } )");
   EXPECT_FALSE(loaded.jobs);
   ASSERT_FALSE(loaded.warnings.empty());
   EXPECT_NE(std::string::npos, loaded.warnings.front().find("name is missing"));
@@ -144,9 +145,9 @@ TEST(JobConfig, AJobOfALeaderThatThereIsNeverIsWarnedOf) {
     }
     return false;
   };
-  EXPECT_TRUE(warned(load(jobs)));
-  EXPECT_FALSE(warned(load(jobs, "leader={ mode=\"lowest\" }")));
-  EXPECT_FALSE(warned(load("( { name=\"a\"; command=[\"/x\"] } )")));
+  EXPECT_TRUE(warned(load_jobs(jobs)));
+  EXPECT_FALSE(warned(load_jobs(jobs, "leader={ mode=\"lowest\" }")));
+  EXPECT_FALSE(warned(load_jobs("( { name=\"a\"; command=[\"/x\"] } )")));
 }
 
 TEST(LeaderConfig, DefaultsAreClientGosAndDurationsMustFit) {

@@ -4,12 +4,12 @@
 
 #include <thread>
 
+#include "tests/unit/src/linux/soon.h"
+
 namespace pulse {
 namespace {
 
 using std::chrono::seconds;
-
-Deadline soon() { return Deadline::after(seconds(10)); }
 
 TEST(ClientCount, HasNoneBeforeTheFirstCount) {
   ClientCount count([](Deadline) { return Result<uint32_t>(7U); }, nanoseconds(0));

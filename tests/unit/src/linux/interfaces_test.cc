@@ -7,11 +7,10 @@
 
 #include "src/base/unique_fd.h"
 #include "tests/temp_dir.h"
+#include "tests/unit/src/linux/soon.h"
 
 namespace pulse {
 namespace {
-
-Deadline soon() { return Deadline::after(std::chrono::seconds(60)); }
 
 // A listening unix socket, with clients.
 class UnixListener {

@@ -10,14 +10,13 @@
 
 #include "src/linux/interfaces.h"
 #include "tests/loopback.h"
+#include "tests/unit/src/linux/soon.h"
 
 namespace pulse {
 namespace {
 
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAreArray;
-
-Deadline soon() { return Deadline::after(std::chrono::seconds(60)); }
 
 UniqueFd listen_on(uint16_t port, const char* host, bool reuse = false) {
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

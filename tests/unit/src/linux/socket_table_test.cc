@@ -15,13 +15,12 @@
 #include <vector>
 
 #include "src/base/unique_fd.h"
+#include "tests/unit/src/linux/soon.h"
 
 namespace pulse {
 namespace {
 
 // /proc/net/tcp names every socket of the machine and can take seconds after a storm of connections.
-Deadline soon() { return Deadline::after(std::chrono::seconds(60)); }
-
 // A real listening socket on a free port of the loopback address, and clients of it.
 class Listener {
  public:

@@ -30,11 +30,11 @@ inline std::string packet(const std::string& payload, char sequence = 0) {
 inline const std::string kGreeting = packet(std::string("\x0a", 1) + "8.0.30" + std::string(60, '\0'));
 
 // Does the same to each client, one after the other.
-class Peer {
+class FakeServer {
  public:
   using Behaviour = std::function<void(int client, const std::atomic<bool>& stopping)>;
 
-  explicit Peer(Behaviour behaviour, int family = AF_INET)
+  explicit FakeServer(Behaviour behaviour, int family = AF_INET)
       : fd_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)), behaviour_(std::move(behaviour)) {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
@@ -52,7 +52,7 @@ class Peer {
     EXPECT_EQ(::listen(fd_.get(), 16), 0);
     thread_ = std::thread([this] { serve(); });
   }
-  ~Peer() {
+  ~FakeServer() {
     stopping_ = true;
     if (behaviour_) ::shutdown(fd_.get(), SHUT_RDWR);
     if (thread_.joinable()) thread_.join();
@@ -84,7 +84,7 @@ class Peer {
   std::thread thread_;
 };
 
-inline Peer::Behaviour sends(const std::string& bytes) {
+inline FakeServer::Behaviour sends(const std::string& bytes) {
   return [bytes](int client, const std::atomic<bool>&) { ::send(client, bytes.data(), bytes.size(), MSG_NOSIGNAL); };
 }
 
