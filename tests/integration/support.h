@@ -24,7 +24,7 @@ namespace pulse::test {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-inline constexpr seconds kPatience{30};
+inline constexpr seconds kPatience{60};
 
 // Is the server the real one?
 bool is_real();
