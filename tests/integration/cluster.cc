@@ -460,6 +460,11 @@ void Cluster::settle(const Contents& contents, int beats) {
 std::string Cluster::describe() {
   std::string text = "\ncores: " + join(core_addresses());
   for (Node& node : nodes_) {
+    if (const auto ended = node.server().process().wait(milliseconds(0))) {
+      text +=
+          "\n" + node.name() + " has ended with " + std::to_string(*ended) + ": " + node.server().process().output();
+      continue;
+    }
     text += "\n" + node.name() + " " + node.address() + "\n  runtime " + join(node.table()) + "\n  memory " +
             join(node.table_in_memory()) + "\n  rows " + join(node.rows()) + "\n  discovered " +
             join(node.discovered_cores()) + "\n";
