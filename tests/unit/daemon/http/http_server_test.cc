@@ -706,6 +706,8 @@ TEST_F(HttpServerTest, ProbesPassWhenThereAreNoDescriptorsLeft) {
   hostile.send("GET /");
   Client idle = client();
   idle.ask(kGet);
+  // The first answer may come before the server's last accept(2), which has a descriptor for a moment.
+  idle.ask(kGet);
   std::string answer;
   {
     const NoDescriptors none;
