@@ -19,7 +19,7 @@ namespace {
 
 constexpr milliseconds kTimeout{2000};      // of the programs' configuration
 constexpr milliseconds kLateTimeout{600};   // where nothing else tells the fault: each such cell costs it
-constexpr milliseconds kCommandTime{5000};  // what doesn't talk to ProxySQL doesn't wait for it
+constexpr milliseconds kCommandTime{1000};  // what doesn't talk to ProxySQL doesn't wait for it
 
 // Machines are shared. Unless a sanitizer slows the programs down, less than what lies between the two timeouts.
 milliseconds slack() { return is_sanitized() ? milliseconds(8000) : milliseconds(1300); }
@@ -110,7 +110,7 @@ std::vector<Instant> instants_of(const Fault& fault, const Program& program,
   }
   // To a program that doesn't talk to ProxySQL they are all the same.
   if (!program.talks) instants.resize(1);
-  // A sanitized program takes fifty times as long to start, and reads what comes at each of them with the same code.
+  // A sanitized program takes long to start, and reads what comes at each of them with the same code.
   if (!is_sanitized()) return instants;
   std::vector<Instant> some;
   for (size_t i = 0; i < instants.size(); i += 3) some.push_back(instants[i]);
@@ -265,7 +265,8 @@ class Matrix : public ::testing::TestWithParam<Cell> {
     }
     const Expected expected = expected_of(program, fault, instant, statements);
     const bool late = expected.exit_codes.count(kExitTimeout) != 0;
-    const milliseconds most = !program.talks ? kCommandTime : (late ? kLateTimeout : kTimeout) + slack();
+    const milliseconds talk = (late ? kLateTimeout : kTimeout) + slack();
+    const milliseconds most = program.talks || is_sanitized() ? talk : kCommandTime;
     int exit_code = 0;
     for (const std::vector<std::string>& arguments : program.runs) {
       std::vector<std::string> line = arguments;
