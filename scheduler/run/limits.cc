@@ -16,7 +16,7 @@ Deadline sooner(nanoseconds span, Deadline deadline) {
 }
 
 void limit_memory() {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes
+#ifndef PULSE_SANITIZED  // they reserve terabytes
   const rlimit limit{64 << 20, 64 << 20};
   ::setrlimit(RLIMIT_DATA, &limit);
 #endif

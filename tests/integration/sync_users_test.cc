@@ -31,7 +31,7 @@ class SyncUsersTest : public ::testing::Test {
   }
 
   void SetUp() override {
-    if (!MariadbServer::is_installed()) GTEST_SKIP() << "mariadb-server isn't installed";
+    if (!MariadbServer::is_installed()) GTEST_SKIP() << "mariadb-server-core isn't installed";
     // Not in SetUpTestSuite: tests whose suite isn't set up count as skipped.
     if (mariadb_ == nullptr) mariadb_ = new MariadbServer;
     ASSERT_FALSE(HasFailure());

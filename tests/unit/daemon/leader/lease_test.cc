@@ -407,7 +407,7 @@ class Election {
       node.due = now_ + node.step.wait.count();
       node.pending = false;
     }
-    std::erase_if(flights_, [this](const Flight& flight) {
+    std::erase_if(flights_, [](const Flight& flight) {
       return (flight.done || flight.done_at < 0) && flight.node->request != flight.request;
     });
   }

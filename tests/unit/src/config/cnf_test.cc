@@ -13,31 +13,37 @@
 namespace pulse {
 namespace {
 
-// As grammar.txt has a tree. A line is told of what has a name.
-void show(const CnfSetting& setting, std::string& out) {
-  if (!setting.name.empty()) out += std::string(setting.name) + "@" + std::to_string(setting.line) + "=";
+// What holds no others, as grammar.txt has it; nothing for what does.
+std::string show_value(const CnfSetting& setting) {
   char number[64];
   switch (setting.type) {
     case CnfType::integer:
-      out += "i" + std::to_string(setting.number);
-      return;
+      return "i" + std::to_string(setting.number);
     case CnfType::integer64:
-      out += "l" + std::to_string(setting.number);
-      return;
+      return "l" + std::to_string(setting.number);
     case CnfType::boolean:
-      out += setting.number != 0 ? "true" : "false";
-      return;
+      return setting.number != 0 ? "true" : "false";
     case CnfType::real:
       std::snprintf(number, sizeof number, "f%.17g", std::strtod(std::string(setting.text).c_str(), nullptr));
-      out += number;
-      return;
+      return number;
     case CnfType::text:
-      out += '"' + test::escape(setting.text) + '"';
-      return;
+      return '"' + test::escape(setting.text) + '"';
     default:
-      break;
+      return "";
   }
-  const char* brackets = setting.is(CnfType::group) ? "{}" : setting.is(CnfType::list) ? "()" : "[]";
+}
+
+void show_start(const CnfSetting& setting, std::string& out) {
+  if (!setting.name.empty()) out += std::string(setting.name) + "@" + std::to_string(setting.line) + "=";
+  out += show_value(setting);
+}
+
+// As grammar.txt has a tree. A line is told of what has a name. A tree can be deep: this takes little stack.
+void show(const CnfSetting& setting, std::string& out) {
+  show_start(setting, out);
+  const bool group = setting.is(CnfType::group), list = setting.is(CnfType::list);
+  if (!group && !list && !setting.is(CnfType::array)) return;
+  const char* const brackets = group ? "{}" : list ? "()" : "[]";
   out += brackets[0];
   for (const CnfSetting& child : CnfChildren(&setting)) {
     show(child, out);
