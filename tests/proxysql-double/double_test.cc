@@ -178,6 +178,24 @@ TEST(ProxysqlDouble, LoadBumpsTheVersionAndInsertDoesNot) {
 }
 
 // tests/config-corpus/rows.txt has more of what a real server does.
+TEST(ProxysqlDouble, LoadsAndReadsTheListOfItsNodesAtOnce) {
+  Double server("");
+  auto loading = server.admin();
+  ASSERT_TRUE(loading.ask("INSERT INTO proxysql_servers (hostname, port) VALUES ('127.0.0.9', 6032)"));
+  ASSERT_TRUE(loading.ask("LOAD PROXYSQL SERVERS TO RUNTIME"));
+  std::thread reading([&server] {
+    auto connection = server.admin();
+    for (int i = 0; i < 2000; ++i) {
+      if (!connection.ask("SELECT count(*) FROM runtime_proxysql_servers")) return;
+    }
+  });
+  for (int i = 0; i < 2000; ++i) {
+    if (!loading.ask("LOAD PROXYSQL SERVERS TO RUNTIME")) break;
+  }
+  reading.join();
+  EXPECT_EQ("1", loading.ask("SELECT count(*) FROM runtime_proxysql_servers")) << server.read("log");
+}
+
 TEST(ProxysqlDouble, ReadsItsFileAsTheRealServerDoes) {
   const Double server(
       "mysql_servers=( { hostgroup=0 address=\"a\" port=\"3307\" weight=7L }, { hostgroup=\"1\" address=\"b\" },, )\n"

@@ -26,9 +26,10 @@ std::string prefix_of(Module module) {
 void clear(Database& database, const std::string& table) { database.execute("DELETE FROM " + table); }
 
 // Replaces the rows of `to` by those of `from`.
+// OR REPLACE: another connection may refill runtime_proxysql_servers in between, see stats_tables.cc.
 void copy_table(Database& database, const std::string& from, const std::string& to, const std::string& filter = "") {
   clear(database, to);
-  database.execute("INSERT INTO " + to + " SELECT * FROM " + from + filter);
+  database.execute("INSERT OR REPLACE INTO " + to + " SELECT * FROM " + from + filter);
 }
 
 Answer insert_row(Database& database, const std::string& table, const std::string& names, const std::string& values) {

@@ -86,7 +86,9 @@ void refresh_runtime_tables(Server& server, const std::string& text, StatementLo
     {
       const std::lock_guard one_refill(server.proxysql_servers_mutex);
       server.database->execute("DELETE FROM main.runtime_proxysql_servers");
-      server.database->execute("INSERT INTO main.runtime_proxysql_servers SELECT * FROM rt.proxysql_servers");
+      // OR REPLACE: a load of another connection may have filled it in between.
+      server.database->execute(
+          "INSERT OR REPLACE INTO main.runtime_proxysql_servers SELECT * FROM rt.proxysql_servers");
     }
     lock.lock();
     if (server.empty_looks > 0) {
