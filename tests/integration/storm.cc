@@ -75,7 +75,7 @@ class Storm::Application {
   void transaction() {
     if (!query("BEGIN")) return;
     fresh_ = true;  // whatever fails from here on is a transaction lost
-    const Deadline just_begun = Deadline::after(milliseconds(40));
+    const Deadline just_begun = Deadline::after(milliseconds(250));
     const Deadline until = Deadline::after(milliseconds(between(1000, 3000)));
     while (!until.passed()) {
       just_begun_ = !just_begun.passed();

@@ -38,7 +38,7 @@ class Storm {
     Kind kind;
     int64_t at_ns;     // CLOCK_MONOTONIC
     std::string what;  // what the client was about to do, and the error
-    bool just_begun;   // in a transaction, moments after its BEGIN
+    bool just_begun;   // in a transaction, a quarter of a second after its BEGIN at most
     bool first_use;  // the first statement on a kept connection that looked alive: closing it may have met the request
   };
 
