@@ -4,10 +4,14 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 
 #include "src/base/unique_fd.h"
 
@@ -31,8 +35,23 @@ inline UniqueFd connect_loopback(uint16_t port, int patience_s = 5, const char* 
   return fd;
 }
 
-// A port that was free a moment ago, 0 if none was found. Outside of the range from which the kernel gives ports to
-// clients: nobody else takes it between here and its use, but another program of this kind, which starts elsewhere.
+// Takes a port for this process until it ends, beside other tests' processes: who has one has a socket of its name.
+// False if another has it.
+inline bool reserve_port(uint16_t port) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const int length =
+      std::snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "proxysql-pulse.test-port.%u", unsigned{port});
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + static_cast<size_t>(length));
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&name), size) == 0) return true;
+  const bool taken = errno == EADDRINUSE;
+  ::close(fd);
+  return !taken;
+}
+
+// A port that is free, 0 if none was found. Outside of the range from which the kernel gives ports to clients, and
+// reserved: so nobody takes it between here and its use, or while a server that had it starts anew.
 inline uint16_t free_port() {
   static std::atomic<unsigned> next{static_cast<unsigned>(::getpid()) * 37 % 18'000};
   for (int tries = 0; tries < 2'000; ++tries) {
@@ -41,7 +60,7 @@ inline uint16_t free_port() {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
-    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return port;
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && reserve_port(port)) return port;
   }
   return 0;
 }

@@ -30,17 +30,23 @@ def pulse(*argv, **options):
 
 
 _ports = itertools.count(os.getpid() * 37)
+_reserved = []  # sockets, until this ends
 
 
 def free_port(address="127.0.0.1"):
-    """Outside of the range from which the kernel gives ports to clients, as tests/loopback.h chooses them; each once."""
+    """Outside of the range from which the kernel gives ports to clients, and reserved, as tests/loopback.h does it."""
     for number in itertools.islice(_ports, 2000):
+        port = 10000 + number % 18000
+        reserved = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe:
             try:
-                probe.bind((address, 10000 + number % 18000))
+                probe.bind((address, port))
+                reserved.bind(f"\0proxysql-pulse.test-port.{port}")
             except OSError:
+                reserved.close()
                 continue
-            return probe.getsockname()[1]
+        _reserved.append(reserved)
+        return port
     raise AssertionError("no free port")
 
 
