@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <functional>
 
 #include "src/base/unique_fd.h"
@@ -147,7 +148,11 @@ TEST(ProcessTree, MarkedProcessesAreFoundWhereverTheyAre) {
       ::_exit(127);
     }
     started.write.reset();
-    started.hear(1);  // its end: exec has taken place
+    started.hear(1);  // its end: exec has closed it, and shows the new environment a moment later
+    const std::string environ = "/proc/" + std::to_string(pid) + "/environ";
+    for (const Deadline end = Deadline::after(kPatience); !end.passed(); ::poll(nullptr, 0, 1)) {
+      if (std::ifstream(environ).peek() == 'A') break;
+    }
     return pid;
   };
   const pid_t marked = start(mark), other = start(longer);
