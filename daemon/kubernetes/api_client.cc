@@ -137,7 +137,7 @@ ApiAnswer ApiClient::send(const Request& request) {
     answer.error = token.error().text;
     return answer;
   }
-  if (std::any_of(token->begin(), token->end(), [](char c) { return c <= ' ' || c == 0x7f; })) {
+  if (std::any_of(token->begin(), token->end(), [](unsigned char c) { return c <= ' ' || c >= 0x7f; })) {
     answer.error = account_ + "/token is not a token";
     return answer;
   }

@@ -38,7 +38,7 @@ bool is_caching_sha2_hash(std::string_view text) {
   constexpr size_t kSalt = 20, kDigest = 43, kBeforeSalt = kHead.size() + 2;
   if (text.size() != kBeforeSalt + kSalt + kDigest || !text.starts_with(kHead)) return false;
   if (text[5] < '5' || text[5] > '9' || text[6] != '$') return false;
-  return all(text.substr(kBeforeSalt, kSalt), [](char c) { return c > 0 && c != '$'; }) &&
+  return all(text.substr(kBeforeSalt, kSalt), [](unsigned char c) { return c > 0 && c < 0x80 && c != '$'; }) &&
          all(text.substr(kBeforeSalt + kSalt),
              [](char c) { return is_digit(c) || is_letter(c) || c == '.' || c == '/'; });
 }
