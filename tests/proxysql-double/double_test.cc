@@ -177,7 +177,6 @@ TEST(ProxysqlDouble, LoadBumpsTheVersionAndInsertDoesNot) {
   EXPECT_EQ("1", admin.ask("SELECT count(*) FROM runtime_mysql_servers"));
 }
 
-// tests/config-corpus/rows.txt has more of what a real server does.
 TEST(ProxysqlDouble, LoadsAndReadsTheListOfItsNodesAtOnce) {
   Double server("");
   auto loading = server.admin();
@@ -196,6 +195,7 @@ TEST(ProxysqlDouble, LoadsAndReadsTheListOfItsNodesAtOnce) {
   EXPECT_EQ("1", loading.ask("SELECT count(*) FROM runtime_proxysql_servers")) << server.read("log");
 }
 
+// tests/config-corpus/rows.txt has more of what a real server does.
 TEST(ProxysqlDouble, ReadsItsFileAsTheRealServerDoes) {
   const Double server(
       "mysql_servers=( { hostgroup=0 address=\"a\" port=\"3307\" weight=7L }, { hostgroup=\"1\" address=\"b\" },, )\n"

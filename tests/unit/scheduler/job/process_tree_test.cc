@@ -149,9 +149,9 @@ TEST(ProcessTree, MarkedProcessesAreFoundWhereverTheyAre) {
     }
     started.write.reset();
     started.hear(1);  // its end: exec has closed it, and shows the new environment a moment later
-    const std::string environ = "/proc/" + std::to_string(pid) + "/environ";
+    const std::string variables = "/proc/" + std::to_string(pid) + "/environ";
     for (const Deadline end = Deadline::after(kPatience); !end.passed(); ::poll(nullptr, 0, 1)) {
-      if (std::ifstream(environ).peek() == 'A') break;
+      if (std::ifstream(variables).peek() == 'A') break;
     }
     return pid;
   };
