@@ -146,16 +146,20 @@ bool is_of_own_namespace(pid_t pid) {
          ::stat(("/proc/" + std::to_string(pid) + "/ns/pid").c_str(), &its) == 0 && own.st_ino == its.st_ino;
 }
 
-// Whether the process was started with that variable.
-bool has_variable(pid_t pid, const std::string& variable) {
+enum class Marked : uint8_t { no, yes, unclear };
+
+// Whether the process was started with that variable. Unclear where it shows no variable at all: a kernel's thread, one
+// that was started with none, or one in the middle of an execve(2), which has them again in a moment.
+Marked is_marked(pid_t pid, const std::string& variable) {
   const UniqueFd fd(::open(("/proc/" + std::to_string(pid) + "/environ").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return false;
+  if (!fd) return Marked::no;
   std::string text(1, '\0');
   char buffer[16384];
   for (ssize_t length; (length = ::read(fd.get(), buffer, sizeof buffer)) > 0;) {
     text.append(buffer, static_cast<size_t>(length));
   }
-  return text.find('\0' + variable + '\0') != std::string::npos;
+  if (text.size() == 1) return Marked::unclear;
+  return text.find('\0' + variable + '\0') != std::string::npos ? Marked::yes : Marked::no;
 }
 
 }  // namespace
@@ -191,18 +195,24 @@ bool kill_descendants(int64_t until_monotonic_ns) {
 }
 
 size_t kill_marked(const std::string& variable, Deadline deadline) {
+  constexpr int kMostLooksAtUnclear = 5;
   std::set<std::pair<pid_t, uint64_t>> killed;  // some are still there at the next look
-  for (bool found = true; found && !deadline.passed();) {
-    found = false;
+  bool again = true;
+  for (int in_vain = 0; again && !deadline.passed();) {
+    bool found = false, unclear = false;
     const size_t count = read_entries();
     for (size_t i = 0; i < count; ++i) {
       const Entry& entry = g_entries[i];
-      if (entry.ended || entry.pid == ::getpid() || !has_variable(entry.pid, variable)) continue;
-      if (!is_of_own_namespace(entry.pid)) continue;
+      if (entry.ended || entry.pid == ::getpid()) continue;
+      const Marked marked = is_marked(entry.pid, variable);
+      unclear = unclear || marked == Marked::unclear;
+      if (marked != Marked::yes || !is_of_own_namespace(entry.pid)) continue;
       found = true;
       if (send(entry, SIGKILL) == 0) killed.insert({entry.pid, entry.started});
     }
-    if (found) ::poll(nullptr, 0, 1);  // the kernel needs a moment to take them away
+    in_vain = found ? 0 : in_vain + 1;
+    again = found || (unclear && in_vain < kMostLooksAtUnclear);
+    if (again) ::poll(nullptr, 0, 1);  // the kernel needs a moment to take them away, or to show their variables
   }
   return killed.size();
 }

@@ -166,5 +166,25 @@ TEST(ProcessTree, MarkedProcessesAreFoundWhereverTheyAre) {
   EXPECT_EQ(0u, kill_marked(mark, Deadline::after(kPatience)));
 }
 
+// In the middle of an execve(2) a process has no environment to show.
+TEST(ProcessTree, MarkedProcessesAreFoundWhileTheyExec) {
+  const std::string mark = "PULSE_TEST_EXEC_MARK=" + std::to_string(::getpid());
+  for (int i = 0; i < 50; ++i) {
+    Pipe started;
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      const char* const arguments[] = {"sh", "-c", R"(exec sh -c "$0" "$0")", R"(exec sh -c "$0" "$0")", nullptr};
+      const char* const environment[] = {mark.c_str(), nullptr};
+      ::execve("/bin/sh", const_cast<char**>(arguments), const_cast<char**>(environment));
+      ::_exit(127);
+    }
+    started.write.reset();
+    started.hear(1);
+    EXPECT_EQ(1u, kill_marked(mark, Deadline::after(kPatience))) << "the " << i << ". time";
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
+}
+
 }  // namespace
 }  // namespace pulse
