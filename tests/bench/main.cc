@@ -97,8 +97,8 @@ class Run {
   // Copied, as an installation does it: what a linker has just written lies in memory in smaller pieces, which costs
   // each start of a large program more.
   void install_programs() {
-    for (std::string* program :
-         {&programs_.pulse, &programs_.pulsed, &programs_.raw_beat, &programs_.noop, &programs_.floor}) {
+    for (std::string* program : {&programs_.pulse, &programs_.pulsed, &programs_.raw_beat, &programs_.library_beat,
+                                 &programs_.noop, &programs_.floor}) {
       const std::string to = dir_ / std::filesystem::path(*program).filename();
       std::filesystem::copy_file(*program, to);
       *program = to;
@@ -160,6 +160,7 @@ int run(const Options& options) {
   programs.real = real != nullptr && *real != '\0';
   programs.server = programs.real ? real : options.release_bin + "/proxysql-double";
   programs.raw_beat = options.bench_bin + "/raw-beat";
+  programs.library_beat = options.bench_bin + "/library-beat";
   programs.noop = options.bench_bin + "/noop";
   programs.floor = options.bench_bin + "/probe-floor";
   programs.statement = output_of({options.bench_bin + "/print-statement"});

@@ -26,6 +26,12 @@ Result<void> measure_beats(Bench& bench) {
     add_comparison(bench.report, rows, "quiet beat of a " + what + ", wall / raw-beat", pair->wall_a, pair->wall_b,
                    1.2);
     add_comparison(bench.report, rows, "quiet beat of a " + what + ", CPU / raw-beat", pair->cpu_a, pair->cpu_b, 1.3);
+    auto same_library = run_pairs(server->beat(), 0, server->library_beat(), bench.effort.beat_pairs);
+    if (!same_library) return same_library.error();
+    add_comparison(bench.report, rows, "quiet beat of a " + what + ", wall / library-beat", same_library->wall_a,
+                   same_library->wall_b, 0);
+    add_comparison(bench.report, rows, "quiet beat of a " + what + ", CPU / library-beat", same_library->cpu_a,
+                   same_library->cpu_b, 0);
   }
   // The bar is about the client as it is by default, which depends on its version and on the server: it is asked.
   Argv status = satellite.mysql("\\s");
@@ -54,9 +60,12 @@ Result<void> measure_beats(Bench& bench) {
   bench.report.table(rows);
   bench.report.paragraph(
       "raw-beat is the same conversation (login, the same statement, its whole result, goodbye) written by hand over "
-      "a socket, static, with no library but the C library; mysql is one call of the command line client with the "
-      "same statement. The bar is for that client with TLS, where client and "
-      "server agree on it by default; the double offers none.");
+      "a socket, static, with no library but the C library; library-beat is that conversation by Connector/C, linked "
+      "as "
+      "proxysql-pulse is, and nothing else of a beat; mysql is one call of the command line client with the same "
+      "statement. The bar is for that client with TLS, where client and server agree on it by default; the double "
+      "offers "
+      "none.");
   return {};
 }
 

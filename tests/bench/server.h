@@ -21,6 +21,7 @@ struct Programs {
   std::string kubernetes;  // the double of the Kubernetes API
   bool real = false;       // is it ProxySQL?
   std::string raw_beat;    // of this benchmark
+  std::string library_beat;
   std::string noop;        // of this benchmark
   std::string floor;       // probe-floor, of this benchmark
   std::string statement;   // what a beat asks
@@ -82,9 +83,8 @@ class Server {
   pid_t pid() const { return process_.pid(); }
 
   Argv beat() const { return {programs_.pulse, "beat", "--config=" + config(), "--state=" + state()}; }
-  Argv raw_beat() const {
-    return {programs_.raw_beat, std::to_string(admin_port_), kUser, kPassword, programs_.statement};
-  }
+  Argv raw_beat() const { return bare_beat(programs_.raw_beat); }
+  Argv library_beat() const { return bare_beat(programs_.library_beat); }
   // One call of the mysql command line client.
   Argv mysql(const std::string& statement, const std::vector<std::string>& options = {}) const;
 
@@ -97,6 +97,9 @@ class Server {
   std::string control(const std::string& line) const;
 
  private:
+  Argv bare_beat(const std::string& program) const {
+    return {program, std::to_string(admin_port_), kUser, kPassword, programs_.statement};
+  }
   const Programs& programs_;
   std::string base_;
   std::string state_;
