@@ -15,9 +15,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr const char* kOnlyEntry = "SELECT GROUP_CONCAT(hostname || ':' || port) FROM runtime_proxysql_servers";
-constexpr int kBeats = 20;
-constexpr double kBeatsPerHour = 7200;
-constexpr double kIdle = 20;
+constexpr int kBeats = 50;
 
 double seconds_since(int64_t began_ns) { return static_cast<double>(monotonic_ns() - began_ns) / 1e9; }
 
@@ -87,7 +85,7 @@ Result<void> time_healings(const Programs& programs, const std::string& dir, con
 std::string find_proxysql_agent() { return output_of({"/bin/sh", "-c", "command -v proxysql-agent"}); }
 
 Result<Comparison> compare_with_agent(const Programs& programs, const std::string& agent, const std::string& dir,
-                                      std::chrono::milliseconds span) {
+                                      std::chrono::seconds idle, std::chrono::milliseconds span) {
   Server core(programs, dir, {"shared-core", "core", "", {}, true});
   if (auto up = core.wait_until_up(); !up) return up.error();
 
@@ -143,9 +141,9 @@ Result<Comparison> compare_with_agent(const Programs& programs, const std::strin
   both.agent.files_mb = file_mb(agent);
   both.pulse.files_mb = file_mb(programs.pulse) + file_mb(programs.pulsed);
   for (const Side& side : sides) side.result->hour_cpu_s = -cpu_ms(side.pid);
-  pause_for(milliseconds(static_cast<int64_t>(kIdle * 1000)));
+  pause_for(idle);
   for (const Side& side : sides) {
-    side.result->hour_cpu_s = (side.result->hour_cpu_s + cpu_ms(side.pid)) / kIdle * 3.6;
+    side.result->hour_cpu_s = (side.result->hour_cpu_s + cpu_ms(side.pid)) / static_cast<double>(idle.count()) * 3.6;
   }
   std::vector<double> beats;
   while (beats.size() < kBeats) {
@@ -154,7 +152,7 @@ Result<Comparison> compare_with_agent(const Programs& programs, const std::strin
     if (cost->exit_code != 0 && cost->exit_code != 75) return Error{"a beat beside proxysql-agent fails"};
     if (cost->exit_code == 0) beats.push_back(cost->cpu_us);
   }
-  both.pulse.hour_cpu_s += spread_of(beats).median * kBeatsPerHour / 1e6;
+  both.pulse.beat_cpu_s = spread_of(beats).median / 1e6;
 
   for (const Side& side : sides) {
     side.result->healthy = probe_load({side.port, kSidecarProbes, span, 0});

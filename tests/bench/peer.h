@@ -19,7 +19,8 @@ struct Sidecar {
   double files_mb = 0;            // its programs on disk
   std::optional<double> ready_s;  // from the start of both programs to readiness; none: not within kReadyPatience
   double memory_mb = 0;           // resident, after the probes
-  double hour_cpu_s = 0;          // without probes
+  double hour_cpu_s = 0;          // of what stays, without probes
+  double beat_cpu_s = 0;          // of one beat, which is a process of its own; 0: what stays looks by itself
   LoadResult healthy, wedged;
   int64_t threads_before = 0;  // of ProxySQL
   int64_t threads_after = 0;   // the same after the probes of the wedge
@@ -41,9 +42,9 @@ inline constexpr std::chrono::seconds kReadyPatience{
     90};  // proxysql-agent needs a sample that ProxySQL takes each minute
 inline constexpr std::chrono::seconds kHealPatience{60};  // it looks every 10 s for cores that are silent for 30
 
-// proxysql-agent with its defaults, a beat every 500 ms. Probes last for `span`, twice. Fails if one of the two can't
-// be started, and if the agent doesn't get ready.
+// proxysql-agent with its defaults, a beat every 500 ms. Both idle for `idle`, then probes last for `span`, twice.
+// Fails if one of the two can't be started, and if the agent doesn't get ready.
 Result<Comparison> compare_with_agent(const Programs& programs, const std::string& agent, const std::string& dir,
-                                      std::chrono::milliseconds span);
+                                      std::chrono::seconds idle, std::chrono::milliseconds span);
 
 }  // namespace pulse::bench
