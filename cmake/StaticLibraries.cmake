@@ -3,13 +3,14 @@
 #
 #   static_library(VARIABLE NAME)    sets VARIABLE to the path of a copy of libNAME.a
 #   static_openssl(VARIABLE)         to those of OpenSSL's libraries, with what they need
+#   static_c_library(TARGET)         has TARGET, which is linked with -static, take the C library's copy
 #
 # Each target that links one has to depend on the target static-libraries. Beside each copy a file of its name and
 # ".from" holds the path of the original, for scripts/sbom.
 add_custom_target(static-libraries)
 function(static_library VARIABLE NAME)
-  find_library(${VARIABLE}_ORIGINAL lib${NAME}.a REQUIRED)
-  set(original ${${VARIABLE}_ORIGINAL})
+  find_library(ORIGINAL_OF_${NAME} lib${NAME}.a REQUIRED)
+  set(original ${ORIGINAL_OF_${NAME}})
   set(copy ${CMAKE_BINARY_DIR}/archives/lib${NAME}.a)
   if(NOT TARGET archive-${NAME})
     file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/archives)
@@ -36,4 +37,10 @@ function(static_openssl VARIABLE)
     endif()
   endforeach()
   set(${VARIABLE} ${${VARIABLE}} PARENT_SCOPE)
+endfunction()
+
+function(static_c_library TARGET)
+  static_library(archive c)
+  add_dependencies(${TARGET} static-libraries)
+  target_link_options(${TARGET} PRIVATE -L${CMAKE_BINARY_DIR}/archives)  # where the compiler's own -lc finds it first
 endfunction()

@@ -23,17 +23,6 @@ void keep_standard_descriptors() {
 
 }  // namespace
 
-#ifdef PULSE_STATIC_BEAT
-// Instead of the C++ library's own, which brings along all that it takes to show the name of a type: 50 KB.
-namespace __gnu_cxx {  // NOLINT(bugprone-reserved-identifier): its place
-void __verbose_terminate_handler();
-void __verbose_terminate_handler() {
-  std::fputs("proxysql-pulse: an exception that nobody took\n", stderr);
-  std::abort();
-}
-}  // namespace __gnu_cxx
-#endif
-
 int main(int argc, char** argv) {
   keep_standard_descriptors();
   ::signal(SIGPIPE, SIG_IGN);

@@ -199,7 +199,7 @@ void proxysql(Exposition& out, const MetricsInput& input) {
               seen.memory.page_table_kb << 10);
     out.gauge("proxysql_pulse_scheduler_run_stall_seconds",
               "For how long one run of ProxySQL's scheduler stalls its clients, reckoned from its page tables.",
-              fork_cost_ms(seen.memory) / 1000);
+              Seconds(static_cast<int64_t>(fork_cost_ms(seen.memory) * 1'000'000)));
   }
   if (seen.globals_ns == 0) return;
   out.age("proxysql_pulse_globals_age_seconds",

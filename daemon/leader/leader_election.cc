@@ -247,8 +247,8 @@ void LeaderKeeper::judge_by_list() {
   if (current) {
     StateView view;
     read_members(*current, boot_id_, view);
-    static const Members kNone{};
-    found = lowest(view.members ? *view.members : kNone, view.discovery, config_.is_core(), boot_id_, now,
+    static Members none{};  // as a constant it would be 200 KB of the program
+    found = lowest(view.members ? *view.members : none, view.discovery, config_.is_core(), boot_id_, now,
                    config_.discovery.max_age);
   } else {
     found.unusable = "there is no state segment yet";

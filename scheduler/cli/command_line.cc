@@ -3,10 +3,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
+#include <locale>
+#include <sstream>
+#include <string_view>
 
 #define CXXOPTS_NO_REGEX  // its regular expressions are slow to set up
+// It alone would ask C++'s locales what a letter is, and bring all of them into the static program.
+#define isalnum(character, locale) isalnum(static_cast<unsigned char>(character))
 #include <cxxopts.hpp>
-#include <string_view>
+#undef isalnum
 
 #include "scheduler/cli/command.h"
 #include "scheduler/cli/help.h"
