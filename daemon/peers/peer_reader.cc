@@ -20,6 +20,8 @@ namespace pulse {
 namespace {
 
 constexpr int64_t kEvery = 5'000'000'000;
+// With nobody to ask: a new list comes with list_changed(), a new segment may not.
+constexpr int64_t kEveryWithNobody = 30'000'000'000;
 // A core that has just come, or is about to, answers soon.
 constexpr int64_t kEveryWhileNew = 1'000'000'000;
 constexpr int64_t kIsNewFor = 15'000'000'000;
@@ -110,7 +112,7 @@ void PeerReader::run() {
       log_error(std::string("peer reports: ") + failure.what());
     }
     pollfd waits[] = {{stop_fd_.get(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}};
-    const int64_t left_ns = std::clamp<int64_t>(due_ns - boottime_ns(), 0, kEvery);
+    const int64_t left_ns = std::clamp<int64_t>(due_ns - boottime_ns(), 0, kEveryWithNobody);
     ::poll(waits, 2, static_cast<int>((left_ns + 999'999) / 1'000'000));
   }
 }
@@ -142,7 +144,7 @@ bool PeerReader::take_segment(const std::shared_ptr<Segment>& segment) {
 int64_t PeerReader::turn() {
   const std::shared_ptr<Segment> segment = segment_source_();
   if (!segment || !take_segment(segment)) return boottime_ns() + kLookForList;
-  int64_t due_ns = boottime_ns() + kEvery;
+  int64_t due_ns = boottime_ns() + kEveryWithNobody;
   if (asks_peers(config_)) due_ns = std::min(due_ns, ask_cores(segment));
   const auto end = members_->members.begin() + std::min<size_t>(members_->count, kMembers);
   const bool has_satellites =
