@@ -193,13 +193,15 @@ void proxysql(Exposition& out, const MetricsInput& input) {
   out.gauge("proxysql_pulse_live_cores", "Rows of proxysql_servers that ProxySQL's own checks reach.", seen.live_peers);
   out.gauge("proxysql_pulse_proxysql_servers", "Rows of proxysql_servers, in memory or at runtime.", seen.peers_count);
   if (seen.memory.resident_kb != 0) {
+    constexpr double kHourMs = 3'600'000;  // as much as somebody who scribbles over the segment may say
+    const double stall_ms = std::clamp(fork_cost_ms(seen.memory), 0.0, kHourMs);
     out.gauge("proxysql_pulse_proxysql_resident_bytes", "ProxySQL's resident memory.", seen.memory.resident_kb << 10);
     out.gauge("proxysql_pulse_proxysql_page_table_bytes",
               "ProxySQL's page tables; what is in reserve for huge pages isn't copied by a fork.",
               seen.memory.page_table_kb << 10);
     out.gauge("proxysql_pulse_scheduler_run_stall_seconds",
               "For how long one run of ProxySQL's scheduler stalls its clients, reckoned from its page tables.",
-              Seconds(static_cast<int64_t>(fork_cost_ms(seen.memory) * 1'000'000)));
+              Seconds(static_cast<int64_t>(stall_ms * 1'000'000)));
   }
   if (seen.globals_ns == 0) return;
   out.age("proxysql_pulse_globals_age_seconds",
