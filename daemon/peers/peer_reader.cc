@@ -20,7 +20,7 @@ namespace pulse {
 namespace {
 
 constexpr int64_t kEvery = 5'000'000'000;
-// With nobody to ask: a new list comes with list_changed(), a new segment may not.
+// Where no satellite is listed and no core is asked: a new list comes with list_changed(), a new segment may not.
 constexpr int64_t kEveryWithNobody = 30'000'000'000;
 // A core that has just come, or is about to, answers soon.
 constexpr int64_t kEveryWhileNew = 1'000'000'000;

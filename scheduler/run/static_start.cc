@@ -12,7 +12,7 @@ void __wrap___register_frame_info(const void*, void*) {}
 void* __wrap___deregister_frame_info(const void*) { return nullptr; }
 
 // Where the program lies, for $ORIGIN in the paths of libraries that it would load: it loads none. glibc's own asks
-// /proc for it at each start, 2 % of a beat's CPU time. -1: not known, as where there is no /proc. Where a C library
+// /proc for it at each start. -1: not known, as where there is no /proc. Where a C library
 // has it in a file with more than that, the linker says so.
 const char* _dl_get_origin();  // NOLINT(bugprone-reserved-identifier): its name
 

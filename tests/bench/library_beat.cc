@@ -9,16 +9,9 @@
 
 #include <initializer_list>
 
-namespace {
+#include "tests/bench/give_up.h"
 
-[[noreturn]] void give_up(const char* why) {
-  for (const char* part : {"library-beat: ", why, "\n"}) {
-    if (write(STDERR_FILENO, part, strlen(part)) < 0) break;
-  }
-  _exit(1);
-}
-
-}  // namespace
+using pulse::bench::give_up;
 
 int main(int argc, char** argv) {
   if (argc != 5) give_up("usage: library-beat PORT USER PASSWORD STATEMENT");

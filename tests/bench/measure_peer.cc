@@ -55,10 +55,8 @@ Result<void> measure_peer(Bench& bench) {
   bench.report.table(rows);
   bench.report.paragraph(
       "Each beside a satellite of its own, both of the same core: proxysql-agent with its defaults, with which it "
-      "looks "
-      "every 10 s; a beat every 500 ms, which ProxySQL's scheduler starts. Memory is of what answers probes. The CPU "
-      "of "
-      "an hour is reckoned from " +
+      "looks every 10 s; a beat every 500 ms, which ProxySQL's scheduler starts. Memory is of what answers probes. "
+      "The CPU of an hour is reckoned from " +
       std::to_string(bench.effort.idle_span.count()) +
       " s, and from the median of 50 beats; the agent's looks are in what stays. Probes: GET /healthz/ready, " +
       number(kSidecarProbes, 0) + "/s over new connections, then " + number(kWedgedProbes, 0) +

@@ -11,20 +11,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/bench/give_up.h"
 #include "tests/bench/native_password.h"
 
 namespace {
 
+using pulse::bench::give_up;
 using pulse::bench::kClientFlags;
 using pulse::bench::kSha1Size;
-
-[[noreturn]] void give_up(const char* what) {
-  const char* const parts[] = {"raw-beat: ", what, "\n"};
-  for (const char* part : parts) {
-    if (write(STDERR_FILENO, part, strlen(part)) < 0) break;
-  }
-  _exit(1);
-}
 
 uint8_t buffer[1 << 16];
 size_t begin = 0, end = 0;
