@@ -18,5 +18,9 @@ function(link_like_the_beat target)
   target_link_options(${target} PRIVATE -Wl,-T,${BEAT_ROOT}/scheduler/beat/beat.ld -Wl,-z,noseparate-code
     -Wl,-z,norelro -Wl,--eh-frame-hdr -Wl,--wrap=__register_frame_info -Wl,--wrap=__deregister_frame_info)
   set_target_properties(${target} PROPERTIES LINK_DEPENDS ${BEAT_ROOT}/scheduler/beat/beat.ld)
-  target_sources(${target} PRIVATE ${BEAT_ROOT}/scheduler/run/static_start.cc)
+  target_link_options(${target} PRIVATE -Wl,--wrap=__libc_start_main)
+  target_sources(${target} PRIVATE
+    ${BEAT_ROOT}/scheduler/run/beat_start.cc ${BEAT_ROOT}/scheduler/run/static_start.cc)
+  # What runs before the stack's canary is set can't look for it.
+  set_source_files_properties(${BEAT_ROOT}/scheduler/run/beat_start.cc PROPERTIES COMPILE_OPTIONS -fno-stack-protector)
 endfunction()

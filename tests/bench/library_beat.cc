@@ -1,7 +1,8 @@
-// library-beat PORT USER PASSWORD STATEMENT: a beat's conversation with the admin interface by Connector/C.
+// library-beat beat PORT USER PASSWORD STATEMENT: a beat's conversation with the admin interface by Connector/C.
 //
-// What raw-beat does by hand, with the timeouts that the library offers, linked as proxysql-pulse is, and nothing else
-// of a beat: no file, no lock, no state segment, no plan. The least that a beat costs which speaks by this library.
+// What raw-beat does by hand, with the timeouts that the library offers, and nothing else of a beat: no file, no lock,
+// no state segment, no plan. Linked as proxysql-pulse is, and started as a beat is, which the word "beat" asks for. The
+// least that a beat costs which speaks by this library.
 #include <mysql.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 using pulse::bench::give_up;
 
 int main(int argc, char** argv) {
-  if (argc != 5) give_up("usage: library-beat PORT USER PASSWORD STATEMENT");
+  if (argc != 6) give_up("usage: library-beat beat PORT USER PASSWORD STATEMENT");
   mysql_port = 3306;  // else the library asks NSS
   MYSQL* const mysql = mysql_init(nullptr);
   if (mysql == nullptr) give_up("out of memory");
@@ -22,9 +23,9 @@ int main(int argc, char** argv) {
   for (const mysql_option option : {MYSQL_OPT_CONNECT_TIMEOUT, MYSQL_OPT_READ_TIMEOUT, MYSQL_OPT_WRITE_TIMEOUT}) {
     mysql_options(mysql, option, &timeout_s);
   }
-  const auto port = static_cast<unsigned>(atoi(argv[1]));
-  if (mysql_real_connect(mysql, "127.0.0.1", argv[2], argv[3], nullptr, port, nullptr, 0) == nullptr ||
-      mysql_real_query(mysql, argv[4], strlen(argv[4])) != 0) {
+  const auto port = static_cast<unsigned>(atoi(argv[2]));
+  if (mysql_real_connect(mysql, "127.0.0.1", argv[3], argv[4], nullptr, port, nullptr, 0) == nullptr ||
+      mysql_real_query(mysql, argv[5], strlen(argv[5])) != 0) {
     give_up(mysql_error(mysql));
   }
   MYSQL_RES* const result = mysql_use_result(mysql);

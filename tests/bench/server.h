@@ -83,8 +83,8 @@ class Server {
   pid_t pid() const { return process_.pid(); }
 
   Argv beat() const { return {programs_.pulse, "beat", "--config=" + config(), "--state=" + state()}; }
-  Argv raw_beat() const { return bare_beat(programs_.raw_beat); }
-  Argv library_beat() const { return bare_beat(programs_.library_beat); }
+  Argv raw_beat() const { return bare_beat({programs_.raw_beat}); }
+  Argv library_beat() const { return bare_beat({programs_.library_beat, "beat"}); }
   // One call of the mysql command line client.
   Argv mysql(const std::string& statement, const std::vector<std::string>& options = {}) const;
 
@@ -97,8 +97,9 @@ class Server {
   std::string control(const std::string& line) const;
 
  private:
-  Argv bare_beat(const std::string& program) const {
-    return {program, std::to_string(admin_port_), kUser, kPassword, programs_.statement};
+  Argv bare_beat(Argv program) const {
+    program.insert(program.end(), {std::to_string(admin_port_), kUser, kPassword, programs_.statement});
+    return program;
   }
   const Programs& programs_;
   std::string base_;
