@@ -7,14 +7,17 @@ namespace pulse {
 namespace {
 
 constexpr milliseconds kOften{500};
-constexpr milliseconds kRarely{4000};  // a look of 5 s is too old to go by
 constexpr std::chrono::seconds kAskedLately{3};
+constexpr milliseconds kSometimes{4000};  // a look of 5 s is too old to go by
+constexpr std::chrono::seconds kAskedAtAll{15};
+constexpr milliseconds kRarely{10'000};
 
 }  // namespace
 
 milliseconds pause_between_looks(bool calm, int64_t asked_ns, int64_t now_ns) {
-  const bool is_asked = asked_ns != 0 && now_ns - asked_ns < nanoseconds(kAskedLately).count();
-  return calm && !is_asked ? kRarely : kOften;
+  const auto asked_within = [&](nanoseconds span) { return asked_ns != 0 && now_ns - asked_ns < span.count(); };
+  if (!calm || asked_within(kAskedLately)) return kOften;
+  return asked_within(kAskedAtAll) ? kSometimes : kRarely;
 }
 
 int LookPace::wake_signal() { return SIGRTMIN; }

@@ -1,5 +1,5 @@
-// How often the daemon looks at ProxySQL: twice a second while somebody asks or something is going on, else rarely, for
-// nobody would hear of it.
+// How often the daemon looks at ProxySQL: twice a second while somebody asks or something is going on, less often
+// between probes that come every few seconds, and rarely where there are none, for nobody would hear of it.
 #pragma once
 
 #include <pthread.h>

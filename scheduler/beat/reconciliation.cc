@@ -120,13 +120,14 @@ Plan Reconciliation::plan_of(const Seen& seen) {
   }
   const int64_t started_ns =
       seen.has_globals ? began_.ns - seen.uptime_s * 1'000'000'000 : known_.last.proxysql_started_ns;
-  Config without_file;
-  if (!known_.may_load_file) {
+  std::optional<Config> without_file;
+  if (known_.may_load_file) {
+    read_contents();
+  } else {
     without_file = config_;
-    without_file.core.authority = Authority::never;
+    without_file->core.authority = Authority::never;
   }
-  const Config& config = known_.may_load_file ? config_ : without_file;
-  if (known_.may_load_file) read_contents();
+  const Config& config = without_file ? *without_file : config_;
   const std::string_view version = seen.has_globals ? std::string_view(seen.version) : text(known_.last.version);
   reads_later_tables_ = reads_later_tables(version);
   CoreList list = known_.list;

@@ -104,8 +104,7 @@ Result<void> measure_hour(Bench& bench, const Server& server, const Daemon& daem
   if (!eventually([&] { return daemon.state() == "beating"; }, milliseconds(40'000))) {
     return Error{"the daemon's state is " + daemon.state() + " after the wedge instead of beating"};
   }
-  // It looks more often for a while after it was asked.
-  std::this_thread::sleep_for(milliseconds(5'000));
+  std::this_thread::sleep_for(kUntilUnasked);
   const auto before = cpu_ms(daemon.pid());
   std::this_thread::sleep_for(bench.effort.idle_span);
   const double of_daemon = (cpu_ms(daemon.pid()) - before) / idle_s * 3.6;

@@ -59,7 +59,8 @@ struct Traffic {
 };
 
 TrafficEffort effort_of(const Effort& effort) {
-  if (effort.shipped) return {{0, 4}, 6, milliseconds(6'000), milliseconds(0), minutes(10)};
+  // A p99.9 is the tenth part of a percent of a round: the longer the round, the less it is chance.
+  if (effort.shipped) return {{kBarGb}, 10, milliseconds(10'000), milliseconds(0), minutes(10)};
   if (effort.quick) return {{0, 1}, 2, milliseconds(2'500), milliseconds(12'000), minutes(3)};
   return {{0, 1, 4, 8}, 3, milliseconds(6'000), milliseconds(90'000), minutes(22)};
 }

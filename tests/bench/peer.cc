@@ -140,6 +140,7 @@ Result<Comparison> compare_with_agent(const Programs& programs, const std::strin
   };
   both.agent.files_mb = file_mb(agent);
   both.pulse.files_mb = file_mb(programs.pulse) + file_mb(programs.pulsed);
+  pause_for(kUntilUnasked);
   for (const Side& side : sides) side.result->hour_cpu_s = -cpu_ms(side.pid);
   pause_for(idle);
   for (const Side& side : sides) {

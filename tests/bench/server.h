@@ -29,6 +29,9 @@ struct Programs {
   std::string state_dir;   // for state segments: in memory, where they are by default
 };
 
+// The daemon looks more often for a while after it was asked (daemon/health/look_pace.h).
+inline constexpr std::chrono::seconds kUntilUnasked{16};
+
 inline constexpr const char* kUser = "radmin";
 inline constexpr const char* kPassword = "radmin";
 

@@ -113,14 +113,18 @@ Result<void> TrafficProxy::start() {
                                << " -u" << kUser << " -p" << kPassword
                                << " -NBe 'SELECT COUNT(*) FROM runtime_proxysql_servers' > /dev/null\n";
   ::chmod((base_ + ".sh").c_str(), 0700);
-  // The first beats of a core load its file: the traffic meets them here, not in a round.
-  for (int i = 0; i < 8; ++i) {
-    const auto beat = run_measured(server_.beat());
-    if (!beat) return beat.error();
-    if (i == 7 && beat->exit_code != 0) return Error{"a beat ends with " + std::to_string(beat->exit_code)};
-    pause_for(milliseconds(500));
-  }
-  return {};
+  // A core's beats load what satellites would ignore, once the daemon has listed the members: the traffic meets that
+  // here, not in a round.
+  if (auto began = begin({"", Starter::daemon, kDaemonInterval}); !began) return began;
+  const bool loaded = eventually(
+      [&] {
+        return output_of(server_.mysql("SELECT version > 1 FROM runtime_checksums_values WHERE name = 'mysql_servers'",
+                                       {"--batch", "--skip-column-names"})) == "1";
+      },
+      milliseconds(20'000));
+  if (!loaded) return Error{"the beats of a core don't load its servers; see " + base_ + ".daemon.log"};
+  pause_for(2 * kDaemonInterval);
+  return end();
 }
 
 Result<void> TrafficProxy::reconnect() {

@@ -9,10 +9,16 @@ namespace pulse {
 namespace {
 
 TEST(LookPaceTest, LooksOftenWhileSomebodyAsksOrSomethingGoesOn) {
-  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 0, 100 * kSecond)) << "nobody has ever asked";
   EXPECT_EQ(milliseconds(500), pause_between_looks(false, 0, 100 * kSecond));
   EXPECT_EQ(milliseconds(500), pause_between_looks(true, 98 * kSecond, 100 * kSecond));
+  EXPECT_EQ(milliseconds(500), pause_between_looks(false, 50 * kSecond, 100 * kSecond));
+}
+
+TEST(LookPaceTest, LooksSometimesBetweenProbesAndRarelyWhereThereAreNone) {
   EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 97 * kSecond, 100 * kSecond));
+  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 86 * kSecond, 100 * kSecond)) << "they come every 10 s";
+  EXPECT_EQ(milliseconds(10'000), pause_between_looks(true, 85 * kSecond, 100 * kSecond));
+  EXPECT_EQ(milliseconds(10'000), pause_between_looks(true, 0, 100 * kSecond)) << "nobody has ever asked";
 }
 
 TEST(LookPaceTest, ARequestAfterALongPauseWakesTheLookerOnce) {
