@@ -60,12 +60,10 @@ Result<void> measure_beats(Bench& bench) {
   bench.report.table(rows);
   bench.report.paragraph(
       "raw-beat is the same conversation (login, the same statement, its whole result, goodbye) written by hand over "
-      "a socket, static, with no library but the C library; library-beat is that conversation by Connector/C, linked "
-      "as "
-      "proxysql-pulse is, and nothing else of a beat; mysql is one call of the command line client with the same "
-      "statement. The bar is for that client with TLS, where client and server agree on it by default; the double "
-      "offers "
-      "none.");
+      "a socket, static, with no library but the C library, which starts it; library-beat is that conversation by "
+      "Connector/C, linked and started as a beat is, and nothing else of one; mysql is one call of the command line "
+      "client with the same statement. The bar is for that client with TLS, where client and server agree on it by "
+      "default; the double offers none.");
   return {};
 }
 
