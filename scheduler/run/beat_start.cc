@@ -1,9 +1,9 @@
 // How a beat of the static proxysql-pulse comes to main(): as the C library starts a program, without what only chooses
 // the fastest of its functions. All other commands start as the C library has it.
 //
-// glibc asks the processor 25 to 45 times what it can (CPUID), to know which memcpy(3) is the best one there. A virtual
-// machine is left for each answer, which takes 1 to 4 us: a fifth of a beat's CPU time, for a program that copies some
-// 30 KB. Unasked, the functions are taken that every x86-64 has. The environment isn't searched for tunables either.
+// glibc asks the processor dozens of times what it can (CPUID), to know which memcpy(3) is the best one there. A
+// virtual machine is left for each answer: together a fifth of a beat's CPU time, for a program that copies little.
+// Unasked, the functions are taken that every x86-64 has. The environment isn't searched for tunables either.
 //
 // This is csu/libc-start.c of glibc 2.36, of which it calls what isn't declared anywhere. So it is for that version
 // alone: with any other, beats start as the C library has it, too. To take in another version, compare that file.
