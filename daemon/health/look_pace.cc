@@ -8,8 +8,8 @@ namespace {
 
 constexpr milliseconds kOften{500};
 constexpr std::chrono::seconds kAskedLately{3};
-constexpr milliseconds kSometimes{4000};  // a look of 5 s is too old to go by
-constexpr std::chrono::seconds kAskedAtAll{15};
+constexpr milliseconds kSometimes{4000};         // a look of 5 s is too old to go by
+constexpr std::chrono::seconds kAskedAtAll{90};  // probes and scrapes come every minute at least
 constexpr milliseconds kRarely{10'000};
 
 }  // namespace

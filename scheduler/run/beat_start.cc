@@ -13,9 +13,7 @@
 #include <cstdlib>
 
 #if defined(__x86_64__) && __GLIBC__ == 2 && __GLIBC_MINOR__ == 36
-#define PULSE_OWN_BEAT_START 1
-#else
-#define PULSE_OWN_BEAT_START 0
+#define PULSE_OWN_BEAT_START
 #endif
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the names of the C library and of the linker
@@ -27,7 +25,7 @@ using Initializer = void (*)(int, char**, char**);
 int __real___libc_start_main(Main, int, char**, void (*)(), void (*)(), void (*)(), void*);
 int __wrap___libc_start_main(Main, int, char**, void (*)(), void (*)(), void (*)(), void*);
 
-#if PULSE_OWN_BEAT_START
+#ifdef PULSE_OWN_BEAT_START
 // Where a function of which there are several has its address, and the function that chooses.
 struct IndirectRelocation {
   uintptr_t* place;
@@ -55,9 +53,8 @@ void _init();
 #endif
 }
 
+#ifdef PULSE_OWN_BEAT_START
 namespace {
-
-#if PULSE_OWN_BEAT_START
 
 constexpr uint64_t kIndirect = 37;  // R_X86_64_IRELATIVE
 
@@ -112,18 +109,14 @@ void initialize(const Initializer* first, const Initializer* end, int argc, char
   std::exit(main(argc, argv, __environ));
 }
 
-#else
-
-bool is_beat(int, char**) { return false; }
-[[noreturn]] void start_beat(Main, int, char**, void*) { std::abort(); }
-
-#endif
-
 }  // namespace
+#endif
 
 int __wrap___libc_start_main(Main main, int argc, char** argv, void (*init)(), void (*fini)(), void (*end_linker)(),
                              void* stack_end) {
+#ifdef PULSE_OWN_BEAT_START
   if (is_beat(argc, argv)) start_beat(main, argc, argv, stack_end);
+#endif
   return __real___libc_start_main(main, argc, argv, init, fini, end_linker, stack_end);
 }
 // NOLINTEND(bugprone-reserved-identifier)

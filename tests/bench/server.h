@@ -30,7 +30,7 @@ struct Programs {
 };
 
 // The daemon looks more often for a while after it was asked (daemon/health/look_pace.h).
-inline constexpr std::chrono::seconds kUntilUnasked{16};
+inline constexpr std::chrono::seconds kUntilUnasked{91};
 
 inline constexpr const char* kUser = "radmin";
 inline constexpr const char* kPassword = "radmin";

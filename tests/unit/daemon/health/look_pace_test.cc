@@ -16,8 +16,9 @@ TEST(LookPaceTest, LooksOftenWhileSomebodyAsksOrSomethingGoesOn) {
 
 TEST(LookPaceTest, LooksSometimesBetweenProbesAndRarelyWhereThereAreNone) {
   EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 97 * kSecond, 100 * kSecond));
-  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 86 * kSecond, 100 * kSecond)) << "they come every 10 s";
-  EXPECT_EQ(milliseconds(10'000), pause_between_looks(true, 85 * kSecond, 100 * kSecond));
+  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 39 * kSecond, 100 * kSecond)) << "they come every minute";
+  EXPECT_EQ(milliseconds(4000), pause_between_looks(true, 11 * kSecond, 100 * kSecond));
+  EXPECT_EQ(milliseconds(10'000), pause_between_looks(true, 10 * kSecond, 100 * kSecond));
   EXPECT_EQ(milliseconds(10'000), pause_between_looks(true, 0, 100 * kSecond)) << "nobody has ever asked";
 }
 
